@@ -1,0 +1,28 @@
+# Sourced by run.sh and tests/run.sh: need PACKAGE... installs the Debian packages that are not there.
+
+need() {
+  command -v dpkg-query >/dev/null || return 0 # no Debian: CMake says what it misses
+  missing=
+  for package in "$@"; do
+    case $(dpkg-query -W -f '${Status}' "$package" 2>/dev/null) in
+    *' installed') ;;
+    *) missing="$missing $package" ;;
+    esac
+  done
+  [ -n "$missing" ] || return 0
+  sudo=
+  [ "$(id -u)" = 0 ] || sudo=sudo
+  echo "installing$missing" >&2
+  # shellcheck disable=SC2086 # a list of names
+  $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2 || {
+    $sudo apt-get update >&2
+    $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2
+  }
+}
+
+# The same for packages that are good to have: says so and goes on where they are not to be had.
+want() {
+  for package in "$@"; do
+    (need "$package") || echo "cannot install $package: what needs it is skipped" >&2
+  done
+}

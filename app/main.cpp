@@ -1,0 +1,99 @@
+// Parse, run, one catch, exit code. Nobody else prints errors or exits.
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+#include <new>
+#include <string>
+
+#include "commands.hpp"
+#include "options.hpp"
+
+namespace {
+
+using rectify::app::Options;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+void complain(const std::string& line) {
+  const std::string text = "rectify: " + line + "\n";
+  // There is nobody to tell if this fails.
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
+}
+
+/// Descriptors 0 to 2 that are closed are opened in the wrong direction, so that using them fails
+/// and no file gets their number.
+void occupy_standard_descriptors() {
+  for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(fd, F_GETFD) != -1) continue;
+    [[maybe_unused]] const int opened =
+        ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+  }
+}
+
+extern "C" void die_tidily(int signal) {
+  rectify::remove_temporaries();
+  ::raise(signal);  // its default action is restored: the parent sees which signal it was
+}
+
+void set_signals() {
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away shows as EPIPE
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit as EFBIG
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    struct sigaction action {};
+    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
+      continue;  // nohup
+    action = {};
+    action.sa_handler = die_tidily;
+    action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
+    ::sigaction(signal, &action, nullptr);
+  }
+}
+
+int run(int argc, char** argv) {
+  const Options options = rectify::app::parse_options(argc, argv);
+  switch (options.ask) {
+    case Options::Ask::short_help:
+      rectify::app::print(rectify::app::short_help());
+      return kDone;
+    case Options::Ask::help:
+      rectify::app::print(rectify::app::help());
+      return kDone;
+    case Options::Ask::version:
+      rectify::app::print(rectify::app::version());
+      return kDone;
+    case Options::Ask::run:
+      break;
+  }
+  if (options.inputs.empty() && !options.tensor && !options.randn && ::isatty(STDIN_FILENO) != 0) {
+    const std::string usage = rectify::app::usage();
+    [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, usage.data(), usage.size());
+    return kUsage;
+  }
+  rectify::app::apply(options);
+  return kDone;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  occupy_standard_descriptors();
+  set_signals();
+  try {
+    return run(argc, argv);
+  } catch (const rectify::ReaderGone&) {
+    return kDone;
+  } catch (const rectify::Error& error) {
+    complain(error.what());
+    return error.kind() == rectify::ErrorKind::usage ? kUsage : kFailed;
+  } catch (const std::bad_alloc&) {
+    complain("out of memory");
+  } catch (const std::exception& error) {
+    complain(rectify::escaped(error.what()));
+  }
+  return kFailed;
+}

@@ -1,0 +1,465 @@
+// Every option once: its name, argument, group, help and meaning stand in one row of kRows. CLI11
+// splits the command line; the words that the user gets to read are ours.
+
+#include "options.hpp"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <limits>
+#include <string_view>
+
+#ifndef RECTIFY_VERSION
+#error "RECTIFY_VERSION comes from CMake"
+#endif
+
+namespace rectify::app {
+namespace {
+
+[[noreturn]] void refuse(std::string message, std::string hint = {}) {
+  throw Error(ErrorKind::usage, std::move(message), std::move(hint));
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  return fmt::format("{}", fmt::join(words, between));
+}
+
+/// A whole number from `low` to `high`.
+template <class T>
+T whole(std::string_view option, const std::string& text, T low, T high) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end || value < low || value > high) {
+    refuse(fmt::format("{} takes a whole number from {} to {}, not {}", option, low, high,
+                       in_quotes(text)));
+  }
+  return value;
+}
+
+double finite(std::string_view option, const std::string& text) {
+  double value = 0;
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  if (begin != end && *begin == '+') ++begin;
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  const bool underflow =
+      error == std::errc::result_out_of_range && stop == end && std::abs(value) < 1;
+  if ((error != std::errc{} && !underflow) || stop != end || !std::isfinite(value) ||
+      (begin != text.data() && *begin == '-')) {
+    refuse(fmt::format("{} takes a finite number, not {}", option, in_quotes(text)));
+  }
+  return value;
+}
+
+/// The index of `text` among `words`, which stand for the values of an option.
+std::size_t choice(std::string_view option, const std::string& text,
+                   const std::vector<std::string>& words) {
+  const auto at = std::find(words.begin(), words.end(), text);
+  if (at == words.end())
+    refuse(fmt::format("{} takes {}, not {}", option, joined(words, ", "), in_quotes(text)));
+  return static_cast<std::size_t>(at - words.begin());
+}
+
+char one_character(std::string_view option, const std::string& text) {
+  if (text == "\\t" || text == "tab") return '\t';
+  constexpr std::string_view kTaken = "0123456789+-\"\r\n";
+  const bool letter = text.size() == 1 &&
+                      ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
+  if (text.size() != 1 || letter || text[0] == '\0' ||
+      static_cast<unsigned char>(text[0]) >= 0x80 ||
+      kTaken.find(text[0]) != std::string_view::npos) {
+    refuse(fmt::format("{} takes one character that no number contains, not {}", option,
+                       in_quotes(text)),
+           "\\t is a tab");
+  }
+  return text[0];
+}
+
+Shape sizes(const std::string& text) {
+  Shape shape;
+  if (text == "()") return shape;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::int64_t size = -1;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, size);
+    if (error != std::errc{} || stop != text.data() + end || size < 0) {
+      refuse("--randn takes sizes such as 4 or 2,3, or () for a single number, not " +
+             in_quotes(text));
+    }
+    shape.push_back(size);
+    begin = end + 1;
+  }
+  return shape;
+}
+
+std::uint64_t seed(const std::string& text) {
+  const char* end = text.data() + text.size();
+  if (text.starts_with('-')) {
+    std::int64_t value = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stop == end) return static_cast<std::uint64_t>(value);
+  } else {
+    std::uint64_t value = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stop == end) return value;
+  }
+  refuse("--seed takes a whole number from -2^63 to 2^64-1, not " + in_quotes(text));
+}
+
+std::vector<const Activation*> modes(const std::string& text) {
+  std::vector<const Activation*> found;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    const std::string name = text.substr(begin, end - begin);
+    const Activation* activation = find_activation(name);
+    if (activation == nullptr) {
+      std::vector<std::string> names;
+      for (const Activation& row : activations()) names.emplace_back(row.name);
+      refuse(fmt::format("--mode takes {}, or a list such as relu,leaky, not {}",
+                         joined(names, " or "), in_quotes(text)));
+    }
+    if (std::find(found.begin(), found.end(), activation) != found.end()) {
+      refuse(fmt::format("--mode names {} twice", activation->name));
+    }
+    found.push_back(activation);
+    begin = end + 1;
+  }
+  return found;
+}
+
+enum Group : std::uint8_t { kInput, kOperation, kOutput, kPrinting, kOther };
+constexpr std::string_view kGroups[] = {"Input", "Operation", "Output",
+                                        "Printing, as torch.set_printoptions", "Other"};
+
+struct Row {
+  Group group;
+  std::string_view name;      // as CLI11 takes it: "-o,--output"
+  std::string_view argument;  // empty: a flag
+  std::string_view brief;     // for -h
+  std::string_view more;      // for --help, besides
+  void (*take)(Options&, const std::string&);
+};
+
+// In the order of application: --profile stands before the options that override it.
+const Row kRows[] = {
+    {kInput, "--tensor", "JSON", "a literal such as '[[1,-2],[3,-4]]'",
+     "As torch.Tensor(...); a bare number is 0-d.",
+     [](Options& o, const std::string& text) { o.tensor = text; }},
+    {kInput, "--randn", "SIZES", "normal noise such as 4 or 2,3, as torch.randn",
+     "Bit for bit PyTorch's CPU generator. () is 0-d. Fewer than 16 values and 16 or more are "
+     "drawn differently, as in PyTorch.",
+     [](Options& o, const std::string& text) { o.randn = sizes(text); }},
+    {kInput, "--seed", "N", "for --randn, as torch.manual_seed",
+     "Without it every run draws anew; -v tells the seed.",
+     [](Options& o, const std::string& text) { o.seed = seed(text); }},
+    {kInput, "--from", "FORMAT", "auto, json, jsonl, csv, tsv, npy [auto]",
+     "auto: by the file's extension, else by its content.",
+     [](Options& o, const std::string& text) {
+       std::vector<std::string> names = readable_formats();
+       names.insert(names.begin(), "auto");
+       o.read.format = choice("--from", text, names) == 0 ? "" : text;
+     }},
+    {kInput, "--dtype", "T", "float16, bfloat16, float32, float64, int8 .. int64, uint8",
+     "Text is read as float32 unless given, .npy keeps its own. Text goes through a double, as in "
+     "PyTorch; integers stay exact.",
+     [](Options& o, const std::string& text) {
+       o.read.dtype = find_dtype(text);
+       if (!o.read.dtype || o.read.dtype == DType::boolean) {
+         refuse(
+             "--dtype takes float16, bfloat16, float32, float64, int8, int16, int32, int64 or "
+             "uint8, not " +
+             in_quotes(text));
+       }
+     }},
+    {kInput, "--pointer", "P", "JSON: the value at /a/b of a document (RFC 6901)",
+     "Of every document, in JSON Lines.",
+     [](Options& o, const std::string& text) { o.read.pointer = text; }},
+    {kInput, "--header", "WHEN", "CSV: the first row is one: auto, yes, no [auto]",
+     "auto: if it has a non-empty field that is no number.",
+     [](Options& o, const std::string& text) {
+       o.read.header = static_cast<Header>(choice("--header", text, {"auto", "yes", "no"}));
+     }},
+    {kInput, "--delimiter", "C", "CSV: between fields [a comma; tsv: a tab]", "",
+     [](Options& o, const std::string& text) {
+       o.read.delimiter = one_character("--delimiter", text);
+     }},
+    {kInput, "--decimal", "C", "CSV: the decimal point, . or , [.]", "",
+     [](Options& o, const std::string& text) {
+       o.read.decimal = choice("--decimal", text, {".", ","}) == 0 ? '.' : ',';
+     }},
+    {kInput, "--missing", "X", "CSV: what an empty field stands for: nan or a number",
+     "Without it a missing field is an error.",
+     [](Options& o, const std::string& text) { o.read.missing = text; }},
+    {kInput, "--ndmin", "N", "CSV: 2 keeps two dimensions for one row or column [0]",
+     "Otherwise one row or column is 1-D and one number 0-d, as numpy.loadtxt reads them.",
+     [](Options& o, const std::string& text) { o.read.ndmin = whole("--ndmin", text, 0, 2); }},
+
+    {kOperation, "--mode", "LIST", "leaky, relu, or several: relu,leaky [leaky]",
+     "Several give each result under its name.",
+     [](Options& o, const std::string& text) { o.operation.modes = modes(text); }},
+    {kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
+     "Any finite number that the dtype can hold.",
+     [](Options& o, const std::string& text) {
+       o.operation.parameters.negative_slope = finite("--slope", text);
+     }},
+    {kOperation, "--inplace", "", "operate in the input's own memory",
+     "A file is never changed by it.",
+     [](Options& o, const std::string&) { o.operation.inplace = true; }},
+    {kOperation, "--grad", "", "the input's gradient instead of the output",
+     "As output.backward(torch.ones_like(output)) leaves it.",
+     [](Options& o, const std::string&) { o.operation.gradient = true; }},
+    {kOperation, "--echo", "", "the input before the output",
+     "After --inplace that is the changed one.",
+     [](Options& o, const std::string&) { o.operation.echo = true; }},
+    {kOperation, "--threads", "N", "[the processors available]",
+     "The result does not depend on it.",
+     [](Options& o, const std::string& text) {
+       o.run.threads = whole("--threads", text, 1u, 1024u);
+     }},
+
+    {kOutput, "-o,--output", "FILE", "replaced whole, or left as it is [standard output]",
+     "FILE may be the input. What is no regular file is written to directly.",
+     [](Options& o, const std::string& text) { o.output = text; }},
+    {kOutput, "--to", "FORMAT", "torch, json, jsonl, csv, tsv, npy [FILE's, or torch]",
+     "torch is what print(tensor) prints.",
+     [](Options& o, const std::string& text) {
+       choice("--to", text, writable_formats());
+       o.write.format = text;
+     }},
+    {kOutput, "--out-header", "WHEN", "CSV: auto, yes, no [auto: as in the input]", "",
+     [](Options& o, const std::string& text) {
+       o.write.header = static_cast<Header>(choice("--out-header", text, {"auto", "yes", "no"}));
+     }},
+    {kOutput, "--nan", "AS", "JSON: NaN and Infinity as literal, null, string [literal]",
+     "literal is what Python's json writes and reads.",
+     [](Options& o, const std::string& text) {
+       o.write.nan = static_cast<NanText>(choice("--nan", text, {"literal", "null", "string"}));
+     }},
+
+    {kPrinting, "--profile", "NAME", "default, short, full", "Single options override it.",
+     [](Options& o, const std::string& text) {
+       PrintOptions& print = o.write.print;
+       switch (choice("--profile", text, {"default", "short", "full"})) {
+         case 1:
+           print.precision = print.edgeitems = 2;
+           break;
+         case 2:
+           print.threshold = PrintOptions::kNoThreshold;
+           break;
+         default:
+           break;
+       }
+     }},
+    {kPrinting, "--precision", "N", "digits after the point [4]", "",
+     [](Options& o, const std::string& text) {
+       o.write.print.precision = whole<std::int64_t>("--precision", text, 0, 1000);
+     }},
+    {kPrinting, "--threshold", "N", "elements above which only edges show, or inf [1000]", "",
+     [](Options& o, const std::string& text) {
+       o.write.print.threshold =
+           text == "inf" ? PrintOptions::kNoThreshold
+                         : whole<std::int64_t>("--threshold", text, 0, PrintOptions::kNoThreshold);
+     }},
+    {kPrinting, "--edgeitems", "N", "items at each edge [3]", "",
+     [](Options& o, const std::string& text) {
+       o.write.print.edgeitems =
+           whole<std::int64_t>("--edgeitems", text, 0, std::numeric_limits<std::int64_t>::max());
+     }},
+    {kPrinting, "--linewidth", "N", "characters a line [80]", "",
+     [](Options& o, const std::string& text) {
+       o.write.print.linewidth =
+           whole<std::int64_t>("--linewidth", text, 1, std::numeric_limits<std::int64_t>::max());
+     }},
+    {kPrinting, "--sci-mode", "WHEN", "auto, on, off [auto]", "",
+     [](Options& o, const std::string& text) {
+       o.write.print.sci_mode =
+           static_cast<SciMode>(choice("--sci-mode", text, {"auto", "on", "off"}));
+     }},
+
+    {kOther, "-v,--verbose", "", "tell the seed of --randn", "",
+     [](Options& o, const std::string&) { o.verbose = true; }},
+    {kOther, "-h", "", "this page", "",
+     [](Options& o, const std::string&) { o.ask = Options::Ask::short_help; }},
+    {kOther, "--help", "", "every option explained", "",
+     [](Options& o, const std::string&) { o.ask = Options::Ask::help; }},
+    {kOther, "--version", "", "", "",
+     [](Options& o, const std::string&) { o.ask = Options::Ask::version; }},
+};
+
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t swapped = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({swapped, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
+/// " (did you mean --slope?)" or where to look.
+std::string nearest(std::string_view typed) {
+  constexpr std::size_t kNear = 2;
+  std::string best;
+  std::size_t least = kNear + 1;
+  for (const Row& row : kRows) {
+    const std::string_view name =
+        row.name.substr(row.name.find("--") == std::string_view::npos ? 0 : row.name.find("--"));
+    const std::size_t distance = edit_distance(typed, name);
+    const bool longer = typed.size() > 3 && name.starts_with(typed);
+    if (distance < least || (longer && best.empty())) {
+      least = std::min(distance, least);
+      best = name;
+    }
+  }
+  return best.empty() ? "rectify -h lists the options" : "did you mean " + best + "?";
+}
+
+constexpr std::string_view kExamples =
+    "  rectify --tensor '[2,-4,5,-6]' --slope 0.4       a literal\n"
+    "  rectify acts.csv --mode relu -o out.npy          from file to file\n"
+    "  zcat acts.csv.gz | rectify --to csv | less       a filter\n"
+    "  rectify --mode relu,leaky --randn 3,4 --seed 0   one beside the other\n"
+    "  rectify acts.json --pointer /layers/0 --grad     a gradient\n";
+
+std::string page(bool explain) {
+  std::string text = "rectify [OPTIONS] [INPUT...]   PyTorch's ReLU and Leaky ReLU at the shell\n" +
+                     std::string(kExamples);
+  constexpr std::size_t kColumn = 22;
+  for (std::size_t group = 0; group < std::size(kGroups); ++group) {
+    text += fmt::format("{}{}:\n", explain ? "\n" : "", kGroups[group]);
+    for (const Row& row : kRows) {
+      if (row.group != group) continue;
+      std::string name =
+          fmt::format("{}{}{}", row.name, row.argument.empty() ? "" : " ", row.argument);
+      if (row.name.starts_with("-o")) name = "-o, --output FILE";
+      if (row.name.starts_with("-v")) name = "-v, --verbose";
+      text += fmt::format(
+          "  {:<{}}{}\n", name, kColumn,
+          row.name == "--version" ? "the release, and the PyTorch it follows" : row.brief);
+      if (!explain || row.more.empty()) continue;
+      // Wrapped at 78 columns.
+      std::string line;
+      std::string_view rest = row.more;
+      while (!rest.empty()) {
+        const std::size_t space = std::min(rest.find(' '), rest.size());
+        if (!line.empty() && kColumn + 3 + line.size() + space > 78) {
+          text += fmt::format("  {:<{}}{}\n", "", kColumn, line);
+          line.clear();
+        }
+        line += (line.empty() ? "" : " ") + std::string(rest.substr(0, space));
+        rest.remove_prefix(std::min(space + 1, rest.size()));
+      }
+      text += fmt::format("  {:<{}}{}\n", "", kColumn, line);
+    }
+  }
+  return text + (explain ? "\n" : "") +
+         "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage.\n";
+}
+
+/// CLI11's complaint in our words.
+[[noreturn]] void translate(const CLI::ParseError& error, const CLI::App& app) {
+  if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
+    for (const std::string& word : app.remaining()) {
+      const std::string name = word.substr(0, word.find('='));
+      refuse("no such option: " + in_quotes(word), nearest(name));
+    }
+  }
+  const std::string text = error.what();  // "--slope: 1 required TEXT missing", and the like
+  const std::size_t end = text.find_first_of(": ");
+  for (const Row& row : kRows) {
+    const std::string_view name =
+        row.name.substr(row.name.find("--") == std::string_view::npos ? 0 : row.name.find("--"));
+    if (text.substr(0, end) != name) continue;
+    if (row.argument.empty()) refuse(std::string(name) + " takes no value");
+    refuse(fmt::format("{} needs a value: {}", name, row.argument));
+  }
+  refuse(escaped(text), "rectify -h lists the options");
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const* argv) {
+  Options options;
+  options.operation.modes = {find_activation("leaky")};
+
+  CLI::App app;
+  app.set_help_flag();
+  app.set_config();
+  std::vector<std::string> values(std::size(kRows));
+  std::vector<CLI::Option*> given;
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    const std::string name(kRows[i].name);
+    CLI::Option* option =
+        kRows[i].argument.empty() ? app.add_flag(name) : app.add_option(name, values[i]);
+    given.push_back(kRows[i].argument.empty() ? option->disable_flag_override()
+                                              : option->take_last());
+  }
+  app.add_option("INPUT", options.inputs);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    translate(error, app);
+  }
+
+  bool to_given = false;
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    if (given[i]->count() == 0) continue;
+    kRows[i].take(options, values[i]);
+    to_given = to_given || kRows[i].name == "--to";
+  }
+  if (options.ask != Options::Ask::run) return options;
+
+  if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
+    refuse("one kind of source a call: files, --tensor or --randn");
+  }
+  if (options.seed && !options.randn) refuse("--seed goes with --randn");
+  if (options.tensor) options.read.format = "json";
+  const char delimiter = options.read.delimiter == '\0'
+                             ? (options.read.format == "tsv" ? '\t' : ',')
+                             : options.read.delimiter;
+  if (delimiter == options.read.decimal) {
+    refuse(fmt::format("{} is the decimal point and the delimiter at once",
+                       in_quotes({&delimiter, 1})),
+           "--delimiter ';'");
+  }
+  if (!to_given && options.output) {
+    const std::string format = format_of_extension(*options.output);
+    if (!format.empty()) options.write.format = format;
+  }
+  const Operation& operation = options.operation;
+  if (operation.inplace && operation.modes.size() > 1) {
+    refuse("--inplace takes one --mode: a second would see what the first has made of the input");
+  }
+  if (options.write.format == "npy" && (operation.modes.size() > 1 || operation.echo)) {
+    refuse("npy holds one array a tensor, and here are several",
+           "one run for each --mode, or --to json");
+  }
+  return options;
+}
+
+std::string short_help() { return page(false); }
+
+std::string help() { return page(true); }
+
+std::string usage() {
+  return "rectify: nothing to read: name a file, pipe something in, or give --tensor or --randn\n"
+         "  rectify --tensor '[2,-4,5,-6]' --slope 0.4\n"
+         "  rectify acts.csv --mode relu\n"
+         "rectify -h tells more\n";
+}
+
+std::string version() {
+  return "rectify " RECTIFY_VERSION
+         " (values, printing and CPU random numbers of PyTorch 2.x, checked against 1.13.1)\n";
+}
+
+}  // namespace rectify::app

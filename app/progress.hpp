@@ -1,0 +1,31 @@
+// A line on standard error that tells how far a long run has come.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "rectify/rectify.hpp"
+
+namespace rectify::app {
+
+/// Shown only if standard error is a terminal and results go elsewhere, after two seconds, five
+/// times a second; erased at the end.
+class Progress {
+ public:
+  explicit Progress(const Source& source);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void show(std::uint64_t bytes);
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Source& source_;
+  bool enabled_;
+  bool shown_ = false;
+  Clock::time_point started_ = Clock::now();
+  Clock::time_point next_ = started_ + std::chrono::seconds(2);
+};
+
+}  // namespace rectify::app

@@ -1,0 +1,58 @@
+// The one error type of the library, and how text from an input is shown in a message.
+#pragma once
+
+#include <cstdint>
+#include <exception>
+#include <string>
+#include <string_view>
+
+namespace rectify {
+
+enum class ErrorKind {
+  data,         ///< the input is not what it should be
+  io,           ///< the system refused to open, read or write
+  unsupported,  ///< PyTorch does not do this either (leaky_relu of integers), or a format cannot
+                ///< hold it
+  usage,        ///< the caller asked for something that makes no sense
+};
+
+/// Where in an input: `line` and `column` count from 1, columns in bytes; 0 means that there is
+/// none to give.
+struct Place {
+  std::string source;
+  std::uint64_t line = 0;
+  std::uint64_t column = 0;
+};
+
+/// `message` says what was found and what was expected, `hint` what to do about it (may be empty).
+/// what() is all of it in one printable line: "SOURCE:LINE:COLUMN: message (hint)".
+class Error : public std::exception {
+ public:
+  Error(ErrorKind kind, std::string message, std::string hint = {}, Place place = {});
+
+  ErrorKind kind() const { return kind_; }
+  const std::string& message() const { return message_; }
+  const std::string& hint() const { return hint_; }
+  const Place& place() const { return place_; }
+  const char* what() const noexcept override { return what_.c_str(); }
+
+  /// The same error at another place; a place that is already known stays.
+  Error at(Place place) const;
+
+ private:
+  ErrorKind kind_;
+  std::string message_;
+  std::string hint_;
+  Place place_;
+  std::string what_;
+};
+
+/// `text` as printable UTF-8 on one line: control characters (C0, DEL, C1), line separators,
+/// characters that change the writing direction and bytes that are no UTF-8 become \xHH (or \n, \r,
+/// \t). More than `most` bytes are cut with "...".
+std::string escaped(std::string_view text, std::size_t most = 4096);
+
+/// escaped() between single quotes, cut at a length that suits a message: 'n/a'.
+std::string in_quotes(std::string_view text);
+
+}  // namespace rectify

@@ -1,0 +1,31 @@
+// Normal random numbers, bit for bit as PyTorch's CPU generator draws them.
+#pragma once
+
+#include <cstdint>
+#include <random>
+
+#include "rectify/tensor.hpp"
+
+namespace rectify {
+
+/// torch's CPU generator after manual_seed(seed): MT19937, of which only the low 32 bits of the
+/// seed count, and the sine that a short draw leaves over for the next one.
+class Generator {
+ public:
+  explicit Generator(std::uint64_t seed) : words_(static_cast<std::uint32_t>(seed)) {}
+
+ private:
+  friend Tensor randn(Shape shape, Generator& generator, DType dtype);
+  std::mt19937 words_;
+  double left_over_ = 0.0;
+  bool has_left_over_ = false;
+};
+
+/// Standard normal values: torch.randn(shape, dtype=dtype). Draws of fewer than 16 elements and of
+/// 16 or more follow different rules, so a slice of a large draw is not the small draw. Shape plays
+/// no part beyond the number of elements. Throws Error{unsupported} for dtypes that are not
+/// floating point, and as numel() does. Meaning: aten/src/ATen/native/cpu/DistributionTemplates.h
+/// (normal_fill, normal_fill_AVX2), ATen/core/DistributionsHelper.h.
+Tensor randn(Shape shape, Generator& generator, DType dtype = DType::float32);
+
+}  // namespace rectify

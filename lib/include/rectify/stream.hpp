@@ -1,0 +1,253 @@
+// Tensors from bytes and back: what flows, where it comes from, what is done to it, and where it
+// goes.
+//
+//   Source source = Source::file("acts.csv");
+//   Output output = Output::file("out.json");
+//   Writer writer(output, {.format = "json"});
+//   run(source, {}, Operation{.modes = {find_activation("relu")}}, writer);
+//   writer.finish();
+//   output.commit();
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rectify/activation.hpp"
+#include "rectify/print.hpp"
+#include "rectify/tensor.hpp"
+
+namespace rectify {
+
+/// A reader that has closed its end of the pipe. Not an error: there is nobody left to write for.
+class ReaderGone : public std::exception {
+ public:
+  const char* what() const noexcept override { return "the reader is gone"; }
+};
+
+// ---- bytes in ----------------------------------------------------------------------------------
+
+/// Bytes to read, in order; those of a regular file also by position. Moves, does not copy.
+class Source {
+ public:
+  /// Opens a file, FIFO or device. Throws Error{io} with the system's reason.
+  static Source file(const std::string& path);
+  static Source standard_input();
+  /// `text` under the name that errors give it. The text must outlive the Source.
+  static Source memory(std::string_view text, std::string name);
+
+  Source(Source&&) noexcept;
+  Source& operator=(Source&&) noexcept;
+  ~Source();
+
+  /// How errors call it: the path as given, or "<stdin>".
+  const std::string& name() const;
+
+  /// Up to `size` bytes; fewer only at the end. Throws Error{io}.
+  std::size_t read(char* to, std::size_t size);
+
+  /// The next bytes without taking them, at least `size` of them unless the input ends before.
+  std::string_view peek(std::size_t size);
+
+  /// Bytes taken so far.
+  std::uint64_t position() const;
+
+  /// Bytes in all, of a regular file as it was when opened, or of memory; nothing for pipes and
+  /// devices.
+  std::optional<std::uint64_t> size() const;
+
+  /// Bytes at a position of a regular file or memory, without moving; fewer than `size` only at the
+  /// end. Throws Error{io}.
+  std::size_t read_at(std::uint64_t position, char* to, std::size_t size) const;
+
+  /// Takes `size` bytes, without reading them where that is possible.
+  void skip(std::uint64_t size);
+
+ private:
+  struct State;
+  explicit Source(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+// ---- bytes out ---------------------------------------------------------------------------------
+
+/// Bytes to write. A file appears, or replaces the one that was there, whole at commit() or not at
+/// all: an Output destroyed without commit() leaves everything as it was. What is no regular file
+/// is written to directly.
+class Output {
+ public:
+  /// Writes beside `path` and renames at commit(). Symbolic links are followed; an existing file's
+  /// mode and owner are kept and its successor is on the disk (fsync) before it gives way. Throws
+  /// Error{io}.
+  static Output file(const std::string& path);
+  static Output standard_output();
+  /// Appends to `text`, which must outlive the Output.
+  static Output memory(std::string& text);
+
+  Output(Output&&) noexcept;
+  Output& operator=(Output&&) noexcept;
+  ~Output();
+
+  /// Throws Error{io}, or ReaderGone for a pipe that nobody reads.
+  void write(std::string_view bytes);
+
+  /// Hands what is buffered to the system. Throws as write() does.
+  void flush();
+
+  /// Whether overwrite() works: a file that commit() puts in place.
+  bool can_overwrite() const;
+  /// Replaces bytes written earlier.
+  void overwrite(std::uint64_t position, std::string_view bytes);
+  /// Bytes written so far.
+  std::uint64_t position() const;
+
+  /// Writes what is buffered, checks that it arrived, and puts a file in place. Throws as write()
+  /// does.
+  void commit();
+
+ private:
+  struct State;
+  explicit Output(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+
+/// Removes the temporary files of Outputs that are not committed. Safe in a signal handler; the
+/// process should end after it.
+void remove_temporaries() noexcept;
+
+// ---- what flows --------------------------------------------------------------------------------
+
+/// What a line of a line-based output (jsonl, csv) holds.
+enum class Lines : std::uint8_t {
+  tensor,  ///< a whole tensor
+  rows,    ///< `fields` values, as they stood in a row of text; the tensor may have dropped
+           ///< dimensions of size 1
+  slices,  ///< a slice along the first dimension
+};
+
+/// A named part of a Result; the name is empty when there is only one.
+struct Column {
+  std::string label;
+  Tensor tensor;
+};
+
+/// One tensor, or what was made of it under several names, whole or a slab of rows along the first
+/// dimension. All columns have one shape. A tensor's slabs follow one another; the first begins,
+/// the last ends.
+struct Result {
+  std::vector<Column> columns;
+  bool begins = true;
+  bool ends = true;
+  Lines lines = Lines::tensor;
+  std::size_t fields = 0;          ///< of Lines::rows: values a row
+  std::vector<std::string> names;  ///< a CSV header's, of the fields; set where the tensor begins
+  std::optional<std::int64_t>
+      length;  ///< size of the first dimension of the whole tensor, where known before its end
+  std::optional<Shape>
+      whole;  ///< set: only the edges are here (print.hpp), of a tensor of this shape
+};
+
+// ---- options -----------------------------------------------------------------------------------
+
+enum class Header : std::uint8_t { automatic, yes, no };
+enum class NanText : std::uint8_t { literal, null, string };
+
+struct ReadOptions {
+  std::string
+      format;  ///< "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content
+  std::optional<DType> dtype;  ///< of the result; nothing: float32 for text, its own for npy
+  std::optional<std::string> pointer;  ///< JSON: RFC 6901 pointer to the value to read
+  Header header = Header::automatic;   ///< CSV: whether the first row is one; automatic: if a
+                                       ///< non-empty field is no number
+  char delimiter = '\0';               ///< CSV: between fields; '\0': a comma, or a tab for tsv
+  char decimal = '.';                  ///< CSV: the decimal point
+  std::optional<std::string>
+      missing;    ///< CSV: the number an empty field stands for; nothing: an error
+  int ndmin = 0;  ///< CSV: 2 keeps two dimensions where one row, column or number would drop them
+  std::size_t block_bytes = std::size_t{1}
+                            << 20;  ///< how much is read at a time; results do not depend on it
+};
+
+struct WriteOptions {
+  std::string format = "torch";  ///< "torch", "json", "jsonl", "csv", "tsv", "npy"
+  Header header =
+      Header::automatic;  ///< CSV: automatic: if the input had one, or if there are labels
+  NanText nan =
+      NanText::literal;  ///< JSON: NaN and infinities as Python writes them, as null, or as strings
+  PrintOptions print;    ///< torch
+};
+
+/// What is done to each tensor: every mode gives a column, labelled when there are several.
+struct Operation {
+  std::vector<const Activation*> modes;
+  Parameters parameters;
+  bool gradient = false;  ///< the gradient instead of the value
+  bool inplace = false;   ///< in the input's own memory; one mode only
+  bool echo = false;      ///< the input as a column "input" before the "output"
+};
+
+/// How a run is carried out; none of it changes a byte of the result.
+struct RunOptions {
+  unsigned threads = 0;  ///< 0: as many as there are processors for this process
+  /// Called now and then, in the calling thread, with the bytes read so far.
+  std::function<void(std::uint64_t)> progress;
+};
+
+// ---- running -----------------------------------------------------------------------------------
+
+namespace detail {
+class Encoder;
+}
+
+/// Writes Results to an Output in one format; several tensors follow one another.
+class Writer {
+ public:
+  /// Throws Error{usage} for a format that cannot be written.
+  Writer(Output& output, WriteOptions options);
+  ~Writer();
+
+  /// Writes the next Result: a whole tensor, or the next slab of one. Throws Error{unsupported} for
+  /// what the format cannot hold.
+  void write(Result result);
+
+  /// To be called after the last one, before the output is committed.
+  void finish();
+
+ private:
+  friend void run(Source&, const ReadOptions&, const Operation&, Writer&, const RunOptions&);
+  std::unique_ptr<detail::Encoder> encoder_;
+  struct Gather;
+  std::unique_ptr<Gather> gather_;
+};
+
+/// Applies the operation to a Result whose single column is the input.
+/// Throws as apply() and gradient() do, and Error{usage} for several modes in place.
+void operate(const Operation& operation, Result& result);
+
+/// Reads every tensor of `source`, applies `operation` and writes to `writer`, in blocks and on
+/// several threads. Memory does not grow with the input as long as the format written takes slabs.
+/// Throws the Error that stands first in the input, with its place.
+void run(Source& source, const ReadOptions& read, const Operation& operation, Writer& writer,
+         const RunOptions& options = {});
+
+/// Every tensor of a file or text, whole.
+std::vector<Tensor> load(Source source, const ReadOptions& options = {});
+
+/// Writes tensors to a file, which is replaced whole. The format is the path's extension's if none
+/// is given.
+void save(const std::string& path, std::span<const Tensor> tensors, WriteOptions options = {});
+
+/// The format that a path's extension names, or "" if it names none.
+std::string format_of_extension(std::string_view path);
+
+/// The formats there are, in the order in which help names them.
+std::vector<std::string> readable_formats();
+std::vector<std::string> writable_formats();
+
+}  // namespace rectify

@@ -1,0 +1,460 @@
+// Where bytes come from and go to: files, pipes, memory. The only file that opens, reads, writes or
+// renames.
+
+#include <fcntl.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <climits>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "rectify/error.hpp"
+#include "rectify/stream.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are gathered up to this
+constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;    // Linux moves at most 2 GiB a call
+
+std::string reason(int error) { return std::strerror(error); }
+
+[[noreturn]] void fail(const std::string& name, const std::string& what, int error,
+                       std::string hint = {}) {
+  throw Error(ErrorKind::io, what + reason(error), std::move(hint), {name});
+}
+
+/// An open descriptor, closed with its owner.
+class Descriptor {
+ public:
+  Descriptor() = default;
+  Descriptor(int fd, bool owned) : fd_(fd), owned_(owned) {}
+  Descriptor(Descriptor&& other) noexcept
+      : fd_(std::exchange(other.fd_, -1)), owned_(std::exchange(other.owned_, false)) {}
+  Descriptor& operator=(Descriptor&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    std::swap(owned_, other.owned_);
+    return *this;
+  }
+  ~Descriptor() {
+    if (owned_) ::close(fd_);
+  }
+
+  int get() const { return fd_; }
+  /// close(2)'s result: the last chance to hear of a write that failed.
+  int close() { return std::exchange(owned_, false) ? ::close(fd_) : 0; }
+
+ private:
+  int fd_ = -1;
+  bool owned_ = false;
+};
+
+/// Names of temporary files that a signal handler has to remove. A slot is taken before the file
+/// exists and given back after it is gone.
+struct Temporary {
+  std::atomic<bool> taken{false};
+  std::atomic<bool> armed{false};
+  char path[PATH_MAX];
+};
+Temporary temporaries[8];
+
+Temporary* register_temporary(const std::string& path) {
+  if (path.size() >= sizeof Temporary::path) return nullptr;
+  for (Temporary& slot : temporaries) {
+    if (!slot.taken.exchange(true)) {
+      std::memcpy(slot.path, path.c_str(), path.size() + 1);
+      slot.armed = true;
+      return &slot;
+    }
+  }
+  return nullptr;  // more than eight at once: they are removed by their Outputs, though not by a
+                   // signal
+}
+
+void forget_temporary(Temporary* slot) {
+  if (slot == nullptr) return;
+  slot->armed = false;
+  slot->taken = false;
+}
+
+std::string directory_of(const std::string& path) {
+  const std::size_t slash = path.rfind('/');
+  return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
+}
+
+/// The file that a chain of symbolic links ends at, which need not exist.
+std::string resolve_links(const std::string& path) {
+  constexpr int kMostLinks = 40;  // as the kernel allows
+  std::string resolved = path;
+  for (int i = 0;; ++i) {
+    char link[PATH_MAX];
+    const ssize_t length = ::readlink(resolved.c_str(), link, sizeof link);
+    if (length < 0) return resolved;
+    if (i == kMostLinks) fail(path, "cannot write: ", ELOOP);
+    const std::string to(link, static_cast<std::size_t>(length));
+    resolved = to.starts_with('/') ? to : directory_of(resolved) + to;
+  }
+}
+
+std::string random_name() {
+  std::uint64_t bits = 0;
+  if (::getrandom(&bits, sizeof bits, 0) != static_cast<ssize_t>(sizeof bits)) {
+    static std::atomic<std::uint64_t> count{0};
+    bits = (static_cast<std::uint64_t>(::getpid()) << 32) + count++;
+  }
+  char name[40];
+  std::snprintf(name, sizeof name, ".rectify-%016llx", static_cast<unsigned long long>(bits));
+  return name;
+}
+
+}  // namespace
+
+void remove_temporaries() noexcept {
+  for (Temporary& slot : temporaries) {
+    if (slot.armed) ::unlink(slot.path);
+  }
+}
+
+// ---- Source ------------------------------------------------------------------------------------
+
+struct Source::State {
+  std::string name;
+  Descriptor file;
+  bool is_file = false;  // else the bytes are in `text`
+  bool regular = false;
+  std::uint64_t base =
+      0;  // file offset at which this source begins (a descriptor may be handed over half read)
+  std::uint64_t length = 0;
+  std::string_view text;
+  std::uint64_t position = 0;
+  std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead.size())
+  std::size_t ahead_begin = 0;
+
+  std::size_t system_read(char* to, std::size_t size) {
+    std::size_t got = 0;
+    while (got < size) {
+      const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
+      if (count == 0) break;
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        fail(name, "cannot read: ", errno);
+      }
+      got += static_cast<std::size_t>(count);
+    }
+    return got;
+  }
+};
+
+Source::Source(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Source::Source(Source&&) noexcept = default;
+Source& Source::operator=(Source&&) noexcept = default;
+Source::~Source() = default;
+
+namespace {
+
+void look_at(int fd, bool& regular, std::uint64_t& base, std::uint64_t& length,
+             const std::string& name) {
+  struct stat status {};
+  if (::fstat(fd, &status) != 0) fail(name, "cannot read: ", errno);
+  if (S_ISDIR(status.st_mode)) fail(name, "cannot read: ", EISDIR);
+  if (!S_ISREG(status.st_mode)) return;
+  const off_t at = ::lseek(fd, 0, SEEK_CUR);
+  if (at < 0) return;
+  regular = true;
+  base = static_cast<std::uint64_t>(at);
+  length = status.st_size > at ? static_cast<std::uint64_t>(status.st_size - at) : 0;
+  // Files of /proc and /sys say 0 and have something to read all the same.
+  if (status.st_size == 0) regular = false;
+}
+
+}  // namespace
+
+Source Source::file(const std::string& path) {
+  auto state = std::make_unique<State>();
+  state->name = path;
+  state->is_file = true;
+  int fd = -1;
+  do {
+    fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  } while (fd < 0 && errno == EINTR);
+  if (fd < 0) fail(path, "cannot open: ", errno);
+  state->file = Descriptor(fd, true);
+  look_at(fd, state->regular, state->base, state->length, path);
+  return Source(std::move(state));
+}
+
+Source Source::standard_input() {
+  auto state = std::make_unique<State>();
+  state->name = "<stdin>";
+  state->is_file = true;
+  state->file = Descriptor(STDIN_FILENO, false);
+  look_at(STDIN_FILENO, state->regular, state->base, state->length, state->name);
+  return Source(std::move(state));
+}
+
+Source Source::memory(std::string_view text, std::string name) {
+  auto state = std::make_unique<State>();
+  state->name = std::move(name);
+  state->text = text;
+  return Source(std::move(state));
+}
+
+const std::string& Source::name() const { return state_->name; }
+
+std::size_t Source::read(char* to, std::size_t size) {
+  State& s = *state_;
+  std::size_t got = 0;
+  if (!s.is_file) {
+    got = std::min<std::size_t>(size, s.text.size() - s.position);
+    if (got != 0) std::memcpy(to, s.text.data() + s.position, got);
+  } else {
+    got = std::min(size, s.ahead.size() - s.ahead_begin);
+    if (got != 0) std::memcpy(to, s.ahead.data() + s.ahead_begin, got);
+    s.ahead_begin += got;
+    if (got < size) got += s.system_read(to + got, size - got);
+  }
+  s.position += got;
+  return got;
+}
+
+std::string_view Source::peek(std::size_t size) {
+  State& s = *state_;
+  if (!s.is_file) return s.text.substr(s.position);
+  const std::size_t have = s.ahead.size() - s.ahead_begin;
+  if (have < size) {
+    s.ahead.erase(s.ahead.begin(), s.ahead.begin() + static_cast<std::ptrdiff_t>(s.ahead_begin));
+    s.ahead_begin = 0;
+    s.ahead.resize(size);
+    s.ahead.resize(have + s.system_read(s.ahead.data() + have, size - have));
+  }
+  return {s.ahead.data() + s.ahead_begin, s.ahead.size() - s.ahead_begin};
+}
+
+std::uint64_t Source::position() const { return state_->position; }
+
+std::optional<std::uint64_t> Source::size() const {
+  if (!state_->is_file) return state_->text.size();
+  return state_->regular ? std::optional(state_->length) : std::nullopt;
+}
+
+std::size_t Source::read_at(std::uint64_t position, char* to, std::size_t size) const {
+  const State& s = *state_;
+  if (!s.is_file) {
+    if (position >= s.text.size()) return 0;
+    const std::size_t count = std::min<std::size_t>(size, s.text.size() - position);
+    std::memcpy(to, s.text.data() + position, count);
+    return count;
+  }
+  std::size_t got = 0;
+  while (got < size) {
+    const ssize_t count = ::pread(s.file.get(), to + got, std::min(size - got, kMostAtOnce),
+                                  static_cast<off_t>(s.base + position + got));
+    if (count == 0) break;
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      fail(s.name, "cannot read: ", errno);
+    }
+    got += static_cast<std::size_t>(count);
+  }
+  return got;
+}
+
+void Source::skip(std::uint64_t size) {
+  State& s = *state_;
+  if (s.is_file && s.regular) {
+    const std::uint64_t to = s.position + size;
+    s.ahead.clear();
+    s.ahead_begin = 0;
+    if (::lseek(s.file.get(), static_cast<off_t>(s.base + to), SEEK_SET) < 0) {
+      fail(s.name, "cannot read: ", errno);
+    }
+    s.position = to;
+    return;
+  }
+  char scrap[4096];
+  while (size != 0) {
+    const std::size_t got =
+        read(scrap, static_cast<std::size_t>(std::min<std::uint64_t>(size, sizeof scrap)));
+    if (got == 0) return;
+    size -= got;
+  }
+}
+
+// ---- Output ------------------------------------------------------------------------------------
+
+struct Output::State {
+  std::string name;
+  Descriptor file;
+  std::string* text = nullptr;  // memory instead of a file
+  std::string buffer;
+  std::uint64_t position = 0;
+
+  // A file that commit() puts in place:
+  std::string target;  // after symbolic links
+  std::string temporary;
+  Temporary* registered = nullptr;
+  bool replaces = false;
+
+  ~State() { discard(); }
+
+  void discard() {
+    if (temporary.empty()) return;
+    ::unlink(temporary.c_str());
+    forget_temporary(registered);
+    temporary.clear();
+  }
+
+  void system_write(std::string_view bytes) {
+    while (!bytes.empty()) {
+      const ssize_t count = ::write(file.get(), bytes.data(), std::min(bytes.size(), kMostAtOnce));
+      if (count < 0) {
+        if (errno == EINTR) continue;
+        if (errno == EPIPE) throw ReaderGone();
+        fail(name, "write error: ", errno);
+      }
+      bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+  }
+
+  void flush() {
+    system_write(buffer);
+    buffer.clear();
+  }
+
+  void open_temporary(mode_t mode) {
+    for (int tries = 0;; ++tries) {
+      temporary = directory_of(target) + random_name();
+      registered = register_temporary(temporary);
+      const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+      if (fd >= 0) {
+        file = Descriptor(fd, true);
+        return;
+      }
+      const int error = errno;
+      forget_temporary(registered);
+      temporary.clear();
+      if (error != EEXIST || tries == 100) fail(name, "cannot write: ", error);
+    }
+  }
+};
+
+Output::Output(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Output::Output(Output&&) noexcept = default;
+Output& Output::operator=(Output&&) noexcept = default;
+Output::~Output() = default;
+
+Output Output::file(const std::string& path) {
+  auto state = std::make_unique<State>();
+  state->name = path;
+  state->target = resolve_links(path);
+  struct stat status {};
+  const bool exists = ::stat(state->target.c_str(), &status) == 0;
+  if (!exists && errno != ENOENT) fail(path, "cannot write: ", errno);
+  if (exists && !S_ISREG(status.st_mode)) {
+    // A device or FIFO (opening a directory gives the system's own reason).
+    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0) fail(path, "cannot write: ", errno);
+    state->file = Descriptor(fd, true);
+    return Output(std::move(state));
+  }
+  if (exists && ::access(state->target.c_str(), W_OK) != 0) fail(path, "cannot write: ", errno);
+  constexpr mode_t kNewFile = 0666;  // less the umask
+  state->replaces = exists;
+  state->open_temporary(exists ? 0600 : kNewFile);
+  if (exists) {
+    // Another owner's file keeps its owner where the system lets us; if not, it keeps at least its
+    // mode.
+    const int fd = state->file.get();
+    mode_t mode = status.st_mode & 07777;
+    struct stat made {};
+    if (::fstat(fd, &made) != 0) fail(path, "cannot write: ", errno);
+    if ((made.st_uid != status.st_uid || made.st_gid != status.st_gid) &&
+        ::fchown(fd, status.st_uid, status.st_gid) != 0) {
+      mode &= 0777;
+    }
+    if (::fchmod(fd, mode) != 0) fail(path, "cannot write: ", errno);
+  }
+  return Output(std::move(state));
+}
+
+Output Output::standard_output() {
+  auto state = std::make_unique<State>();
+  state->name = "<stdout>";
+  state->file = Descriptor(STDOUT_FILENO, false);
+  return Output(std::move(state));
+}
+
+Output Output::memory(std::string& text) {
+  auto state = std::make_unique<State>();
+  state->name = "<memory>";
+  state->text = &text;
+  return Output(std::move(state));
+}
+
+void Output::write(std::string_view bytes) {
+  State& s = *state_;
+  s.position += bytes.size();
+  if (s.text != nullptr) {
+    s.text->append(bytes);
+    return;
+  }
+  if (s.buffer.size() + bytes.size() > kOutputBytes) s.flush();
+  if (bytes.size() > kOutputBytes) {
+    s.system_write(bytes);
+  } else {
+    s.buffer.append(bytes);
+  }
+}
+
+void Output::flush() {
+  if (state_->text == nullptr) state_->flush();
+}
+
+bool Output::can_overwrite() const { return !state_->temporary.empty() || state_->text != nullptr; }
+
+void Output::overwrite(std::uint64_t position, std::string_view bytes) {
+  State& s = *state_;
+  if (s.text != nullptr) {
+    s.text->replace(position, bytes.size(), bytes);
+    return;
+  }
+  s.flush();
+  while (!bytes.empty()) {
+    const ssize_t count =
+        ::pwrite(s.file.get(), bytes.data(), bytes.size(), static_cast<off_t>(position));
+    if (count < 0) {
+      if (errno == EINTR) continue;
+      fail(s.name, "write error: ", errno);
+    }
+    bytes.remove_prefix(static_cast<std::size_t>(count));
+    position += static_cast<std::uint64_t>(count);
+  }
+}
+
+std::uint64_t Output::position() const { return state_->position; }
+
+void Output::commit() {
+  State& s = *state_;
+  if (s.text != nullptr) return;
+  s.flush();
+  if (s.temporary.empty()) {
+    if (s.file.close() != 0) fail(s.name, "write error: ", errno);
+    return;
+  }
+  if (s.replaces && ::fsync(s.file.get()) != 0) fail(s.name, "write error: ", errno);
+  if (s.file.close() != 0) fail(s.name, "write error: ", errno);
+  if (::rename(s.temporary.c_str(), s.target.c_str()) != 0) fail(s.name, "cannot write: ", errno);
+  forget_temporary(s.registered);
+  s.temporary.clear();
+}
+
+}  // namespace rectify

@@ -1,0 +1,145 @@
+// What a format is made of: a Decoder that cuts bytes into chunks and makes Results of them, an
+// Encoder that makes bytes of Results.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rectify/error.hpp"
+#include "rectify/stream.hpp"
+
+namespace rectify {
+
+/// Memory that is not set to anything when it grows, unlike a vector's.
+class Buffer {
+ public:
+  char* data() { return data_.get(); }
+  const char* data() const { return data_.get(); }
+  /// Makes room for `size` bytes and one more, keeping the first `keep`.
+  void reserve(std::size_t size, std::size_t keep);
+
+ private:
+  std::unique_ptr<char[]> data_;
+  std::size_t capacity_ = 0;
+};
+
+/// A run of bytes that can be decoded on its own. Used again and again, so that its memory is.
+struct Chunk {
+  Buffer bytes;  // [0, size) are the chunk's, and there is room for one more
+  std::size_t size = 0;
+  std::uint64_t line = 1;    // of its first byte
+  std::uint64_t column = 1;  // of its first byte
+  bool last = false;         // nothing follows
+  // What the format needs to know besides:
+  bool begins = true;    // a tensor begins here
+  bool ends = true;      // and ends here
+  bool glued = false;    // json: no white space stands between this and what came before
+  Shape element;         // json: shape of an array's elements, where only some of them are here
+  bool swapped = false;  // npy: in the other byte order
+  Result result;         // npy: the values themselves
+
+  std::string_view text() const { return {bytes.data(), size}; }
+};
+
+class Decoder {
+ public:
+  virtual ~Decoder() = default;
+
+  /// Fills the next chunk; false at the end of the input. In order, and cheap: decode() has the
+  /// work.
+  virtual bool cut(Chunk& chunk) = 0;
+
+  /// Appends the Results of a chunk. Any thread. Throws Error with the place.
+  virtual void decode(Chunk& chunk, std::vector<Result>& results) const = 0;
+};
+
+namespace detail {
+
+/// Turns Results into bytes. encode() runs on any thread, put() in order.
+class Encoder {
+ public:
+  virtual ~Encoder() = default;
+
+  /// Whether slabs of a tensor like this may come, or whole tensors only. The same for all slabs of
+  /// a tensor.
+  virtual bool takes_slabs(const Result& result) const = 0;
+
+  /// Set: of a tensor that these options summarise, the edges are enough.
+  virtual const PrintOptions* edges() const { return nullptr; }
+
+  /// Appends the bytes of a Result to `text`. Any thread.
+  virtual void encode(const Result& result, std::string& text) const = 0;
+
+  /// Writes the Result that `text` is of. In order.
+  virtual void put(const Result& result, std::string_view text) = 0;
+
+  virtual void finish() {}
+};
+
+}  // namespace detail
+
+/// Text read block by block, cut where a format says, with the line and column that each chunk
+/// begins at.
+class TextCutter {
+ public:
+  TextCutter(Source& source, std::size_t block_bytes)
+      : source_(source), block_bytes_(block_bytes) {}
+
+  /// Fills `chunk` with what was left over and as much new text as makes a block. A byte order mark
+  /// at the start is skipped.
+  void fill(Chunk& chunk);
+  /// Reads on behind what the chunk has, doubling it.
+  void grow(Chunk& chunk);
+  /// Keeps the first `size` bytes in the chunk and leaves the rest for the next; sets chunk.last.
+  void split(Chunk& chunk, std::size_t size);
+  /// Whether the chunk at hand holds all that there is.
+  bool ended() const { return ended_; }
+  /// Whether nothing is left.
+  bool at_end() const { return ended_ && rest_size_ == 0; }
+
+ private:
+  void read_to(Chunk& chunk, std::size_t size);
+
+  Source& source_;
+  std::size_t block_bytes_;
+  Buffer rest_;
+  std::size_t rest_size_ = 0;
+  std::uint64_t line_ = 1;
+  std::uint64_t column_ = 1;
+  bool begun_ = false;
+  bool ended_ = false;
+};
+
+/// The place of `at`, a position in the chunk's text.
+Place place_in(const Chunk& chunk, const std::string& source, const char* at);
+
+/// A row of the table of formats. A format reads, writes, or both.
+struct Format {
+  std::string_view name;
+  std::vector<std::string_view> extensions;
+  std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const PrintOptions* edges);
+  std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
+};
+
+std::span<const Format> formats();
+const Format* find_format(std::string_view name);
+
+// Each in the file of its name:
+std::unique_ptr<Decoder> csv_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<Decoder> tsv_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<Decoder> json_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<Decoder> jsonl_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<detail::Encoder> csv_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> tsv_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> json_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> jsonl_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> npy_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> torch_encoder(Output&, const WriteOptions&);
+
+}  // namespace rectify

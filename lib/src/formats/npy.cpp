@@ -1,0 +1,548 @@
+// NumPy's .npy, versions 1 to 3 (numpy/lib/format.py): \x93NUMPY, major, minor, the header's
+// length, a Python dict literal with exactly descr, fortran_order and shape, then the data. Both
+// byte orders, C and Fortran order; several arrays may follow one another. Refused on purpose:
+// pickles, text, dates, complex and structured dtypes, headers over 10,000 bytes (NumPy's own
+// limit).
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <limits>
+#include <utility>
+
+#include "dispatch.hpp"
+#include "format.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::string_view kMagic = "\x93NUMPY";
+constexpr std::size_t kMostHeaderBytes = 10000;
+constexpr std::size_t kMostReadDimensions = 64;   // NumPy 2
+constexpr std::size_t kMostWriteDimensions = 32;  // every NumPy
+constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
+// More than this is asked of memory only as the bytes arrive, if it is not known that they are
+// there.
+constexpr std::size_t kTrustedBytes = std::size_t{64} << 20;
+
+static_assert(std::endian::native == std::endian::little, "swap() and the descr written assume it");
+
+struct DescrRow {
+  std::string_view kind;  // without the byte order
+  DType dtype;
+};
+constexpr DescrRow kDescrs[] = {
+    {"f2", DType::float16}, {"f4", DType::float32}, {"f8", DType::float64}, {"i1", DType::int8},
+    {"i2", DType::int16},   {"i4", DType::int32},   {"i8", DType::int64},   {"u1", DType::uint8},
+    {"b1", DType::boolean}, {"?", DType::boolean},
+};
+
+struct Head {
+  DType dtype = DType::float32;
+  bool swapped = false;
+  bool fortran = false;
+  Shape shape;
+};
+
+/// The dict literal of a header, as numpy.load's literal_eval takes it: strings, True and False,
+/// tuples of whole numbers.
+class HeadReader {
+ public:
+  HeadReader(std::string_view text, const std::string& name)
+      : p_(text.data()), end_(p_ + text.size()), name_(name) {}
+
+  Head read() {
+    Head head;
+    bool has_descr = false, has_order = false, has_shape = false;
+    expect('{');
+    for (skip(); !at('}'); skip()) {
+      const std::string_view key = string("a key");
+      expect(':');
+      if (key == "descr" && !has_descr) {
+        has_descr = true;
+        read_descr(head);
+      } else if (key == "fortran_order" && !has_order) {
+        has_order = true;
+        head.fortran = truth();
+      } else if (key == "shape" && !has_shape) {
+        has_shape = true;
+        head.shape = shape();
+      } else {
+        fail("the header has the key " + in_quotes(key) +
+             (key == "descr" || key == "fortran_order" || key == "shape" ? " twice" : ""));
+      }
+      skip();
+      if (!at('}')) expect(',');
+    }
+    expect('}');
+    skip();
+    if (p_ != end_)
+      fail("the header goes on behind its end: " +
+           in_quotes({p_, static_cast<std::size_t>(end_ - p_)}));
+    if (!has_descr || !has_order || !has_shape)
+      fail("the header lacks descr, fortran_order or shape");
+    return head;
+  }
+
+ private:
+  [[noreturn]] void fail(std::string message, std::string hint = {}) const {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), {name_});
+  }
+
+  void skip() {
+    while (p_ != end_ && (*p_ == ' ' || *p_ == '\n' || *p_ == '\t' || *p_ == '\r' || *p_ == '\f'))
+      ++p_;
+  }
+  bool at(char c) const { return p_ != end_ && *p_ == c; }
+  void expect(char c) {
+    skip();
+    if (!at(c))
+      fail(std::string(
+               "the header is no Python dict of descr, fortran_order and shape: expected '") +
+           c + "' but found " + rest());
+    ++p_;
+  }
+  std::string rest() const {
+    return p_ == end_
+               ? "its end"
+               : in_quotes(std::string_view(p_, static_cast<std::size_t>(end_ - p_)).substr(0, 20));
+  }
+
+  std::string_view string(std::string_view what) {
+    skip();
+    if (!at('\'') && !at('"'))
+      fail("the header has " + rest() + " where " + std::string(what) + " in quotes was expected");
+    const char quote = *p_++;
+    const char* begin = p_;
+    while (p_ != end_ && *p_ != quote && *p_ != '\\' && *p_ != '\n') ++p_;
+    if (!at(quote)) fail("the header has a string that is not closed");
+    return {begin, static_cast<std::size_t>(p_++ - begin)};
+  }
+
+  void read_descr(Head& head) {
+    skip();
+    if (at('[') || at('(')) fail("structured dtypes are not supported", supported());
+    const std::string_view descr = string("a dtype");
+    std::string_view kind = descr;
+    char order = '=';
+    if (!kind.empty() && std::strchr("<>|=", kind.front()) != nullptr) {
+      order = kind.front();
+      kind.remove_prefix(1);
+    }
+    for (const DescrRow& row : kDescrs) {
+      if (row.kind != kind) continue;
+      head.dtype = row.dtype;
+      head.swapped = order == '>' && itemsize(row.dtype) > 1;
+      return;
+    }
+    if (kind.starts_with('O')) {
+      fail("it holds Python objects (a pickle), which are never read",
+           "save it with astype('float32')");
+    }
+    fail("dtype " + in_quotes(descr) + " is not supported", supported());
+  }
+
+  static std::string supported() {
+    return "float16, float32, float64, int8 to int64, uint8 and bool are: save it with "
+           "astype('float32')";
+  }
+
+  bool truth() {
+    skip();
+    for (const auto& [word, value] :
+         {std::pair<std::string_view, bool>{"True", true}, {"False", false}}) {
+      if (std::string_view(p_, static_cast<std::size_t>(end_ - p_)).starts_with(word)) {
+        p_ += word.size();
+        return value;
+      }
+    }
+    fail("fortran_order is neither True nor False but " + rest());
+  }
+
+  Shape shape() {
+    expect('(');
+    Shape sizes;
+    for (skip(); !at(')'); skip()) {
+      std::int64_t size = 0;
+      const char* begin = p_;
+      for (; p_ != end_ && *p_ >= '0' && *p_ <= '9'; ++p_) {
+        if (__builtin_mul_overflow(size, 10, &size) ||
+            __builtin_add_overflow(size, *p_ - '0', &size)) {
+          fail("the shape has a size beyond 63 bits");
+        }
+      }
+      if (p_ == begin) fail("the shape has " + rest() + " where a size was expected");
+      if (at('L')) ++p_;  // Python 2 wrote long integers so
+      sizes.push_back(size);
+      if (sizes.size() > kMostReadDimensions) fail("the shape has more than 64 dimensions");
+      skip();
+      if (at(')')) {
+        if (sizes.size() == 1) fail("the shape is a number in brackets, not a tuple");
+        break;
+      }
+      expect(',');
+    }
+    expect(')');
+    return sizes;
+  }
+
+  const char* p_;
+  const char* end_;
+  const std::string& name_;
+};
+
+/// Reverses the bytes of each element.
+void swap(std::byte* bytes, std::size_t count, std::size_t size) {
+  for (std::size_t i = 0; i < count; ++i) std::reverse(bytes + i * size, bytes + (i + 1) * size);
+}
+
+/// bool is one byte, 0 or 1; anything else is true, as in NumPy.
+void normalize_bools(std::byte* bytes, std::size_t count) {
+  for (std::size_t i = 0; i < count; ++i)
+    bytes[i] = static_cast<std::byte>(bytes[i] != std::byte{0});
+}
+
+class NpyDecoder final : public Decoder {
+ public:
+  NpyDecoder(Source& source, const ReadOptions& options, const PrintOptions* edges)
+      : source_(source),
+        dtype_(options.dtype),
+        slab_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
+        edges_(edges) {
+    slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
+  }
+
+  bool cut(Chunk& chunk) override {
+    if (done_) return false;
+    if (rows_left_ == 0) read_head();
+    chunk.begins = at_head_;
+    chunk.swapped = head_.swapped;
+    if (at_head_ && edges_ != nullptr && summarises(head_.shape, *edges_) && source_.size()) {
+      chunk.result = edges_of_array();
+      chunk.ends = true;
+    } else if (at_head_ &&
+               (head_.fortran || head_.shape.empty() || row_bytes_ == 0 || rows_ == 0)) {
+      chunk.result = {};
+      chunk.result.columns.push_back({"", whole_array()});
+      chunk.ends = true;
+    } else {
+      const auto rows = std::min<std::int64_t>(
+          rows_left_,
+          std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_));
+      Shape shape = head_.shape;
+      shape[0] = rows;
+      Tensor slab = read_tensor(std::move(shape));
+      rows_left_ -= rows;
+      chunk.ends = rows_left_ == 0;
+      chunk.result = {};
+      chunk.result.columns.push_back({"", std::move(slab)});
+    }
+    chunk.result.begins = chunk.begins;
+    chunk.result.ends = chunk.ends;
+    if (!head_.shape.empty()) chunk.result.length = head_.shape[0];
+    if (head_.shape.size() >= 2) chunk.result.lines = Lines::slices;
+    at_head_ = false;
+    if (chunk.ends) {
+      rows_left_ = 0;
+      done_ = source_.peek(1).empty();
+    }
+    chunk.last = done_;
+    return true;
+  }
+
+  void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    Tensor& tensor = chunk.result.columns[0].tensor;
+    const auto count = static_cast<std::size_t>(tensor.numel());
+    if (chunk.swapped) swap(tensor.bytes(), count, itemsize(tensor.dtype()));
+    if (tensor.dtype() == DType::boolean) normalize_bools(tensor.bytes(), count);
+    if (dtype_) {
+      try {
+        tensor = tensor.to(*dtype_);
+      } catch (const Error& error) {
+        throw error.at({source_.name()});
+      }
+    }
+    results.push_back(std::move(chunk.result));
+  }
+
+ private:
+  [[noreturn]] void fail(std::string message, std::string hint = {}) const {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), {source_.name()});
+  }
+
+  void read_head() {
+    std::string prefix(kMagic.size() + 2, '\0');
+    const std::size_t got = source_.read(prefix.data(), prefix.size());
+    if (any_ && !prefix.starts_with(kMagic)) {
+      fail("bytes that are no array follow the array: " + in_quotes(prefix.substr(0, got)));
+    }
+    if (got == 0) fail("no tensor in it: the file is empty");
+    if (!prefix.starts_with(std::string(kMagic).substr(0, std::min(got, kMagic.size())))) {
+      fail("it does not begin as a .npy file does: " + in_quotes(prefix.substr(0, got)),
+           "--from names another format");
+    }
+    if (got < prefix.size())
+      fail("unexpected end in the first 8 bytes: " + std::to_string(got) + " are there");
+    const auto major = static_cast<unsigned char>(prefix[6]);
+    const auto minor = static_cast<unsigned char>(prefix[7]);
+    if (major < 1 || major > 3 || minor != 0) {
+      fail("format version " + std::to_string(major) + "." + std::to_string(minor) + " is unknown",
+           "1.0, 2.0 and 3.0 are read");
+    }
+    unsigned char length_bytes[4] = {};
+    const std::size_t length_size = major == 1 ? 2 : 4;
+    if (source_.read(reinterpret_cast<char*>(length_bytes), length_size) < length_size) {
+      fail("unexpected end in the header's length");
+    }
+    std::uint64_t length = 0;
+    for (std::size_t i = length_size; i-- > 0;) length = length << 8 | length_bytes[i];
+    if (const auto size = source_.size();
+        size && length > *size - std::min(*size, source_.position())) {
+      fail("the header is said to have " + std::to_string(length) + " bytes, more than the file");
+    }
+    if (length > kMostHeaderBytes) {
+      fail("the header is said to have " + std::to_string(length) + " bytes, more than 10000",
+           "NumPy refuses such files, too");
+    }
+    std::string text(length, '\0');
+    const std::size_t there = source_.read(text.data(), text.size());
+    if (there < length) {
+      fail("unexpected end in the header: " + std::to_string(there) + " of " +
+           std::to_string(length) + " bytes are there");
+    }
+    head_ = HeadReader(text, source_.name()).read();
+
+    try {
+      const std::int64_t count = numel(head_.shape, head_.dtype);
+      bytes_ = count * static_cast<std::int64_t>(itemsize(head_.dtype));
+    } catch (const Error& error) {
+      throw error.at({source_.name()});
+    }
+    rows_ = head_.shape.empty() ? 1 : head_.shape[0];
+    row_bytes_ = rows_ == 0 ? 0 : bytes_ / rows_;
+    rows_left_ = rows_;
+    taken_ = 0;
+    if (const auto size = source_.size()) {
+      const std::uint64_t left = *size - std::min(*size, source_.position());
+      if (static_cast<std::uint64_t>(bytes_) > left) fail_short(left);
+    }
+    const bool narrow = std::count_if(head_.shape.begin(), head_.shape.end(),
+                                      [](std::int64_t n) { return n != 1; }) <= 1;
+    if (narrow) head_.fortran = false;  // the order of the elements is the same
+    at_head_ = true;
+    any_ = true;
+  }
+
+  [[noreturn]] void fail_short(std::uint64_t found) const {
+    fail("unexpected end in the data: shape " + to_string(head_.shape) + " of " +
+             std::string(name(head_.dtype)) + " takes " + std::to_string(bytes_) + " bytes, " +
+             std::to_string(found) + " are there",
+         "the file was cut short");
+  }
+
+  /// The next elements of the array, as they stand in the file.
+  Tensor read_tensor(Shape shape) {
+    const std::int64_t count = numel(shape, head_.dtype);
+    const std::size_t bytes = static_cast<std::size_t>(count) * itemsize(head_.dtype);
+    if (bytes > kTrustedBytes && !source_.size()) return read_doubting(std::move(shape), bytes);
+    Tensor tensor = Tensor::empty(std::move(shape), head_.dtype);
+    const std::size_t got = source_.read(reinterpret_cast<char*>(tensor.bytes()), bytes);
+    if (got < bytes) fail_short(taken_ + got);
+    taken_ += got;
+    return tensor;
+  }
+
+  /// From a pipe, which may hold less than its header says: takes memory as bytes arrive.
+  Tensor read_doubting(Shape shape, std::size_t bytes) {
+    Buffer buffer;
+    std::size_t have = 0;
+    for (std::size_t want = kTrustedBytes;; want *= 2) {
+      want = std::min(want, bytes);
+      buffer.reserve(want, have);
+      have += source_.read(buffer.data() + have, want - have);
+      if (have < want) fail_short(taken_ + have);
+      if (have == bytes) break;
+    }
+    taken_ += have;
+    Tensor tensor = Tensor::empty(std::move(shape), head_.dtype);
+    std::memcpy(tensor.bytes(), buffer.data(), bytes);
+    return tensor;
+  }
+
+  Tensor whole_array() {
+    Tensor tensor = read_tensor(head_.shape);
+    if (!head_.fortran || tensor.numel() == 0) return tensor;
+    Tensor result = Tensor::empty(head_.shape, head_.dtype);
+    dispatch(head_.dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      transpose(tensor.data<T>().data(), result.data<T>().data(), 0, 1);
+    });
+    return result;
+  }
+
+  /// Fortran order to C order: the elements of dimension `dim` and on, `stride` elements apart.
+  /// Returns the end of what it wrote.
+  template <class T>
+  T* transpose(const T* from, T* to, std::size_t dim, std::int64_t stride) const {
+    const std::int64_t size = head_.shape[dim];
+    if (dim + 1 == head_.shape.size()) {
+      for (std::int64_t i = 0; i < size; ++i) *to++ = from[i * stride];
+      return to;
+    }
+    for (std::int64_t i = 0; i < size; ++i)
+      to = transpose(from + i * stride, to, dim + 1, stride * size);
+    return to;
+  }
+
+  // ---- a summary reads only what it shows
+  // --------------------------------------------------------
+
+  Result edges_of_array() {
+    Shape shown;
+    for (const std::int64_t size : head_.shape) shown.push_back(shown_size(size, *edges_));
+    Result result;
+    result.whole = head_.shape;
+    Tensor tensor = Tensor::empty(std::move(shown), head_.dtype);
+    if (tensor.numel() != 0) {
+      std::vector<std::int64_t> strides(head_.shape.size());
+      std::int64_t stride = 1;
+      for (std::size_t i = 0; i < strides.size(); ++i) {
+        const std::size_t dim = head_.fortran ? i : strides.size() - 1 - i;
+        strides[dim] = stride;
+        stride *= head_.shape[dim];
+      }
+      std::byte* to = tensor.bytes();
+      read_edges(tensor.shape(), strides, 0, 0, to);
+    }
+    result.columns.push_back({"", std::move(tensor)});
+    source_.skip(static_cast<std::uint64_t>(bytes_));
+    return result;
+  }
+
+  void read_edges(const Shape& shown, const std::vector<std::int64_t>& strides, std::size_t dim,
+                  std::int64_t at, std::byte*& to) {
+    const std::size_t item = itemsize(head_.dtype);
+    if (dim == shown.size()) {
+      const std::uint64_t position = source_.position() + static_cast<std::uint64_t>(at) * item;
+      if (source_.read_at(position, reinterpret_cast<char*>(to), item) < item)
+        fail_short(position - source_.position());
+      to += item;
+      return;
+    }
+    const std::int64_t head = shown[dim] == head_.shape[dim] ? shown[dim] : shown[dim] / 2;
+    for (std::int64_t i = 0; i < shown[dim]; ++i) {
+      const std::int64_t index = i < head ? i : head_.shape[dim] - shown[dim] + i;
+      read_edges(shown, strides, dim + 1, at + index * strides[dim], to);
+    }
+  }
+
+  Source& source_;
+  std::optional<DType> dtype_;
+  std::size_t slab_bytes_;
+  const PrintOptions* edges_;
+
+  Head head_;
+  std::int64_t bytes_ = 0;  // of the array
+  std::int64_t rows_ = 0;   // its first dimension
+  std::int64_t row_bytes_ = 0;
+  std::int64_t rows_left_ = 0;
+  std::uint64_t taken_ = 0;  // bytes of the array read
+  bool at_head_ = false;
+  bool any_ = false;
+  bool done_ = false;
+};
+
+// ---- writing -----------------------------------------------------------------------------------
+
+/// What numpy.save writes, its room for growth included: a header's length does not depend on the
+/// first dimension's size.
+std::string header_of(DType dtype, const Shape& shape) {
+  constexpr std::size_t kGrowthDigits = 21;  // numpy.lib.format.GROWTH_AXIS_MAX_DIGITS
+  constexpr std::size_t kAlign = 64;
+  std::string_view kind;
+  for (const DescrRow& row : kDescrs) {
+    if (row.dtype == dtype && kind.empty()) kind = row.kind;
+  }
+  std::string text = "{'descr': '";
+  text += itemsize(dtype) == 1 ? '|' : '<';
+  text += std::string(kind) + "', 'fortran_order': False, 'shape': (";
+  for (std::size_t i = 0; i < shape.size(); ++i) {
+    text += std::to_string(shape[i]);
+    if (i + 1 != shape.size()) text += ", ";
+  }
+  text += shape.size() == 1 ? ",), }" : "), }";
+  if (!shape.empty()) text.append(kGrowthDigits - std::to_string(shape[0]).size(), ' ');
+  const std::size_t before = kMagic.size() + 4;
+  text.append(kAlign - (before + text.size() + 1) % kAlign,
+              ' ');  // NumPy pads by 64 where none is needed
+  text += '\n';
+  std::string header(kMagic);
+  header +=
+      {'\x01', '\x00', static_cast<char>(text.size() & 0xFF), static_cast<char>(text.size() >> 8)};
+  return header + text;
+}
+
+class NpyEncoder final : public detail::Encoder {
+ public:
+  explicit NpyEncoder(Output& output) : output_(output) {}
+
+  // The header stands first and tells the number of rows.
+  bool takes_slabs(const Result& result) const override {
+    return result.length.has_value() || output_.can_overwrite();
+  }
+
+  void encode(const Result& result, std::string&) const override {
+    const Tensor& tensor = result.columns[0].tensor;
+    if (result.columns.size() > 1) {
+      throw Error(
+          ErrorKind::usage,
+          "npy holds one array a tensor, and here are " + std::to_string(result.columns.size()),
+          "one run for each, or --to json");
+    }
+    if (tensor.dtype() == DType::bfloat16) {
+      throw Error(ErrorKind::unsupported, "bfloat16 has no .npy",
+                  "--dtype float32 holds every bfloat16 value");
+    }
+    if (tensor.dim() > kMostWriteDimensions) {
+      throw Error(ErrorKind::unsupported,
+                  "a tensor of " + std::to_string(tensor.dim()) + " dimensions has no .npy",
+                  "NumPy's arrays have at most 32; --to json holds any");
+    }
+  }
+
+  void put(const Result& result, std::string_view) override {
+    const Tensor& tensor = result.columns[0].tensor;
+    if (result.begins) {
+      shape_ = tensor.shape();
+      if (!result.ends) shape_[0] = result.length.value_or(0);
+      start_ = output_.position();
+      rows_ = 0;
+      output_.write(header_of(tensor.dtype(), shape_));
+    }
+    output_.write({reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes()});
+    if (!shape_.empty()) rows_ += tensor.shape()[0];
+    if (result.ends && !shape_.empty() && rows_ != shape_[0]) {
+      shape_[0] = rows_;
+      output_.overwrite(start_, header_of(tensor.dtype(), shape_));
+    }
+  }
+
+ private:
+  Output& output_;
+  Shape shape_;
+  std::uint64_t start_ = 0;
+  std::int64_t rows_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> npy_decoder(Source& source, const ReadOptions& options,
+                                     const PrintOptions* edges) {
+  return std::make_unique<NpyDecoder>(source, options, edges);
+}
+
+std::unique_ptr<detail::Encoder> npy_encoder(Output& output, const WriteOptions&) {
+  return std::make_unique<NpyEncoder>(output);
+}
+
+}  // namespace rectify

@@ -1,0 +1,91 @@
+// Reading text block by block and cutting it where a format says, whatever the format.
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "format.hpp"
+
+namespace rectify {
+namespace {
+
+// The first block is small: most inputs are, and a program that reads four numbers need not touch a
+// megabyte.
+constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
+constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
+}  // namespace
+
+void Buffer::reserve(std::size_t size, std::size_t keep) {
+  if (size + 1 <= capacity_) return;
+  const std::size_t capacity = size + 1;
+  std::unique_ptr<char[]> data(new char[capacity]);
+  if (keep != 0) std::memcpy(data.get(), data_.get(), keep);
+  data_ = std::move(data);
+  capacity_ = capacity;
+}
+
+void TextCutter::read_to(Chunk& chunk, std::size_t size) {
+  chunk.bytes.reserve(size, chunk.size);
+  chunk.size += source_.read(chunk.bytes.data() + chunk.size, size - chunk.size);
+  // A full block may be the last one: look whether anything follows.
+  ended_ = chunk.size < size || source_.peek(1).empty();
+}
+
+void TextCutter::fill(Chunk& chunk) {
+  chunk.size = 0;
+  if (begun_) {
+    std::swap(chunk.bytes, rest_);
+    chunk.size = std::exchange(rest_size_, 0);
+    if (!ended_) read_to(chunk, std::max(block_bytes_, chunk.size + block_bytes_ / 2));
+  } else {
+    begun_ = true;
+    std::size_t size = std::min(block_bytes_, kFirstBytes);
+    if (const auto whole = source_.size()) size = std::min<std::size_t>(size, *whole + 1);
+    size = std::max<std::size_t>(size, 1);
+    if (source_.peek(kByteOrderMark.size()).starts_with(kByteOrderMark)) {
+      source_.skip(kByteOrderMark.size());
+      column_ += kByteOrderMark.size();  // columns count bytes, and these are there
+    }
+    read_to(chunk, size);
+  }
+  chunk.line = line_;
+  chunk.column = column_;
+}
+
+void TextCutter::grow(Chunk& chunk) { read_to(chunk, std::max(2 * chunk.size, block_bytes_)); }
+
+void TextCutter::split(Chunk& chunk, std::size_t size) {
+  rest_size_ = chunk.size - size;
+  if (rest_size_ != 0) {
+    rest_.reserve(std::max(rest_size_, block_bytes_ + block_bytes_ / 2), 0);
+    std::memcpy(rest_.data(), chunk.bytes.data() + size, rest_size_);
+  }
+  chunk.size = size;
+  chunk.last = ended_ && rest_size_ == 0;
+  const char* begin = chunk.bytes.data();
+  const char* end = begin + size;
+  line_ += static_cast<std::uint64_t>(std::count(begin, end, '\n'));
+  const void* newline = size == 0 ? nullptr : ::memrchr(begin, '\n', size);
+  if (newline == nullptr) {
+    column_ += size;
+  } else {
+    column_ = static_cast<std::uint64_t>(end - static_cast<const char*>(newline));
+  }
+}
+
+Place place_in(const Chunk& chunk, const std::string& source, const char* at) {
+  const char* begin = chunk.bytes.data();
+  Place place{source, chunk.line, chunk.column};
+  const auto before = static_cast<std::size_t>(at - begin);
+  const void* newline = before == 0 ? nullptr : ::memrchr(begin, '\n', before);
+  if (newline == nullptr) {
+    place.column += before;
+  } else {
+    place.line += static_cast<std::uint64_t>(std::count(begin, at, '\n'));
+    place.column = static_cast<std::uint64_t>(at - static_cast<const char*>(newline));
+  }
+  return place;
+}
+
+}  // namespace rectify

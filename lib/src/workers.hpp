@@ -1,0 +1,143 @@
+// Threads: every one is started here.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <system_error>
+#include <thread>
+#include <vector>
+
+namespace rectify {
+
+/// The processors this process may run on.
+unsigned processors();
+
+/// A pipeline in order: `cut(item)` fills the next item (false: there is none) and `put(item)`
+/// takes finished ones, both in the calling thread and in order; `work(item)` runs on any thread.
+/// Items are used again, so that their buffers are. At most 2 * threads are under way. The first
+/// exception in the order of the items ends the run and is thrown from here. `only(item)` tells,
+/// after cut, that no other follows: then no thread is started.
+template <class Item, class Cut, class Only, class Work, class Put>
+void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
+  struct Slot {
+    Item item;
+    std::exception_ptr error;
+    bool done = false;
+  };
+  Slot first;
+  if (!cut(first.item)) return;
+  if (threads <= 1 || only(first.item)) {
+    do {
+      work(first.item);
+      put(first.item);
+    } while (!only(first.item) && cut(first.item));
+    return;
+  }
+
+  std::mutex mutex;
+  std::condition_variable waiting, finished;
+  std::deque<Slot*> queue;  // cut, not yet taken by a worker
+  bool stop = false;
+  const auto finish = [&](Slot& slot) {
+    try {
+      work(slot.item);
+    } catch (...) {
+      slot.error = std::current_exception();
+    }
+  };
+  const auto worker = [&] {
+    std::unique_lock lock(mutex);
+    for (;;) {
+      waiting.wait(lock, [&] { return stop || !queue.empty(); });
+      if (stop) return;
+      Slot& slot = *queue.front();
+      queue.pop_front();
+      lock.unlock();
+      finish(slot);
+      lock.lock();
+      slot.done = true;
+      finished.notify_one();
+    }
+  };
+  std::vector<std::thread> pool;
+  const auto join = [&] {
+    {
+      const std::lock_guard lock(mutex);
+      stop = true;
+    }
+    waiting.notify_all();
+    for (std::thread& thread : pool) thread.join();
+  };
+
+  // `first` is the oldest slot of the ring; the others are made as the run needs them.
+  std::deque<std::unique_ptr<Slot>> spare;
+  std::deque<std::unique_ptr<Slot>> flying;
+  const auto launch = [&](std::unique_ptr<Slot> slot) {
+    slot->done = false;
+    {
+      const std::lock_guard lock(mutex);
+      queue.push_back(slot.get());
+    }
+    flying.push_back(std::move(slot));
+    waiting.notify_one();
+  };
+  try {
+    for (unsigned i = 0; i < threads; ++i) {
+      try {
+        pool.emplace_back(worker);
+      } catch (const std::system_error&) {
+        break;  // no more threads to be had: go on with those that run, or with none
+      }
+    }
+    launch(std::make_unique<Slot>(std::move(first)));
+    std::exception_ptr cut_error;
+    bool more = !only(flying.back()->item);
+    while (!flying.empty()) {
+      while (more && flying.size() < 2 * static_cast<std::size_t>(threads)) {
+        std::unique_ptr<Slot> slot;
+        if (spare.empty()) {
+          slot = std::make_unique<Slot>();
+        } else {
+          slot = std::move(spare.back());
+          spare.pop_back();
+        }
+        try {
+          more = cut(slot->item);
+        } catch (...) {
+          cut_error = std::current_exception();  // what was cut before comes first
+          more = false;
+        }
+        if (!more) break;
+        more = !only(slot->item);
+        launch(std::move(slot));
+      }
+      Slot& oldest = *flying.front();
+      {
+        std::unique_lock lock(mutex);
+        if (pool.empty()) {
+          queue.pop_front();
+          lock.unlock();
+          finish(oldest);
+        } else {
+          finished.wait(lock, [&] { return oldest.done; });
+        }
+      }
+      if (oldest.error) std::rethrow_exception(oldest.error);
+      put(oldest.item);
+      spare.push_back(std::move(flying.front()));
+      flying.pop_front();
+    }
+    if (cut_error) std::rethrow_exception(cut_error);
+  } catch (...) {
+    join();
+    throw;
+  }
+  join();
+}
+
+}  // namespace rectify

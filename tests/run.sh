@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs what is missing (Debian), builds rectify with its tests, and runs them all.
+#   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan
+set -eu
+top=$(cd "$(dirname "$0")/.." && pwd)
+. "$top/app/install.sh"
+need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev doctest-dev python3
+want python3-numpy python3-torch
+
+preset=${1:-dev}
+[ $# -eq 0 ] || shift
+if [ "$preset" = clang ]; then need clang; fi
+cd "$top"
+cmake --preset "$preset" >&2
+cmake --build --preset "$preset" >&2
+exec ctest --preset "$preset" "$@"

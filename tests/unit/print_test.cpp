@@ -1,0 +1,228 @@
+#include <doctest/doctest.h>
+
+#include <array>
+#include <bit>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <limits>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "golden.hpp"
+#include "half.hpp"
+#include "rectify/error.hpp"
+#include "rectify/print.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::int64_t kHuge = std::numeric_limits<std::int64_t>::max();
+constexpr double kInf = std::numeric_limits<double>::infinity();
+
+std::string printed(std::initializer_list<float> values, const PrintOptions& options = {}) {
+  return to_string(Tensor::of(values), options);
+}
+
+/// 0, 1, 2, ... in that shape.
+Tensor counting(Shape shape, DType dtype) {
+  Tensor tensor = Tensor::empty(std::move(shape), DType::int64);
+  std::int64_t next = 0;
+  for (std::int64_t& x : tensor.data<std::int64_t>()) x = next++;
+  return tensor.to(dtype);
+}
+
+/// What C's printf makes of a value under '%.4f' or '%.4e', or of a whole one as print() does.
+std::string by_printf(double value, std::int64_t precision, SciMode mode) {
+  if (std::isnan(value)) return "nan";  // printf shows the sign as well
+  const bool whole = value == std::trunc(value) && (value == 0 || mode == SciMode::off);
+  const char* format = whole ? "%.*f" : mode == SciMode::on ? "%.*e" : "%.*f";
+  std::array<char, 1400> text;
+  std::snprintf(text.data(), text.size(), format, whole ? 0 : static_cast<int>(precision), value);
+  return text.data() + std::string(whole && std::isfinite(value) ? "." : "");
+}
+
+template <class T>
+void check_against_printf(T element, std::int64_t precision) {
+  const Tensor tensor = Tensor::of(std::span<const T>(&element, 1), {});
+  const auto value = static_cast<double>(widen(element));
+  const DType dtype = dtype_of<T>;
+  const std::string suffix =
+      dtype == DType::float32 ? "" : ", dtype=torch." + std::string(name(dtype));
+  for (const SciMode mode : {SciMode::off, SciMode::on}) {
+    const std::string expected = "tensor(" + by_printf(value, precision, mode) + suffix + ")";
+    const std::string text =
+        to_string(tensor, {.precision = precision, .linewidth = kHuge, .sci_mode = mode});
+    if (text != expected) {  // a check only for what fails: there are millions
+      CAPTURE(precision);
+      CHECK_EQ(text, expected);
+    }
+  }
+}
+
+/// The elements that print() shows of a summarised tensor, as a tensor of their own.
+Tensor edges_of(const Tensor& whole, const PrintOptions& options) {
+  Shape shape = whole.shape();
+  for (std::int64_t& size : shape) size = shown_size(size, options);
+  Tensor edges = Tensor::empty(shape, whole.dtype());
+  const std::size_t itemsize = rectify::itemsize(whole.dtype());
+  for (std::int64_t i = 0; i < edges.numel(); ++i) {
+    std::int64_t rest = i;
+    std::int64_t from = 0;
+    std::int64_t stride = 1;
+    for (std::size_t d = shape.size(); d-- > 0;) {
+      const std::int64_t index = rest % shape[d];
+      const std::int64_t hidden = whole.shape()[d] - shape[d];
+      from += stride * (index < options.edgeitems ? index : index + hidden);
+      stride *= whole.shape()[d];
+      rest /= shape[d];
+    }
+    std::memcpy(edges.bytes() + static_cast<std::size_t>(i) * itemsize,
+                whole.bytes() + static_cast<std::size_t>(from) * itemsize, itemsize);
+  }
+  return edges;
+}
+
+TEST_CASE("every recorded tensor is printed as PyTorch prints it") {
+  const auto records = golden("print.jsonl");
+  CHECK_GT(records.size(), 1000);
+  for (const nlohmann::json& record : records) {
+    const std::string why = record.value("why", std::string("random"));
+    CAPTURE(why);
+    CAPTURE(record.at("options").dump());
+    const Tensor tensor = tensor_of(record);
+    const PrintOptions options = print_options_of(record.at("options"));
+    const auto text = record.at("text").get<std::string>();
+    CHECK_EQ(to_string(tensor, options), text);
+    if (summarises(tensor.shape(), options)) {
+      CHECK_EQ(to_string(edges_of(tensor, options), tensor.shape(), options), text);
+    }
+  }
+}
+
+TEST_CASE("a tensor is printed like its list") {
+  CHECK_EQ(printed({2, -4, 5, -6}), "tensor([ 2., -4.,  5., -6.])");
+  CHECK_EQ(printed({2, -0.04f}), "tensor([ 2.0000, -0.0400])");
+  CHECK_EQ(to_string(Tensor()), "tensor([])");
+}
+
+TEST_CASE("the notation follows the numbers shown") {
+  const struct {
+    const char* why;
+    std::initializer_list<float> values;
+    SciMode sci_mode;
+    const char* text;
+  } rows[] = {
+      {"a ratio of 1000 is not over", {1, 1000}, SciMode::automatic, "tensor([   1., 1000.])"},
+      {"1001 is", {1, 1001}, SciMode::automatic, "tensor([1.0000e+00, 1.0010e+03])"},
+      {"1e8 is not over", {1e8f}, SciMode::automatic, "tensor([100000000.])"},
+      {"its successor is", {100000008.0f}, SciMode::automatic, "tensor([1.0000e+08])"},
+      {"float32's 1e-4 is below 1e-4", {1e-4f, .01f}, SciMode::automatic,
+       "tensor([1.0000e-04, 1.0000e-02])"},
+      {"zeros, nan and inf alone do not ask sci_mode", {0, -0.0f, NAN}, SciMode::on,
+       "tensor([0., -0., nan])"},
+      {"the width is that of the forced notation", {0.5f, 100}, SciMode::on,
+       "tensor([5.0000e-01, 1.0000e+02])"},
+      {"also off", {1e9f, 0.5f}, SciMode::off, "tensor([1000000000.0000,          0.5000])"},
+      {"zeros, nan and inf do not widen the column", {1, NAN, -0.0f, -INFINITY}, SciMode::automatic,
+       "tensor([1., nan, -0., -inf])"},
+      {"the sign of nan is not shown", {-NAN}, SciMode::automatic, "tensor([nan])"},
+      {"a digit gained by rounding widens it", {9.99996f, 1.5f}, SciMode::automatic,
+       "tensor([10.0000,  1.5000])"},
+  };
+  for (const auto& row : rows) {
+    CAPTURE(row.why);
+    CHECK_EQ(printed(row.values, {.sci_mode = row.sci_mode}), row.text);
+  }
+}
+
+TEST_CASE("an exponent of three digits widens the column, be it the largest or the smallest") {
+  CHECK_EQ(to_string(Tensor::of({-1e-100, 1e-99})),
+           "tensor([-1.0000e-100,   1.0000e-99], dtype=torch.float64)");
+  // The negative extreme and the positive one differ in length by the sign and by the exponent.
+  CHECK_EQ(to_string(Tensor::of({-1e-99, 9.99999e-100, 1e-100})),
+           "tensor([-1.0000e-99,  1.0000e-99, 1.0000e-100], dtype=torch.float64)");
+}
+
+TEST_CASE("every float16 and bfloat16 is printed as printf prints it") {
+  for (std::uint32_t bits = 0; bits < 0x10000; ++bits) {
+    check_against_printf(float16{static_cast<std::uint16_t>(bits)}, 4);
+    check_against_printf(bfloat16{static_cast<std::uint16_t>(bits)}, 4);
+  }
+}
+
+TEST_CASE("float32 is printed as printf prints it, at any precision") {
+  std::mt19937 random(1);
+  const float largest = std::numeric_limits<float>::max();
+  for (const std::int64_t precision : {0, 1, 2, 4, 7, 8, 11, 12, 13, 20}) {
+    // Every exponent, at the powers of two and beside them.
+    for (int exponent = -149; exponent < 128; ++exponent) {
+      const float power = std::ldexp(1.0f, exponent);
+      for (const float x : {power, std::nextafter(power, 0.0f), std::nextafter(power, largest)}) {
+        check_against_printf(x, precision);
+      }
+    }
+    // Every power of ten, where rounding carries into a further digit.
+    for (int exponent = -45; exponent <= 38; ++exponent) {
+      float x = static_cast<float>(std::pow(10.0, exponent));
+      for (int i = 0; i < 4; ++i) x = std::nextafter(x, 0.0f);
+      for (int i = 0; i < 8; ++i, x = std::nextafter(x, largest)) {
+        check_against_printf(x, precision);
+      }
+    }
+    for (int i = 0; i < 2000; ++i) {
+      // Exact ties: odd multiples of powers of two.
+      const auto odd = static_cast<float>(2 * (random() % 4096) + 1);
+      check_against_printf(std::ldexp(odd, -static_cast<int>(random() % 24)), precision);
+      // What people have, and anything at all.
+      check_against_printf(static_cast<float>(random() % 2000001) / 1e4f - 100.0f, precision);
+      check_against_printf(std::bit_cast<float>(static_cast<std::uint32_t>(random())), precision);
+    }
+  }
+}
+
+TEST_CASE("float64 is printed as printf prints it, at any precision") {
+  std::mt19937_64 random(1);
+  for (const std::int64_t precision : {0, 1, 4, 12, 17, 340, 1000}) {
+    for (int i = 0; i < 1000; ++i) {
+      check_against_printf(std::bit_cast<double>(random()), precision);
+      check_against_printf(std::ldexp(static_cast<double>(2 * (random() % 4096) + 1),
+                                      -static_cast<int>(random() % 50)),
+                           precision);
+    }
+    check_against_printf(std::numeric_limits<double>::max(), precision);
+    check_against_printf(-std::numeric_limits<double>::max(), precision);
+    check_against_printf(-std::numeric_limits<double>::denorm_min(), precision);
+  }
+}
+
+TEST_CASE("the edges print as the whole tensor does") {
+  const Shape shapes[] = {{7},       {20},         {1, 20},   {20, 1},         {9, 9},
+                          {2, 9},    {9, 2},       {4, 5, 6}, {7, 1, 7},       {1, 1, 30},
+                          {30, 1, 1}, {2, 3, 4, 5}, {5, 5, 5, 5}, {1, 2, 1, 3, 1, 8}};
+  for (const Shape& shape : shapes) {
+    for (const DType dtype : {DType::float32, DType::float64, DType::bfloat16, DType::int64,
+                              DType::uint8}) {
+      for (const std::int64_t edgeitems : {0, 1, 2, 3, 100}) {
+        for (const std::int64_t linewidth : {1, 25, 80}) {
+          const PrintOptions options{
+              .threshold = 6, .edgeitems = edgeitems, .linewidth = linewidth};
+          CAPTURE(to_string(shape));
+          CAPTURE(name(dtype));
+          CAPTURE(edgeitems);
+          const Tensor whole = counting({numel(shape)}, DType::float64).reshape(shape);
+          // Of 625 numbers, what uint8 holds; the others go far enough to change the column.
+          const Tensor tensor = dtype == DType::uint8
+                                    ? counting({25, 25}, DType::bfloat16).to(DType::int16)
+                                    : whole.to(dtype);
+          if (dtype == DType::uint8) continue;
+          REQUIRE(summarises(shape, options));
+          CHECK_EQ(to_string(edges_of(tensor, options), shape, options),
+                   to_string(tensor, options));
+        }
+      }
+    }
+  }
+}

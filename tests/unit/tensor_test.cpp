@@ -1,0 +1,105 @@
+#include "rectify/tensor.hpp"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <limits>
+
+#include "golden.hpp"
+#include "rectify/error.hpp"
+
+using namespace rectify;
+
+TEST_CASE("copies share their elements, a clone does not") {
+  Tensor a = Tensor::of<float>({1, 2});
+  Tensor b = a;
+  Tensor c = a.clone();
+  b.data<float>()[0] = 9;
+  CHECK(a.data<float>()[0] == 9);
+  CHECK(c.data<float>()[0] == 1);
+}
+
+TEST_CASE("a shape whose elements cannot be counted is refused before anything is allocated") {
+  struct Row {
+    Shape shape;
+    const char* why;
+  };
+  const Row rows[] = {
+      {{-1}, "negative"},
+      {{4294967296, 4294967296}, "the product is 2^64"},
+      {{4611686018427387904}, "the bytes are 2^64"},
+      {{0, std::numeric_limits<std::int64_t>::max()}, "a zero does not excuse the other size"},
+      {{std::numeric_limits<std::int64_t>::max(), 0}, "nor behind it"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    CHECK_THROWS_AS(Tensor::empty(row.shape, DType::float32), Error);
+  }
+  CHECK(numel({}) == 1);
+  CHECK(numel({2, 0, 3}) == 0);
+}
+
+TEST_CASE("elements are read as what they are, or not at all") {
+  Tensor x = Tensor::of<float>({1});
+  CHECK_THROWS_AS(x.data<double>(), Error);
+  CHECK_THROWS_AS(x.reshape({2}), Error);
+  CHECK_THROWS_AS(x.prefix({2}), Error);
+  CHECK(x.reshape({1, 1}).shape() == Shape{1, 1});
+}
+
+TEST_CASE("names of dtypes are torch's") {
+  CHECK(find_dtype("float32") == DType::float32);
+  CHECK(find_dtype("torch.bfloat16") == DType::bfloat16);
+  CHECK(find_dtype("bool") == DType::boolean);
+  CHECK_FALSE(find_dtype("float"));
+  CHECK(to_string(Shape{2, 3}) == "[2, 3]");
+}
+
+TEST_CASE("conversions round as torch's do and refuse what does not fit") {
+  struct Row {
+    double value;
+    DType to;
+    double expected;  // NaN: refused
+    const char* why;
+  };
+  const double refused = std::numeric_limits<double>::quiet_NaN();
+  const Row rows[] = {
+      {1.9, DType::int32, 1, "truncates"},
+      {-1.9, DType::int32, -1, "toward zero"},
+      {-0.9, DType::uint8, 0, "even below an unsigned zero"},
+      {-1, DType::uint8, refused, "negative"},
+      {127.9, DType::int8, 127, "just fits"},
+      {128, DType::int8, refused, "one too many"},
+      {-128.9, DType::int8, -128, "just fits below"},
+      {-129, DType::int8, refused, "one too few"},
+      {9223372036854774784.0, DType::int64, 9223372036854774784.0, "the largest double below 2^63"},
+      {9223372036854775808.0, DType::int64, refused, "2^63"},
+      {-9223372036854775808.0, DType::int64, -9223372036854775808.0, "-2^63"},
+      {std::numeric_limits<double>::infinity(), DType::int64, refused, "infinity"},
+      {refused, DType::int32, refused, "NaN"},
+      {65519.99999999999, DType::float16, std::numeric_limits<double>::infinity(),
+       "by way of float32, which is 65520"},
+      {65519, DType::float16, 65504, "rounds down"},
+      {1e300, DType::float32, std::numeric_limits<double>::infinity(), "too large for float32"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const Tensor x = Tensor::of<double>({row.value});
+    if (std::isnan(row.expected)) {
+      CHECK_THROWS_AS(x.to(row.to), Error);
+    } else {
+      CHECK(x.to(row.to).to(DType::float64).data<double>()[0] == row.expected);
+    }
+  }
+}
+
+TEST_CASE("every float16 and bfloat16 value goes to float32 and back") {
+  for (std::uint32_t i = 0; i < 65536; ++i) {
+    const auto bits = static_cast<std::uint16_t>(i);
+    const float half = to_float(float16{bits});
+    const float brain = to_float(bfloat16{bits});
+    if (half == half) CHECK(to_float16(half).bits == bits);
+    if (brain == brain) CHECK(to_bfloat16(brain).bits == bits);
+    CHECK((to_float16(half).bits & 0x7C00u) == (bits & 0x7C00u));
+  }
+}
