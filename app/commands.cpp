@@ -1,17 +1,23 @@
 #include "commands.hpp"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <random>
 #include <utility>
 
+#include "merge.hpp"
+#include "plot.hpp"
 #include "progress.hpp"
+#include "report.hpp"
 
 namespace rectify::app {
 namespace {
 
-void apply_to_noise(const Options& options, Writer& writer) {
+/// torch.randn with the seed given, or with one that is told.
+Tensor noise(const Options& options) {
   std::uint64_t seed = 0;
   if (options.seed) {
     seed = *options.seed;
@@ -20,10 +26,28 @@ void apply_to_noise(const Options& options, Writer& writer) {
     if (options.verbose) fmt::print(stderr, "rectify: --seed {}\n", seed);
   }
   Generator generator(seed);
+  return randn(*options.randn, generator, options.read.dtype.value_or(DType::float32));
+}
+
+Source open(const Options& options, const std::string& input) {
+  if (options.tensor) return Source::memory(*options.tensor, "--tensor");
+  return input == "-" ? Source::standard_input() : Source::file(input);
+}
+
+/// The inputs there are; standard input if none is named, and the literal, which has no name.
+std::vector<std::string> inputs_of(const Options& options) {
+  return options.inputs.empty() ? std::vector<std::string>{"-"} : options.inputs;
+}
+
+Output open_output(const Options& options) {
+  return options.output && *options.output != "-" ? Output::file(*options.output)
+                                                  : Output::standard_output();
+}
+
+void apply_to_noise(const Options& options, Writer& writer) {
   Result result;
   try {
-    result.columns.push_back(
-        {"", randn(*options.randn, generator, options.read.dtype.value_or(DType::float32))});
+    result.columns.push_back({"", noise(options)});
     if (options.randn->size() >= 2) result.lines = Lines::slices;
     operate(options.operation, result);
   } catch (const Error& error) {
@@ -32,21 +56,80 @@ void apply_to_noise(const Options& options, Writer& writer) {
   writer.write(std::move(result));
 }
 
+// ---- compare -----------------------------------------------------------------------------------
+
+/// A report and what is said of it besides.
+std::vector<Merged> reports_of(const Options& options) {
+  std::vector<Merged> reports;
+  if (options.randn) {
+    try {
+      const Tensor tensor = noise(options);
+      Report report(options.compare, tensor.dtype(), tensor.shape());
+      report.add(tensor);
+      reports.push_back({"--randn", {}, std::move(report)});
+    } catch (const Error& error) {
+      throw error.at({"--randn"});
+    }
+    return reports;
+  }
+  for (const std::string& input : inputs_of(options)) {
+    Source source = open(options, input);
+    Progress progress(source);
+    RunOptions run_options = options.run;
+    run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
+    std::vector<std::vector<std::string>> names;
+    std::vector<Report> found =
+        rectify::compare(source, options.read, options.compare, &names, run_options);
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      reports.push_back({source.name(), names[i], std::move(found[i])});
+    }
+  }
+  return reports;
+}
+
+/// The tensor with the greatest share of dead units, and that share.
+std::pair<const NamedReport*, double> worst_of(const std::vector<NamedReport>& reports,
+                                               std::size_t candidate) {
+  const NamedReport* worst = nullptr;
+  double share = -1;
+  for (const NamedReport& report : reports) {
+    const double* dead = std::get_if<double>(&report.figures.activations[candidate].dead_frac);
+    const double here = dead == nullptr ? 0 : *dead;
+    if (here > share) worst = &report, share = here;
+  }
+  return {worst, std::max(share, 0.0)};
+}
+
+void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
+  constexpr std::size_t kMostNames = 20;
+  const ActivationFigures& figures = report.figures.activations[candidate];
+  std::string units;
+  for (std::size_t i = 0; i < figures.dead_at.size() && i < kMostNames; ++i) {
+    units += (i == 0 ? "" : ", ") + unit_name(report, static_cast<std::size_t>(figures.dead_at[i]));
+  }
+  if (figures.dead_at.size() > kMostNames)
+    units += fmt::format(", and {} more", figures.dead_at.size() - kMostNames);
+  const double* share = std::get_if<double>(&figures.dead_frac);
+  fmt::print(stderr, "rectify: {}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}\n",
+             escaped(report.source), figures.dead_units, report.figures.units,
+             label(figures.candidate), 100 * (share == nullptr ? 0 : *share), 100 * limit, units);
+}
+
 }  // namespace
 
 void apply(const Options& options) {
-  Output output = options.output && *options.output != "-" ? Output::file(*options.output)
-                                                           : Output::standard_output();
+  if (options.write.format == "npy" && (!options.output || *options.output == "-") &&
+      ::isatty(STDOUT_FILENO) != 0) {
+    throw Error(ErrorKind::usage, "npy is binary, and standard output is a terminal",
+                "-o FILE, or > FILE");
+  }
+  Output output = open_output(options);
   Writer writer(output, options.write);
   if (options.randn) {
     apply_to_noise(options, writer);
   } else {
-    std::vector<std::string> inputs = options.inputs;
-    if (inputs.empty()) inputs.emplace_back("-");
-    for (const std::string& input : inputs) {
-      Source source = options.tensor ? Source::memory(*options.tensor, "--tensor")
-                      : input == "-" ? Source::standard_input()
-                                     : Source::file(input);
+    for (const std::string& input : inputs_of(options)) {
+      Source source = open(options, input);
       Progress progress(source);
       RunOptions run_options = options.run;
       run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
@@ -61,6 +144,69 @@ void apply(const Options& options) {
   }
   writer.finish();
   output.commit();
+}
+
+bool compare(Options options) {
+  if (options.plot) check_plot_target(*options.plot);
+  std::vector<Merged> reports = options.merge ? merge(options) : reports_of(options);
+  options.dead_below = std::max(options.dead_below, 0.0);
+
+  std::vector<NamedReport> named;
+  for (const Merged& merged : reports) {
+    NamedReport& report = named.emplace_back();
+    report.source = merged.source;
+    report.names = merged.names;
+    report.figures = merged.report.figures(options.dead_below);
+    if (!options.partial) continue;
+    if (report.figures.unit_axis == 0 && report.figures.shape.size() > 1) {
+      throw Error(ErrorKind::usage, "--partial with --unit-axis 0: every part has units of its own",
+                  {}, {report.source});
+    }
+    for (std::size_t i = 0; i < report.figures.activations.size(); ++i) {
+      report.partials.push_back(partial_text(options, merged.report, i));
+    }
+  }
+
+  ReportOptions show;
+  show.per_unit = options.per_unit;
+  show.dead_below = options.dead_below;
+  const auto [worst, share] = worst_of(named, options.check);
+  if (options.fail_if_dead) {
+    const Activation& checked = *options.compare.candidates.at(options.check).activation;
+    show.check = Check{std::string(checked.name), *options.fail_if_dead, share,
+                       share <= *options.fail_if_dead};
+  }
+  Output output = open_output(options);
+  if (options.report_format == "table") {
+    if (!options.output) fit_to_terminal(show);
+    output.write(report_table(named, show));
+  } else if (options.report_format == "csv" || options.report_format == "tsv") {
+    output.write(report_csv(named, show, options.report_format == "csv" ? ',' : '\t'));
+  } else {
+    output.write(report_json(named, show, options.report_format == "jsonl"));
+  }
+  output.commit();
+
+  if (options.plot) {
+    std::vector<std::vector<Report::Bin>> histograms;
+    for (const Merged& merged : reports) histograms.push_back(merged.report.histogram());
+    plot(*options.plot, named, histograms, show);
+  }
+
+  bool within_limits = true;
+  if (show.check && !show.check->passed) {
+    say_dead(*worst, options.check, *options.fail_if_dead);
+    within_limits = false;
+  }
+  if (options.fail_if_nan) {
+    for (const NamedReport& report : named) {
+      if (report.figures.input.nan == 0) continue;
+      fmt::print(stderr, "rectify: {}: {} of {} values are NaN\n", escaped(report.source),
+                 report.figures.input.nan, report.figures.input.n);
+      within_limits = false;
+    }
+  }
+  return within_limits;
 }
 
 void print(const std::string& text) {

@@ -1,12 +1,14 @@
 // Parse, run, one catch, exit code. Nobody else prints errors or exits.
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
 #include <exception>
 #include <new>
 #include <string>
+#include <string_view>
 
 #include "commands.hpp"
 #include "options.hpp"
@@ -18,6 +20,7 @@ using rectify::app::Options;
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
+constexpr int kOverLimit = 3;
 
 void complain(const std::string& line) {
   const std::string text = "rectify: " + line + "\n";
@@ -58,10 +61,10 @@ int run(int argc, char** argv) {
   const Options options = rectify::app::parse_options(argc, argv);
   switch (options.ask) {
     case Options::Ask::short_help:
-      rectify::app::print(rectify::app::short_help());
+      rectify::app::print(rectify::app::short_help(options.command));
       return kDone;
     case Options::Ask::help:
-      rectify::app::print(rectify::app::help());
+      rectify::app::print(rectify::app::help(options.command));
       return kDone;
     case Options::Ask::version:
       rectify::app::print(rectify::app::version());
@@ -74,13 +77,29 @@ int run(int argc, char** argv) {
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, usage.data(), usage.size());
     return kUsage;
   }
+  if (options.command == Options::Command::compare) {
+    return rectify::app::compare(options) ? kDone : kOverLimit;
+  }
   rectify::app::apply(options);
   return kDone;
+}
+
+/// Memory can be too short even for an exception.
+[[noreturn]] void give_up() {
+  constexpr std::string_view kText = "rectify: out of memory\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, kText.data(), kText.size());
+  rectify::remove_temporaries();
+  ::_exit(kFailed);
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(give_up);
+  // Slabs come and go by the megabyte: keep their memory instead of having the kernel clear new
+  // pages for each.
+  ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
+  ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
   occupy_standard_descriptors();
   set_signals();
   try {

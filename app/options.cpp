@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <string_view>
 
@@ -46,9 +47,11 @@ double finite(std::string_view option, const std::string& text) {
   const char* end = begin + text.size();
   if (begin != end && *begin == '+') ++begin;
   const auto [stop, error] = std::from_chars(begin, end, value);
-  const bool underflow =
-      error == std::errc::result_out_of_range && stop == end && std::abs(value) < 1;
-  if ((error != std::errc{} && !underflow) || stop != end || !std::isfinite(value) ||
+  // from_chars leaves the value alone when it is out of range; strtod tells zero from infinity (no
+  // locale is ever set).
+  const bool out_of_range = error == std::errc::result_out_of_range;
+  if (out_of_range) value = std::strtod(text.c_str(), nullptr);
+  if ((error != std::errc{} && !out_of_range) || stop != end || !std::isfinite(value) ||
       (begin != text.data() && *begin == '-')) {
     refuse(fmt::format("{} takes a finite number, not {}", option, in_quotes(text)));
   }
@@ -131,11 +134,50 @@ std::vector<const Activation*> modes(const std::string& text) {
   return found;
 }
 
-enum Group : std::uint8_t { kInput, kOperation, kOutput, kPrinting, kOther };
-constexpr std::string_view kGroups[] = {"Input", "Operation", "Output",
-                                        "Printing, as torch.set_printoptions", "Other"};
+/// Numbers between commas.
+std::vector<double> numbers(std::string_view option, const std::string& text) {
+  std::vector<double> values;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    values.push_back(finite(option, text.substr(begin, end - begin)));
+    if (std::count(values.begin(), values.end(), values.back()) > 1) {
+      refuse(fmt::format("{} names {} twice", option, values.back()));
+    }
+    begin = end + 1;
+  }
+  return values;
+}
+
+double share(std::string_view option, const std::string& text) {
+  const double value = finite(option, text);
+  if (value < 0 || value > 1)
+    refuse(fmt::format("{} takes a share from 0 to 1, not {}", option, in_quotes(text)));
+  return value;
+}
+
+Part part(const std::string& text) {
+  Part part;
+  const char* end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, part.index);
+  if (error == std::errc{} && slash != end && *slash == '/') {
+    const auto [stop, error_behind] = std::from_chars(slash + 1, end, part.count);
+    constexpr std::uint64_t kMost = 1'000'000'000;
+    if (error_behind == std::errc{} && stop == end && part.index >= 1 && part.index <= part.count &&
+        part.count <= kMost)
+      return part;
+  }
+  refuse("--part takes K/N with 1 <= K <= N, such as 2/8, not " + in_quotes(text));
+}
+
+enum Group : std::uint8_t { kInput, kOperation, kReport, kGate, kOutput, kPrinting, kOther };
+enum For : std::uint8_t { kBoth, kApply, kCompare };  // the commands that take an option
+constexpr std::string_view kGroups[] = {"Input",  "Operation",
+                                        "Report", "For scripts and CI",
+                                        "Output", "Printing, as torch.set_printoptions",
+                                        "Other"};
 
 struct Row {
+  For command;
   Group group;
   std::string_view name;      // as CLI11 takes it: "-o,--output"
   std::string_view argument;  // empty: a flag
@@ -146,24 +188,23 @@ struct Row {
 
 // In the order of application: --profile stands before the options that override it.
 const Row kRows[] = {
-    {kInput, "--tensor", "JSON", "a literal such as '[[1,-2],[3,-4]]'",
+    {kBoth, kInput, "--tensor", "JSON", "a literal such as '[[1,-2],[3,-4]]'",
      "As torch.Tensor(...); a bare number is 0-d.",
      [](Options& o, const std::string& text) { o.tensor = text; }},
-    {kInput, "--randn", "SIZES", "normal noise such as 4 or 2,3, as torch.randn",
+    {kBoth, kInput, "--randn", "SIZES", "normal noise such as 4 or 2,3, as torch.randn",
      "Bit for bit PyTorch's CPU generator. () is 0-d. Fewer than 16 values and 16 or more are "
      "drawn differently, as in PyTorch.",
      [](Options& o, const std::string& text) { o.randn = sizes(text); }},
-    {kInput, "--seed", "N", "for --randn, as torch.manual_seed",
+    {kBoth, kInput, "--seed", "N", "for --randn, as torch.manual_seed",
      "Without it every run draws anew; -v tells the seed.",
      [](Options& o, const std::string& text) { o.seed = seed(text); }},
-    {kInput, "--from", "FORMAT", "auto, json, jsonl, csv, tsv, npy [auto]",
-     "auto: by the file's extension, else by its content.",
+    {kBoth, kInput, "--from", "FORMAT", "", "auto: by the file's extension, else by its content.",
      [](Options& o, const std::string& text) {
        std::vector<std::string> names = readable_formats();
        names.insert(names.begin(), "auto");
        o.read.format = choice("--from", text, names) == 0 ? "" : text;
      }},
-    {kInput, "--dtype", "T", "float16, bfloat16, float32, float64, int8 .. int64, uint8",
+    {kBoth, kInput, "--dtype", "T", "float16, bfloat16, float32, float64, int8..int64, uint8",
      "Text is read as float32 unless given, .npy keeps its own. Text goes through a double, as in "
      "PyTorch; integers stay exact.",
      [](Options& o, const std::string& text) {
@@ -175,72 +216,125 @@ const Row kRows[] = {
              in_quotes(text));
        }
      }},
-    {kInput, "--pointer", "P", "JSON: the value at /a/b of a document (RFC 6901)",
+    {kBoth, kInput, "--pointer", "P", "JSON: the value at /a/b of a document (RFC 6901)",
      "Of every document, in JSON Lines.",
      [](Options& o, const std::string& text) { o.read.pointer = text; }},
-    {kInput, "--header", "WHEN", "CSV: the first row is one: auto, yes, no [auto]",
+    {kBoth, kInput, "--header", "WHEN", "CSV: the first row is one: auto, yes, no [auto]",
      "auto: if it has a non-empty field that is no number.",
      [](Options& o, const std::string& text) {
        o.read.header = static_cast<Header>(choice("--header", text, {"auto", "yes", "no"}));
      }},
-    {kInput, "--delimiter", "C", "CSV: between fields [a comma; tsv: a tab]", "",
+    {kBoth, kInput, "--delimiter", "C", "CSV: between fields [a comma; tsv: a tab]", "",
      [](Options& o, const std::string& text) {
        o.read.delimiter = one_character("--delimiter", text);
      }},
-    {kInput, "--decimal", "C", "CSV: the decimal point, . or , [.]", "",
+    {kBoth, kInput, "--decimal", "C", "CSV: the decimal point, . or , [.]", "",
      [](Options& o, const std::string& text) {
        o.read.decimal = choice("--decimal", text, {".", ","}) == 0 ? '.' : ',';
      }},
-    {kInput, "--missing", "X", "CSV: what an empty field stands for: nan or a number",
+    {kBoth, kInput, "--missing", "X", "CSV: what an empty field stands for: nan or a number",
      "Without it a missing field is an error.",
      [](Options& o, const std::string& text) { o.read.missing = text; }},
-    {kInput, "--ndmin", "N", "CSV: 2 keeps two dimensions for one row or column [0]",
+    {kApply, kInput, "--ndmin", "N", "CSV: 2 keeps two dimensions for one row or column [0]",
      "Otherwise one row or column is 1-D and one number 0-d, as numpy.loadtxt reads them.",
      [](Options& o, const std::string& text) { o.read.ndmin = whole("--ndmin", text, 0, 2); }},
 
-    {kOperation, "--mode", "LIST", "leaky, relu, or several: relu,leaky [leaky]",
-     "Several give each result under its name.",
+    {kBoth, kInput, "--part", "K/N", "the K-th of N parts of a CSV, TSV, JSONL, npy file",
+     "The parts' CSV or JSON Lines, one after the other, are the undivided output. Implies --ndmin "
+     "2.",
+     [](Options& o, const std::string& text) { o.read.part = part(text); }},
+
+    {kApply, kOperation, "--mode", "LIST", "", "Several give each result under its name.",
      [](Options& o, const std::string& text) { o.operation.modes = modes(text); }},
-    {kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
+    {kApply, kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
      "Any finite number that the dtype can hold.",
      [](Options& o, const std::string& text) {
        o.operation.parameters.negative_slope = finite("--slope", text);
      }},
-    {kOperation, "--inplace", "", "operate in the input's own memory",
+    {kApply, kOperation, "--inplace", "", "operate in the input's own memory",
      "A file is never changed by it.",
      [](Options& o, const std::string&) { o.operation.inplace = true; }},
-    {kOperation, "--grad", "", "the input's gradient instead of the output",
+    {kApply, kOperation, "--grad", "", "the input's gradient instead of the output",
      "As output.backward(torch.ones_like(output)) leaves it.",
      [](Options& o, const std::string&) { o.operation.gradient = true; }},
-    {kOperation, "--echo", "", "the input before the output",
+    {kApply, kOperation, "--echo", "", "the input before the output",
      "After --inplace that is the changed one.",
      [](Options& o, const std::string&) { o.operation.echo = true; }},
-    {kOperation, "--threads", "N", "[the processors available]",
+    {kCompare, kOperation, "--mode", "LIST",
+     "what to compare; the first is the baseline [relu,leaky]", "",
+     [](Options& o, const std::string& text) { o.operation.modes = modes(text); }},
+    {kCompare, kOperation, "--slope", "X[,X...]",
+     "leaky's negative_slope; several are compared [0.01]",
+     "Any finite number that the dtype can hold.",
+     [](Options& o, const std::string& text) {
+       o.compare.candidates.clear();
+       for (const double slope : numbers("--slope", text)) {
+         o.compare.candidates.push_back({nullptr, {.negative_slope = slope}});
+       }
+     }},
+    {kCompare, kReport, "--unit-axis", "N", "the axis of the units, or none [-1]",
+     "Negative ones count from the last. none, and a 1-D input, is one unit.",
+     [](Options& o, const std::string& text) {
+       if (text == "none") {
+         o.compare.unit_axis.reset();
+       } else {
+         o.compare.unit_axis = whole<std::int64_t>("--unit-axis", text, -128, 127);
+       }
+     }},
+    {kCompare, kReport, "--dead-below", "P", "dead: a share of live gradients of at most P [0]",
+     "0: no gradient on any sample of this input.",
+     [](Options& o, const std::string& text) { o.dead_below = share("--dead-below", text); }},
+    {kCompare, kReport, "--per-unit", "", "every unit, not the worst alone", "",
+     [](Options& o, const std::string&) { o.per_unit = true; }},
+    {kCompare, kReport, "--plot", "FILE",
+     "draw FILE.svg or FILE.png, or - in the terminal, by gnuplot",
+     "The share of active samples per unit, and the inputs with the activations over them.",
+     [](Options& o, const std::string& text) { o.plot = text; }},
+    {kCompare, kGate, "--fail-if-dead", "F", "exit 3 if more than this share of the units is dead",
+     "0 allows none.",
+     [](Options& o, const std::string& text) { o.fail_if_dead = share("--fail-if-dead", text); }},
+    {kCompare, kGate, "--check", "MODE",
+     "the activation that --fail-if-dead looks at [the baseline]", "",
+     [](Options&, const std::string&) {}},  // once the candidates are known
+    {kCompare, kGate, "--fail-if-nan", "", "exit 3 if the input has a NaN", "",
+     [](Options& o, const std::string&) { o.fail_if_nan = true; }},
+    {kCompare, kGate, "--partial", "", "write figures that --merge adds, as JSON",
+     "Exact sums: the merged report is the undivided one's.",
+     [](Options& o, const std::string&) { o.partial = true; }},
+    {kCompare, kGate, "--merge", "", "the INPUTs are such partial figures",
+     "All parts of one input, in any order.",
+     [](Options& o, const std::string&) { o.merge = true; }},
+
+    {kBoth, kOperation, "--threads", "N", "[the processors available]",
      "The result does not depend on it.",
      [](Options& o, const std::string& text) {
        o.run.threads = whole("--threads", text, 1u, 1024u);
      }},
 
-    {kOutput, "-o,--output", "FILE", "replaced whole, or left as it is [standard output]",
+    {kBoth, kOutput, "-o,--output", "FILE", "replaced whole, or left as it is [standard output]",
      "FILE may be the input. What is no regular file is written to directly.",
      [](Options& o, const std::string& text) { o.output = text; }},
-    {kOutput, "--to", "FORMAT", "torch, json, jsonl, csv, tsv, npy [FILE's, or torch]",
-     "torch is what print(tensor) prints.",
+    {kCompare, kOutput, "--to", "FORMAT", "table, json, jsonl, csv, tsv [FILE's, or table]", "",
+     [](Options& o, const std::string& text) {
+       choice("--to", text, {"table", "json", "jsonl", "csv", "tsv"});
+       o.report_format = text;
+     }},
+    {kApply, kOutput, "--to", "FORMAT", "", "torch is what print(tensor) prints.",
      [](Options& o, const std::string& text) {
        choice("--to", text, writable_formats());
        o.write.format = text;
      }},
-    {kOutput, "--out-header", "WHEN", "CSV: auto, yes, no [auto: as in the input]", "",
+    {kApply, kOutput, "--out-header", "WHEN", "CSV: auto, yes, no [auto: as in the input]", "",
      [](Options& o, const std::string& text) {
        o.write.header = static_cast<Header>(choice("--out-header", text, {"auto", "yes", "no"}));
      }},
-    {kOutput, "--nan", "AS", "JSON: NaN and Infinity as literal, null, string [literal]",
+    {kApply, kOutput, "--nan", "AS", "JSON: NaN, Infinity as literal, null, string [literal]",
      "literal is what Python's json writes and reads.",
      [](Options& o, const std::string& text) {
        o.write.nan = static_cast<NanText>(choice("--nan", text, {"literal", "null", "string"}));
      }},
 
-    {kPrinting, "--profile", "NAME", "default, short, full", "Single options override it.",
+    {kApply, kPrinting, "--profile", "NAME", "default, short, full", "Single options override it.",
      [](Options& o, const std::string& text) {
        PrintOptions& print = o.write.print;
        switch (choice("--profile", text, {"default", "short", "full"})) {
@@ -254,41 +348,66 @@ const Row kRows[] = {
            break;
        }
      }},
-    {kPrinting, "--precision", "N", "digits after the point [4]", "",
+    {kApply, kPrinting, "--precision", "N", "digits after the point [4]", "",
      [](Options& o, const std::string& text) {
        o.write.print.precision = whole<std::int64_t>("--precision", text, 0, 1000);
      }},
-    {kPrinting, "--threshold", "N", "elements above which only edges show, or inf [1000]", "",
+    {kApply, kPrinting, "--threshold", "N", "elements above which only edges show, or inf [1000]",
+     "",
      [](Options& o, const std::string& text) {
        o.write.print.threshold =
            text == "inf" ? PrintOptions::kNoThreshold
                          : whole<std::int64_t>("--threshold", text, 0, PrintOptions::kNoThreshold);
      }},
-    {kPrinting, "--edgeitems", "N", "items at each edge [3]", "",
+    {kApply, kPrinting, "--edgeitems", "N", "items at each edge [3]", "",
      [](Options& o, const std::string& text) {
        o.write.print.edgeitems =
            whole<std::int64_t>("--edgeitems", text, 0, std::numeric_limits<std::int64_t>::max());
      }},
-    {kPrinting, "--linewidth", "N", "characters a line [80]", "",
+    {kApply, kPrinting, "--linewidth", "N", "characters a line [80]", "",
      [](Options& o, const std::string& text) {
        o.write.print.linewidth =
            whole<std::int64_t>("--linewidth", text, 1, std::numeric_limits<std::int64_t>::max());
      }},
-    {kPrinting, "--sci-mode", "WHEN", "auto, on, off [auto]", "",
+    {kApply, kPrinting, "--sci-mode", "WHEN", "auto, on, off [auto]", "",
      [](Options& o, const std::string& text) {
        o.write.print.sci_mode =
            static_cast<SciMode>(choice("--sci-mode", text, {"auto", "on", "off"}));
      }},
 
-    {kOther, "-v,--verbose", "", "tell the seed of --randn", "",
+    {kBoth, kOther, "-v,--verbose", "", "tell the seed of --randn", "",
      [](Options& o, const std::string&) { o.verbose = true; }},
-    {kOther, "-h", "", "this page", "",
+    {kBoth, kOther, "-h", "", "this page", "",
      [](Options& o, const std::string&) { o.ask = Options::Ask::short_help; }},
-    {kOther, "--help", "", "every option explained", "",
+    {kBoth, kOther, "--help", "", "every option explained", "",
      [](Options& o, const std::string&) { o.ask = Options::Ask::help; }},
-    {kOther, "--version", "", "", "",
+    {kBoth, kOther, "--version", "", "the release, and the PyTorch it follows", "",
      [](Options& o, const std::string&) { o.ask = Options::Ask::version; }},
 };
+
+/// "--output" of "-o,--output", "-h" of "-h".
+std::string_view long_name(const Row& row) {
+  const std::size_t at = row.name.find("--");
+  return at == std::string_view::npos ? row.name : row.name.substr(at);
+}
+
+/// The text for -h. The words that an option takes are those of the library's tables.
+std::string brief(const Row& row) {
+  if (row.name == "--mode" && row.command == kApply) {
+    std::vector<std::string> names;
+    for (const Activation& activation : activations()) names.emplace_back(activation.name);
+    return joined(names, ", ") + ", or several: relu,leaky [leaky]";
+  }
+  if (row.name == "--from") return "auto, " + joined(readable_formats(), ", ") + " [auto]";
+  if (row.name == "--to" && row.command == kApply)
+    return joined(writable_formats(), ", ") + " [FILE's, or torch]";
+  return std::string(row.brief);
+}
+
+bool applies(const Row& row, Options::Command command) {
+  return row.command == kBoth ||
+         (row.command == kCompare) == (command == Options::Command::compare);
+}
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
   std::vector<std::size_t> row(b.size() + 1);
@@ -306,13 +425,13 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 }
 
 /// " (did you mean --slope?)" or where to look.
-std::string nearest(std::string_view typed) {
+std::string nearest(std::string_view typed, Options::Command command) {
   constexpr std::size_t kNear = 2;
   std::string best;
   std::size_t least = kNear + 1;
   for (const Row& row : kRows) {
-    const std::string_view name =
-        row.name.substr(row.name.find("--") == std::string_view::npos ? 0 : row.name.find("--"));
+    if (!applies(row, command)) continue;
+    const std::string_view name = long_name(row);
     const std::size_t distance = edit_distance(typed, name);
     const bool longer = typed.size() > 3 && name.starts_with(typed);
     if (distance < least || (longer && best.empty())) {
@@ -324,27 +443,40 @@ std::string nearest(std::string_view typed) {
 }
 
 constexpr std::string_view kExamples =
+    "rectify [OPTIONS] [INPUT...]   PyTorch's ReLU and Leaky ReLU at the shell\n"
+    "rectify compare -h             relu beside leaky, and which units are dead\n"
     "  rectify --tensor '[2,-4,5,-6]' --slope 0.4       a literal\n"
     "  rectify acts.csv --mode relu -o out.npy          from file to file\n"
     "  zcat acts.csv.gz | rectify --to csv | less       a filter\n"
     "  rectify --mode relu,leaky --randn 3,4 --seed 0   one beside the other\n"
     "  rectify acts.json --pointer /layers/0 --grad     a gradient\n";
 
-std::string page(bool explain) {
-  std::string text = "rectify [OPTIONS] [INPUT...]   PyTorch's ReLU and Leaky ReLU at the shell\n" +
-                     std::string(kExamples);
+constexpr std::string_view kCompareExamples =
+    "rectify compare [OPTIONS] [INPUT...]   which units are dead under relu, and what leaky "
+    "changes\n"
+    "  rectify compare acts.npy                         a table for people\n"
+    "  rectify compare --fail-if-dead 0.1 acts/*.npy    a gate for CI: exit 3\n"
+    "  rectify compare acts.csv --to json | jq '.tensors[0].activations[0].dead_frac'\n"
+    "  rectify compare acts.npy --plot acts.svg         a picture\n"
+    "  rectify compare --partial --part 1/8 acts.csv -o 1.json    a part, for --merge\n";
+
+std::string page(Options::Command command, bool explain) {
+  const bool compares = command == Options::Command::compare;
+  std::string text(compares ? kCompareExamples : kExamples);
   constexpr std::size_t kColumn = 22;
   for (std::size_t group = 0; group < std::size(kGroups); ++group) {
+    const auto in_group = [&](const Row& row) {
+      return row.group == group && applies(row, command);
+    };
+    if (std::none_of(std::begin(kRows), std::end(kRows), in_group)) continue;
     text += fmt::format("{}{}:\n", explain ? "\n" : "", kGroups[group]);
     for (const Row& row : kRows) {
-      if (row.group != group) continue;
+      if (!in_group(row)) continue;
       std::string name =
           fmt::format("{}{}{}", row.name, row.argument.empty() ? "" : " ", row.argument);
       if (row.name.starts_with("-o")) name = "-o, --output FILE";
       if (row.name.starts_with("-v")) name = "-v, --verbose";
-      text += fmt::format(
-          "  {:<{}}{}\n", name, kColumn,
-          row.name == "--version" ? "the release, and the PyTorch it follows" : row.brief);
+      text += fmt::format("  {:<{}}{}\n", name, kColumn, brief(row));
       if (!explain || row.more.empty()) continue;
       // Wrapped at 78 columns.
       std::string line;
@@ -362,23 +494,26 @@ std::string page(bool explain) {
     }
   }
   return text + (explain ? "\n" : "") +
-         "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage.\n";
+         fmt::format(
+             "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage{}.\n",
+             compares ? ", 3 over a limit" : "");
 }
 
 /// CLI11's complaint in our words.
-[[noreturn]] void translate(const CLI::ParseError& error, const CLI::App& app) {
+[[noreturn]] void translate(const CLI::ParseError& error, const CLI::App& app,
+                            Options::Command command) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     for (const std::string& word : app.remaining()) {
       const std::string name = word.substr(0, word.find('='));
-      refuse("no such option: " + in_quotes(word), nearest(name));
+      refuse("no such option: " + in_quotes(word), nearest(name, command));
     }
   }
-  const std::string text = error.what();  // "--slope: 1 required TEXT missing", and the like
-  const std::size_t end = text.find_first_of(": ");
+  std::string text = error.what();  // "--slope: 1 required TEXT missing", "inplace was given ..."
+  text.erase(0, text.find_first_not_of('-'));
+  const std::string first = "--" + text.substr(0, text.find_first_of(": "));
   for (const Row& row : kRows) {
-    const std::string_view name =
-        row.name.substr(row.name.find("--") == std::string_view::npos ? 0 : row.name.find("--"));
-    if (text.substr(0, end) != name) continue;
+    const std::string_view name = long_name(row);
+    if (first != name && first != "-" + std::string(name)) continue;
     if (row.argument.empty()) refuse(std::string(name) + " takes no value");
     refuse(fmt::format("{} needs a value: {}", name, row.argument));
   }
@@ -387,53 +522,17 @@ std::string page(bool explain) {
 
 }  // namespace
 
-Options parse_options(int argc, const char* const* argv) {
-  Options options;
-  options.operation.modes = {find_activation("leaky")};
+namespace {
 
-  CLI::App app;
-  app.set_help_flag();
-  app.set_config();
-  std::vector<std::string> values(std::size(kRows));
-  std::vector<CLI::Option*> given;
-  for (std::size_t i = 0; i < std::size(kRows); ++i) {
-    const std::string name(kRows[i].name);
-    CLI::Option* option =
-        kRows[i].argument.empty() ? app.add_flag(name) : app.add_option(name, values[i]);
-    given.push_back(kRows[i].argument.empty() ? option->disable_flag_override()
-                                              : option->take_last());
-  }
-  app.add_option("INPUT", options.inputs);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    translate(error, app);
-  }
-
-  bool to_given = false;
-  for (std::size_t i = 0; i < std::size(kRows); ++i) {
-    if (given[i]->count() == 0) continue;
-    kRows[i].take(options, values[i]);
-    to_given = to_given || kRows[i].name == "--to";
-  }
-  if (options.ask != Options::Ask::run) return options;
-
-  if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
-    refuse("one kind of source a call: files, --tensor or --randn");
-  }
-  if (options.seed && !options.randn) refuse("--seed goes with --randn");
-  if (options.tensor) options.read.format = "json";
-  const char delimiter = options.read.delimiter == '\0'
-                             ? (options.read.format == "tsv" ? '\t' : ',')
-                             : options.read.delimiter;
-  if (delimiter == options.read.decimal) {
-    refuse(fmt::format("{} is the decimal point and the delimiter at once",
-                       in_quotes({&delimiter, 1})),
-           "--delimiter ';'");
-  }
+void settle_apply(Options& options, bool to_given) {
   if (!to_given && options.output) {
     const std::string format = format_of_extension(*options.output);
     if (!format.empty()) options.write.format = format;
+    for (const std::string_view extension : {".gz", ".bz2", ".xz", ".zst", ".npz", ".pt", ".pth"}) {
+      if (!options.output->ends_with(extension)) continue;
+      refuse(fmt::format("{} files are not written", extension),
+             "--to names the format; --to csv | gzip >FILE compresses");
+    }
   }
   const Operation& operation = options.operation;
   if (operation.inplace && operation.modes.size() > 1) {
@@ -443,12 +542,121 @@ Options parse_options(int argc, const char* const* argv) {
     refuse("npy holds one array a tensor, and here are several",
            "one run for each --mode, or --to json");
   }
+  // The first part's header is the header of all.
+  if (options.read.part && options.read.part->index != 1 &&
+      options.write.header == Header::automatic) {
+    options.write.header = Header::no;
+  }
+}
+
+void settle_compare(Options& options, bool to_given, const std::string& check) {
+  std::vector<Candidate> slopes = options.compare.candidates;
+  if (slopes.empty()) slopes.push_back({});
+  options.compare.candidates.clear();
+  for (const Activation* mode : options.operation.modes) {
+    for (const Candidate& slope : slopes) {
+      options.compare.candidates.push_back({mode, slope.parameters});
+      if (!mode->has_slope) break;
+    }
+  }
+  options.compare.histogram = options.plot.has_value();
+  if (!check.empty()) {
+    const Activation* checked = find_activation(check);
+    const auto& candidates = options.compare.candidates;
+    const auto at =
+        std::find_if(candidates.begin(), candidates.end(),
+                     [&](const Candidate& candidate) { return candidate.activation == checked; });
+    if (at == candidates.end())
+      refuse("--check " + in_quotes(check) + " is none of the modes compared");
+    options.check = static_cast<std::size_t>(at - candidates.begin());
+  }
+  if (options.partial) {
+    if (options.merge) refuse("--merge reads what --partial writes: one of them");
+    if (to_given && options.report_format != "json")
+      refuse("--partial writes JSON, not " + options.report_format);
+    if (options.plot) refuse("--plot draws a whole input: leave out --partial");
+    options.report_format = "json";
+    to_given = true;
+  }
+  if (options.merge) {
+    if (options.tensor || options.randn) refuse("--merge takes files that --partial has written");
+    if (options.plot) refuse("--plot draws from the input itself, not from --merge");
+    if (options.read.part) refuse("--merge takes whole partial files: leave out --part");
+  }
+  if (!to_given && options.output) {
+    const std::string format = format_of_extension(*options.output);
+    if (!format.empty() && format != "npy") options.report_format = format;
+  }
+}
+
+}  // namespace
+
+Options parse_options(int argc, const char* const* argv) {
+  Options options;
+  // A command only as the first argument: a file of that name is ./compare.
+  if (argc > 1 && std::string_view(argv[1]) == "compare") {
+    options.command = Options::Command::compare;
+    options.operation.modes = {find_activation("relu"), find_activation("leaky")};
+    --argc;
+    ++argv;
+  } else {
+    options.operation.modes = {find_activation("leaky")};
+  }
+
+  CLI::App app;
+  app.set_help_flag();
+  app.set_config();
+  std::vector<std::string> values(std::size(kRows));
+  std::vector<CLI::Option*> given(std::size(kRows));
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    if (!applies(kRows[i], options.command)) continue;
+    const std::string name(kRows[i].name);
+    given[i] = kRows[i].argument.empty() ? app.add_flag(name)->disable_flag_override()
+                                         : app.add_option(name, values[i])->take_last();
+  }
+  app.add_option("INPUT", options.inputs);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    translate(error, app, options.command);
+  }
+
+  bool to_given = false;
+  std::string check;
+  for (std::size_t i = 0; i < std::size(kRows); ++i) {
+    if (given[i] == nullptr || given[i]->count() == 0) continue;
+    kRows[i].take(options, values[i]);
+    to_given = to_given || kRows[i].name == "--to";
+    if (kRows[i].name == "--check") check = values[i];
+  }
+  if (options.ask != Options::Ask::run) return options;
+
+  if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
+    refuse("one kind of source a call: files, --tensor or --randn");
+  }
+  if (options.seed && !options.randn) refuse("--seed goes with --randn");
+  if (options.read.part && (options.tensor || options.randn))
+    refuse("--part divides files, not --tensor or --randn");
+  if (options.tensor) options.read.format = "json";
+  const char delimiter = options.read.delimiter == '\0'
+                             ? (options.read.format == "tsv" ? '\t' : ',')
+                             : options.read.delimiter;
+  if (delimiter == options.read.decimal) {
+    refuse(fmt::format("{} is the decimal point and the delimiter at once",
+                       in_quotes({&delimiter, 1})),
+           "--delimiter ';'");
+  }
+  if (options.command == Options::Command::compare) {
+    settle_compare(options, to_given, check);
+  } else {
+    settle_apply(options, to_given);
+  }
   return options;
 }
 
-std::string short_help() { return page(false); }
+std::string short_help(Options::Command command) { return page(command, false); }
 
-std::string help() { return page(true); }
+std::string help(Options::Command command) { return page(command, true); }
 
 std::string usage() {
   return "rectify: nothing to read: name a file, pipe something in, or give --tensor or --randn\n"

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "rectify/compare.hpp"
 #include "rectify/rectify.hpp"
 
 namespace rectify::app {
@@ -26,6 +27,20 @@ struct Options {
   RunOptions run;
   std::optional<std::string> output;
   bool verbose = false;
+
+  // Of `rectify compare`:
+  enum class Command : std::uint8_t { apply, compare };
+  Command command = Command::apply;
+  CompareOptions compare;
+  std::string report_format = "table";  // or json, jsonl, csv, tsv
+  double dead_below = -1.0;             // not given: 0, or with --merge what the parts have
+  bool per_unit = false;
+  std::optional<double> fail_if_dead;
+  std::size_t check = 0;  // index into compare.candidates
+  bool fail_if_nan = false;
+  bool partial = false;
+  bool merge = false;
+  std::optional<std::string> plot;
 };
 
 /// Reads the command line. Throws Error{usage} in words of ours: the option as typed, and the
@@ -33,10 +48,10 @@ struct Options {
 Options parse_options(int argc, const char* const* argv);
 
 /// What -h prints: a screen of purpose, examples and options.
-std::string short_help();
+std::string short_help(Options::Command command);
 
 /// What --help prints: the same, with every option explained.
-std::string help();
+std::string help(Options::Command command);
 
 /// What is printed when there is nothing to read and nobody to read from.
 std::string usage();

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <charconv>
 #include <climits>
 #include <cstdio>
 #include <cstdlib>
@@ -91,11 +92,27 @@ std::string directory_of(const std::string& path) {
   return slash == std::string::npos ? std::string() : path.substr(0, slash + 1);
 }
 
-/// The file that a chain of symbolic links ends at, which need not exist.
+/// The open descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. What it is
+/// open on may be a pipe, which has no name, or a file that others write to as well.
+int descriptor_of(std::string_view path) {
+  if (path == "/dev/stdout") return STDOUT_FILENO;
+  if (path == "/dev/stderr") return STDERR_FILENO;
+  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+    if (!path.starts_with(folder)) continue;
+    int fd = -1;
+    const char* end = path.data() + path.size();
+    const auto [at, error] = std::from_chars(path.data() + folder.size(), end, fd);
+    if (error == std::errc() && at == end) return fd;
+  }
+  return -1;
+}
+
+/// The file that a chain of symbolic links ends at, which need not exist, or a descriptor's name.
 std::string resolve_links(const std::string& path) {
   constexpr int kMostLinks = 40;  // as the kernel allows
   std::string resolved = path;
   for (int i = 0;; ++i) {
+    if (descriptor_of(resolved) >= 0) return resolved;
     char link[PATH_MAX];
     const ssize_t length = ::readlink(resolved.c_str(), link, sizeof link);
     if (length < 0) return resolved;
@@ -131,6 +148,7 @@ struct Source::State {
   Descriptor file;
   bool is_file = false;  // else the bytes are in `text`
   bool regular = false;
+  bool restricted = false;  // to `length` bytes; otherwise a file that grows is read to its end
   std::uint64_t base =
       0;  // file offset at which this source begins (a descriptor may be handed over half read)
   std::uint64_t length = 0;
@@ -140,6 +158,11 @@ struct Source::State {
   std::size_t ahead_begin = 0;
 
   std::size_t system_read(char* to, std::size_t size) {
+    if (restricted) {
+      const std::uint64_t behind = position + (ahead.size() - ahead_begin);
+      size = static_cast<std::size_t>(
+          std::min<std::uint64_t>(size, length - std::min(length, behind)));
+    }
     std::size_t got = 0;
     while (got < size) {
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
@@ -179,6 +202,7 @@ void look_at(int fd, bool& regular, std::uint64_t& base, std::uint64_t& length,
 }  // namespace
 
 Source Source::file(const std::string& path) {
+  if (path.empty()) throw Error(ErrorKind::io, "cannot open a file without a name");
   auto state = std::make_unique<State>();
   state->name = path;
   state->is_file = true;
@@ -212,18 +236,19 @@ const std::string& Source::name() const { return state_->name; }
 
 std::size_t Source::read(char* to, std::size_t size) {
   State& s = *state_;
-  std::size_t got = 0;
   if (!s.is_file) {
-    got = std::min<std::size_t>(size, s.text.size() - s.position);
+    const std::size_t got = std::min<std::size_t>(size, s.text.size() - s.position);
     if (got != 0) std::memcpy(to, s.text.data() + s.position, got);
-  } else {
-    got = std::min(size, s.ahead.size() - s.ahead_begin);
-    if (got != 0) std::memcpy(to, s.ahead.data() + s.ahead_begin, got);
-    s.ahead_begin += got;
-    if (got < size) got += s.system_read(to + got, size - got);
+    s.position += got;
+    return got;
   }
+  const std::size_t peeked = std::min(size, s.ahead.size() - s.ahead_begin);
+  if (peeked != 0) std::memcpy(to, s.ahead.data() + s.ahead_begin, peeked);
+  s.ahead_begin += peeked;
+  s.position += peeked;
+  const std::size_t got = peeked < size ? s.system_read(to + peeked, size - peeked) : 0;
   s.position += got;
-  return got;
+  return peeked + got;
 }
 
 std::string_view Source::peek(std::size_t size) {
@@ -266,6 +291,23 @@ std::size_t Source::read_at(std::uint64_t position, char* to, std::size_t size) 
     got += static_cast<std::size_t>(count);
   }
   return got;
+}
+
+void Source::restrict_to(std::uint64_t begin, std::uint64_t end) {
+  State& s = *state_;
+  if (!s.is_file) {
+    s.text = s.text.substr(0, end);
+    s.position = begin;
+    return;
+  }
+  s.length = end;
+  s.restricted = true;
+  s.ahead.clear();
+  s.ahead_begin = 0;
+  s.position = begin;
+  if (::lseek(s.file.get(), static_cast<off_t>(s.base + begin), SEEK_SET) < 0) {
+    fail(s.name, "cannot read: ", errno);
+  }
 }
 
 void Source::skip(std::uint64_t size) {
@@ -353,9 +395,16 @@ Output& Output::operator=(Output&&) noexcept = default;
 Output::~Output() = default;
 
 Output Output::file(const std::string& path) {
+  if (path.empty()) throw Error(ErrorKind::io, "cannot write to a file without a name");
   auto state = std::make_unique<State>();
   state->name = path;
   state->target = resolve_links(path);
+  if (const int fd = descriptor_of(state->target); fd >= 0) {
+    const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0) fail(path, "cannot write: ", errno);
+    state->file = Descriptor(copy, true);
+    return Output(std::move(state));
+  }
   struct stat status {};
   const bool exists = ::stat(state->target.c_str(), &status) == 0;
   if (!exists && errno != ENOENT) fail(path, "cannot write: ", errno);

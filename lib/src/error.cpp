@@ -37,7 +37,8 @@ std::size_t utf8_length(std::string_view text, std::uint32_t& code) {
 /// Characters that would break the line or reorder what stands beside them.
 bool is_unprintable(std::uint32_t code) {
   return code < 0x20 || (code >= 0x7F && code < 0xA0) || code == 0x61C ||
-         (code >= 0x200B && code <= 0x200F) || (code >= 0x2028 && code <= 0x202E) ||
+         (code >= 0x200B && code <= 0x200F) || code == 0xA0 || code == 0xAD ||
+         (code >= 0x2060 && code <= 0x2064) || (code >= 0x2028 && code <= 0x202E) ||
          (code >= 0x2066 && code <= 0x2069) || code == 0xFEFF;
 }
 

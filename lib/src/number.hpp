@@ -11,10 +11,11 @@ namespace rectify {
 
 /// What counts as a number.
 ///   json: RFC 8259, and NaN, Infinity, -Infinity as Python's json writes them. -0 is the integer
-///   0, hence +0. csv:  an optional sign, digits with an optional point (".5", "5.", "007"), an
-///   optional exponent; or nan, inf, infinity
-///         in any case with an optional sign. -0 is -0.0. Blanks around a number are the caller's
-///         to skip.
+///         0, hence +0. A number that breaks off ("1.", "1e", "-") is none at all, so that a caller
+///         can report all of it; "01" is 0, and what follows is garbage.
+///   csv:  an optional sign, digits with an optional point (".5", "5.", "007"), an optional
+///         exponent; or nan, inf, infinity in any case with an optional sign. -0 is -0.0. Blanks
+///         around a number are the caller's to skip. "1e" is 1, and what follows is garbage.
 enum class NumberGrammar : std::uint8_t { json, csv };
 
 enum class NumberStatus : std::uint8_t {
@@ -35,7 +36,8 @@ struct ParsedNumber {
 /// Reads the number at the start of [first, last), the longest that the grammar allows; what
 /// follows it is the caller's concern. Floating dtypes: decimal to double, correctly rounded, then
 /// to float32, then to 16 bits, as torch.Tensor([...]) does; too large is infinity, too small is
-/// zero. Integer dtypes: integers exactly; a fraction or an exponent by way of a double, truncated.
+/// zero. Integer dtypes: integers exactly; a fraction or an exponent by way of a double, truncated;
+/// bool holds 0 and 1 alone, however they are written (0.5 is out of range).
 /// `decimal` is the decimal point (csv only: ',' in some countries). Linear in the text, whatever
 /// its length.
 template <class T>

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <numbers>
 #include <span>
+#include <string>
 #include <utility>
 
 #include "dispatch.hpp"

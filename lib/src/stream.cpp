@@ -5,10 +5,14 @@
 
 #include <algorithm>
 #include <cstring>
+#include <exception>
+#include <map>
+#include <mutex>
 #include <utility>
 
 #include "dispatch.hpp"
 #include "formats/format.hpp"
+#include "rectify/compare.hpp"
 #include "rectify/error.hpp"
 #include "workers.hpp"
 
@@ -17,6 +21,7 @@ namespace {
 
 // ---- which format ------------------------------------------------------------------------------
 
+constexpr std::size_t kFirstLookBytes = std::size_t{4} << 10;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 
 struct Mistake {
@@ -110,12 +115,14 @@ std::string_view format_of_content(std::string_view head, const ReadOptions& opt
 }
 
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
-                                      const PrintOptions* edges) {
+                                      const Wanted& wanted) {
   std::string format = options.format.empty() ? format_of_extension(source.name()) : options.format;
-  std::string_view head = source.peek(std::size_t{4} << 10);
+  // Memory shows more than was asked for: what is decided must not depend on the kind of source.
+  const auto peek = [&](std::size_t size) { return source.peek(size).substr(0, size); };
+  std::string_view head = peek(kFirstLookBytes);
   recognize_mistakes(source, head);
   if (format.empty() || find_format(format)->decoder == nullptr) {
-    if (head.size() == std::size_t{4} << 10) head = source.peek(kSniffBytes);
+    if (head.size() == kFirstLookBytes) head = peek(kSniffBytes);
     format = format_of_content(head, options);
   }
   const bool text = format != "npy";
@@ -123,17 +130,28 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
     throw Error(ErrorKind::usage, "text is not read as bool", "--dtype uint8");
   }
   const bool rows = format == "csv" || format == "tsv";
-  if (!rows && (options.header != Header::automatic || options.delimiter != '\0' ||
-                options.decimal != '.' || options.missing)) {
-    throw Error(ErrorKind::usage,
-                "--header, --delimiter, --decimal and --missing are for CSV, and this is " + format,
-                "--from csv reads it as CSV", {source.name()});
+  const char* misplaced = options.header != Header::automatic ? "--header"
+                          : options.delimiter != '\0'         ? "--delimiter"
+                          : options.decimal != '.'            ? "--decimal"
+                          : options.missing                   ? "--missing"
+                                                              : nullptr;
+  if (!rows && misplaced != nullptr) {
+    throw Error(ErrorKind::usage, misplaced + (" is for CSV, and this is " + format), {},
+                {source.name()});
   }
   if (options.pointer && format != "json" && format != "jsonl") {
     throw Error(ErrorKind::usage, "--pointer is for JSON, and this is " + format, {},
                 {source.name()});
   }
-  return find_format(format)->decoder(source, options, edges);
+  return find_format(format)->decoder(source, options, wanted);
+}
+
+/// An error in a part of a file gets the file's own line.
+Error on_its_line(const Error& error, const Decoder& decoder) {
+  Place place = error.place();
+  if (place.line == 0) return error;
+  place.line += decoder.lines_before();
+  return Error(error.kind(), error.message(), error.hint(), std::move(place));
 }
 
 // ---- the edges of a tensor that arrives in slabs
@@ -342,11 +360,11 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
     std::vector<Result> results;
     std::string text;               // of the results that are encoded
     std::vector<std::size_t> ends;  // where the text of each ends
+    std::exception_ptr error;       // of what stands behind them
   };
   detail::Encoder& encoder = *writer.encoder_;
-  const bool edges_will_do = encoder.edges() != nullptr;
   const std::unique_ptr<Decoder> decoder =
-      make_decoder(source, read, edges_will_do ? encoder.edges() : nullptr);
+      make_decoder(source, read, {encoder.edges(), encoder.takes_stacks()});
   const auto encodes = [&](const Result& result) {
     return (result.begins && result.ends) || encoder.takes_slabs(result);
   };
@@ -359,7 +377,12 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
           item.results.clear();
           item.text.clear();
           item.ends.clear();
-          decoder->decode(item.chunk, item.results);
+          item.error = nullptr;
+          try {
+            decoder->decode(item.chunk, item.results);
+          } catch (const Error&) {
+            item.error = std::current_exception();  // the tensors before it come first
+          }
           for (Result& result : item.results) {
             operate(operation, result);
             if (encodes(result)) encoder.encode(result, item.text);
@@ -377,18 +400,114 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
             }
             begin = item.ends[i];
           }
+          if (item.error) std::rethrow_exception(item.error);
           if (options.progress) options.progress(source.position());
         });
-  } catch (const Error& error) {
+  } catch (const Error& found) {
+    const Error error = read.part ? on_its_line(found, *decoder) : found;
     // An error about the output names it itself; all others are about this input.
     throw error.kind() == ErrorKind::io ? error : error.at({source.name()});
   }
 }
 
+std::vector<Report> compare(Source& source, const ReadOptions& read, const CompareOptions& options,
+                            std::vector<std::vector<std::string>>* names, const RunOptions& run) {
+  struct Item {
+    Chunk chunk;
+    std::vector<Result> results;
+    std::size_t tensor = 0;  // which of the input's the chunk is of, if it is a slab of one
+    std::vector<Report> reports;
+  };
+  ReadOptions reading = read;
+  reading.rows_of_one = true;
+  reading.ndmin = 2;
+  const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {});
+
+  // Slabs are added to whichever report of their tensor no other thread is adding to: sums are
+  // exact, so it does not show.
+  std::mutex mutex;
+  std::map<std::size_t, std::vector<Report>> idle;
+  const auto add = [&](std::size_t tensor, const Tensor& slab) {
+    std::optional<Report> report;
+    {
+      const std::lock_guard lock(mutex);
+      std::vector<Report>& reports = idle[tensor];
+      if (!reports.empty()) {
+        report = std::move(reports.back());
+        reports.pop_back();
+      }
+    }
+    if (!report) report.emplace(options, slab.dtype(), slab.shape());
+    report->add(slab);
+    const std::lock_guard lock(mutex);
+    idle[tensor].push_back(std::move(*report));
+  };
+  // Where rows are units, their order matters.
+  const auto in_order = [&](const Tensor& slab) {
+    if (!options.unit_axis || slab.dim() < 2) return false;
+    const std::int64_t axis = *options.unit_axis;
+    return axis == 0 || axis == -static_cast<std::int64_t>(slab.dim());
+  };
+
+  std::vector<Report> reports;
+  std::size_t begun = 0;
+  try {
+    ordered<Item>(
+        run.threads == 0 ? processors() : run.threads,
+        [&](Item& item) {
+          if (!decoder->cut(item.chunk)) return false;
+          begun += item.chunk.begins ? 1u : 0u;
+          item.tensor = begun;
+          return true;
+        },
+        [](const Item& item) { return item.chunk.last; },
+        [&](Item& item) {
+          item.results.clear();
+          item.reports.clear();
+          decoder->decode(item.chunk, item.results);
+          for (const Result& result : item.results) {
+            const Tensor& slab = result.columns[0].tensor;
+            if (result.begins && result.ends) {
+              item.reports.emplace_back(options, slab.dtype(), slab.shape()).add(slab);
+            } else if (!in_order(slab)) {
+              add(item.tensor, slab);
+            }
+          }
+        },
+        [&](Item& item) {
+          std::size_t whole = 0;
+          for (const Result& result : item.results) {
+            const Tensor& slab = result.columns[0].tensor;
+            if (result.begins && names != nullptr) names->push_back(result.names);
+            if (result.begins && result.ends) {
+              reports.push_back(std::move(item.reports[whole++]));
+              continue;
+            }
+            if (in_order(slab)) {
+              if (result.begins) reports.emplace_back(options, slab.dtype(), slab.shape());
+              reports.back().add(slab);
+            } else if (result.ends) {
+              // All slabs before this one have been added: they have passed here.
+              const std::lock_guard lock(mutex);
+              const auto found = idle.find(item.tensor);
+              Report& report = reports.emplace_back(std::move(found->second.front()));
+              for (std::size_t i = 1; i < found->second.size(); ++i) report.merge(found->second[i]);
+              idle.erase(found);
+            }
+          }
+          if (run.progress) run.progress(source.position());
+        });
+  } catch (const Error& found) {
+    const Error error = read.part ? on_its_line(found, *decoder) : found;
+    throw error.kind() == ErrorKind::io ? error : error.at({source.name()});
+  }
+  return reports;
+}
+
 std::vector<Tensor> load(Source source, const ReadOptions& options) {
   std::vector<Tensor> tensors;
   std::vector<Tensor> slabs;
-  const std::unique_ptr<Decoder> decoder = make_decoder(source, options, nullptr);
+  const std::unique_ptr<Decoder> decoder = make_decoder(source, options, {});
   Chunk chunk;
   std::vector<Result> results;
   while (decoder->cut(chunk)) {

@@ -1,5 +1,6 @@
 #include "rectify/tensor.hpp"
 
+#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
@@ -42,10 +43,14 @@ bool fits(double x) {
   return whole >= kLowest && whole < kBeyond;  // false for NaN
 }
 
-[[noreturn]] void refuse(std::size_t index, DType to) {
+/// Names the value, not where it stands: a caller may hold a slab of a larger tensor.
+template <class From>
+[[noreturn]] void refuse(From value, DType to) {
+  char text[32];
+  char* const end = std::to_chars(text, text + sizeof text, value).ptr;
   throw Error(ErrorKind::data,
-              "element " + std::to_string(index) + " cannot be converted to " +
-                  std::string(name(to)) + " without overflow",
+              std::string(text, end) + " cannot be converted to " + std::string(name(to)) +
+                  " without overflow",
               "choose a wider dtype");
 }
 
@@ -61,10 +66,11 @@ void convert(std::span<const From> from, std::span<To> to) {
       to[i] = static_cast<To>(x);
     } else if constexpr (is_floating<From>) {
       const auto wide = static_cast<double>(x);
-      if (!fits<To>(wide)) refuse(i, dtype_of<To>);
+      if (!fits<To>(wide)) refuse(x, dtype_of<To>);
       to[i] = static_cast<To>(wide);
     } else {
-      if (!std::in_range<To>(static_cast<std::int64_t>(x))) refuse(i, dtype_of<To>);
+      const auto whole = static_cast<std::int64_t>(x);
+      if (!std::in_range<To>(whole)) refuse(whole, dtype_of<To>);
       to[i] = static_cast<To>(x);
     }
   }

@@ -62,8 +62,15 @@ class Program:
 
 # ---------------------------------------------------------------- .npy, as numpy.save writes it
 
-CODES = {"float16": "e", "float32": "f", "float64": "d", "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B"}
-HEADER = re.compile(rb"\{'descr': '([<|])([fiu]\d)', 'fortran_order': False, 'shape': \(((?:\d+, )*(?:\d+,?)?)\), \} *\n")
+CODES = {"float16": "e", "float32": "f", "float64": "d",
+         "int8": "b", "int16": "h", "int32": "i", "int64": "q", "uint8": "B"}
+HEADER = re.compile(rb"\{'descr': '([<|])([fiu]\d)', 'fortran_order': False, "
+                    rb"'shape': \(((?:\d+, )*(?:\d+,?)?)\), \} *\n")
+
+
+def full_name(descr):
+    """float32 for f4, and so on."""
+    return {"f": "float", "i": "int", "u": "uint"}[descr[0]] + str(8 * int(descr[1:]))
 
 
 def read_npy(data):
@@ -75,7 +82,7 @@ def read_npy(data):
     if not match or begin % 64:
         raise Fault(f"not the header numpy writes: {short(data[10:begin])}")
     order, descr, sizes = match[1], match[2].decode(), match[3].decode()
-    dtype = {"f": "float", "i": "int", "u": "uint"}[descr[0]] + str(8 * int(descr[1:]))
+    dtype = full_name(descr)
     if dtype not in CODES or (order == b"|") != (descr[1:] == "1"):
         raise Fault(f"dtype {match[1] + match[2]}")
     shape = [int(size) for size in sizes.split(",") if size.strip()]
@@ -126,7 +133,7 @@ def check_tensor(program, record):
     if len(set(outputs)) > 1:
         raise Fault(f"file and standard input differ: {short(outputs[0])} and {short(outputs[1])}")
     dtype, shape, values, _ = read_npy(outputs[0])
-    wanted = record["dtype"] if record.get("keep_dtype") else "float64"
+    wanted = full_name(record["dtype"]) if record.get("keep_dtype") else "float64"
     if dtype != wanted:
         raise Fault(f"dtype {wanted} expected, got {dtype}")
     if shape != record["shape"]:
@@ -147,13 +154,16 @@ def check_tensors(program, record):
             check_values(values, wanted["values"])
 
 
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
 def check_message(stderr, name, needs_place=False, pattern=""):
     """One clean line that begins with the program's and the source's name."""
     try:
         text = stderr.decode()
     except UnicodeDecodeError:
         raise Fault(f"the message is not UTF-8: {short(stderr)}") from None
-    if text.count("\n") != 1 or not text.endswith("\n") or not text[:-1].isprintable():
+    if text.count("\n") != 1 or not text.endswith("\n") or UNSAFE.search(text[:-1]):
         raise Fault(f"not one clean line: {short(stderr)}")
     place = r":[1-9]\d*:[1-9]\d*" if needs_place else r"(:[1-9]\d*:[1-9]\d*)?"
     if name is not None and not re.match(rf"rectify: {re.escape(name)}{place}: \S", text):
@@ -167,8 +177,9 @@ def check_message(stderr, name, needs_place=False, pattern=""):
 def has_place(record):
     """A fault inside a text has a line and a column; that the whole is no text, or empty, has none."""
     data = record["data"].removeprefix(b"\xef\xbb\xbf")
-    return record["from"] != "npy" and data.strip(b" \t\r\n") and not data.startswith(
-        (b"\x1f\x8b", b"\x89PNG", b"\x7fELF", b"\xff\xfe", b"\xfe\xff")) and record.get("message") not in ("UTF-16", "no tensor")
+    if record["from"] == "npy" or not data.strip(b" \t\r\n") or record.get("message") in ("UTF-16", "no tensor"):
+        return False
+    return not data.startswith((b"\x1f\x8b", b"\x89PNG", b"\x7fELF", b"\xff\xfe", b"\xfe\xff"))
 
 
 def check_error(program, record):
@@ -184,8 +195,9 @@ def check_error(program, record):
 
 
 def check_either(program, record):
+    arguments = [*record.get("args", []), "--slope", "1", "--to", "npy"]
     for _, source, data in sources(record):
-        stdout, stderr, status = program([*record.get("args", []), "--slope", "1", "--to", "npy", *source], record["folder"], data)
+        stdout, stderr, status = program([*arguments, *source], record["folder"], data)
         if status == 0 and not record.get("refuse"):
             read_npy(stdout)
         elif status in (1, 2):
@@ -199,8 +211,11 @@ def check_either(program, record):
 def check_deep(program, record):
     """More dimensions than NumPy has: printed, written as JSON, refused as .npy."""
     depth = record["depth"]
+    number = record["data"].decode().strip("[] \n")
+    expected = {"torch": f"tensor({'[' * depth}{number}.{']' * depth})\n",
+                "json": f"{'[' * depth}{number}.0{']' * depth}\n"}
     for _, source, data in sources(record):
-        for form, wanted in (("torch", f"tensor({'[' * depth}-1.{']' * depth})\n"), ("json", f"{'[' * depth}-1.0{']' * depth}\n")):
+        for form, wanted in expected.items():
             got = program.result([*source, "--slope", "1", "--to", form], record["folder"], data)
             if got != wanted.encode():
                 raise Fault(f"--to {form}: expected {short(wanted)}, got {short(got)}")
@@ -210,7 +225,8 @@ def check_deep(program, record):
         check_message(stderr, None)
 
 
-CHECKS = {"tensor": check_tensor, "tensors": check_tensors, "error": check_error, "either": check_either, "deep": check_deep}
+CHECKS = {"tensor": check_tensor, "tensors": check_tensors, "error": check_error, "either": check_either,
+          "deep": check_deep}
 
 
 # ---------------------------------------------------------------- numbers
@@ -259,7 +275,8 @@ def check_text(text, bits, dtype):
         raise Fault(f"{dtype} {bits:x}: {text} has more than {enough} digits")
     if dtype == "float64" and text != repr(value):
         raise Fault(f"{text} is not {value!r}")
-    if ("e" in text) != (abs(value) >= 1e16 or abs(value) < 1e-4) or not re.fullmatch(r"-?\d+\.\d+|-?\d(\.\d+)?e[-+]\d\d+", text):
+    scientific = abs(value) >= 1e16 or abs(value) < 1e-4
+    if not re.fullmatch(r"-?\d(\.\d+)?e[-+]\d\d+" if scientific else r"-?\d+\.\d+", text):
         raise Fault(f"{dtype}: {text} is not how NumPy writes it")
 
 
@@ -300,9 +317,10 @@ def chosen(shared, skip):
         if "text" in record:
             records.append({**record, "folder": HERE, "data": record["text"].encode()})
             continue
-        places = [place / record["folder"] for place in (HERE, shared) if (place / record["folder"] / record["file"]).exists()]
-        if places:
-            records.append({**record, "folder": places[0], "data": (places[0] / record["file"]).read_bytes()})
+        folders = [place / record["folder"] for place in (HERE, shared)]
+        found = [folder for folder in folders if (folder / record["file"]).exists()]
+        if found:
+            records.append({**record, "folder": found[0], "data": (found[0] / record["file"]).read_bytes()})
         else:
             skip(f"chosen {record['file']}")
     return records
@@ -312,7 +330,7 @@ def jobs(program, shared, skip):
     """Every check as (title, function)."""
     choices = chosen(shared, skip)
     decided = {(r["folder"].name, r["file"], tuple(r.get("args", []))) for r in choices if "file" in r}
-    records = list(choices)
+    records = []
     for name in FOLDERS:
         records += records_of(HERE / name, lambda file: True)
         if (shared / name / "manifest.json").exists():
@@ -320,11 +338,11 @@ def jobs(program, shared, skip):
             records += records_of(shared / name, lambda file, own=in_tree: file not in own)
         else:
             skip(f"the public suites of {name}/")
-    for record in records:
-        if record["class"] == "either" and (record["folder"].name, record["file"], tuple(record.get("args", []))) in decided:
-            continue
-        title = f"{record['folder'].name}/{record.get('file', short(record.get('text'), 30))} {' '.join(record.get('args', []))}".strip()
-        yield f"{title} ({record['class']})", lambda record=record: CHECKS[record["class"]](program, record)
+    records = [r for r in records if (r["folder"].name, r["file"], tuple(r.get("args", []))) not in decided]
+    for record in choices + records:
+        name = record.get("file") or short(record["text"], 30)
+        title = " ".join([f"{record['folder'].name}/{name}", *record.get("args", []), f"({record['class']})"])
+        yield title, lambda record=record: CHECKS[record["class"]](program, record)
 
     lists = sorted((shared / "numbers").glob("*.txt"))
     if not lists:

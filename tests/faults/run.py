@@ -31,6 +31,9 @@ SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
 
+# What a terminal must not get from a message: controls (a newline among them), line separators, bidirectional marks.
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
 rows = []
 
 
@@ -67,7 +70,8 @@ class Outcome:
         return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
 
     def gives(self, stdout):
-        need(self.status == 0 and self.stdout == stdout and not self.stderr, f"expected {short(stdout)} alone, got {self}")
+        need(self.status == 0 and self.stdout == stdout and not self.stderr,
+             f"expected {short(stdout)} alone, got {self}")
 
     def succeeds(self):
         need(self.status == 0 and not self.stderr, f"expected exit 0 and silence, got {self}")
@@ -80,7 +84,7 @@ class Outcome:
             text = self.stderr.decode()
         except UnicodeDecodeError:
             raise Fault(f"the message is not UTF-8: {self}") from None
-        need(text.startswith("rectify: ") and text.endswith("\n") and text[:-1].isprintable() and len(text) < 2000,
+        need(text.startswith("rectify: ") and text.endswith("\n") and not UNSAFE.search(text[:-1]) and len(text) < 2000,
              f"not one short clean line: {self}")
         need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
 
@@ -102,13 +106,13 @@ class Scratch:
 
     def start(self, arguments, before="", after="", env=None, cwd=None, **streams):
         """The program as a process: `before` is shell that runs first (ulimit, trap), `after` are redirections."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
         return subprocess.Popen(["sh", "-c", f'{before}\nexec "$0" "$@" {after}', BINARY, *arguments],
                                 cwd=cwd or self.path, env=ENVIRONMENT if env is None else env, **streams)
 
     def run(self, *arguments, data=None, signals=(), **how):
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE,
-                   "stdin": subprocess.DEVNULL if data is None else subprocess.PIPE}
-        process = self.start(arguments, **{**streams, **how})
+        streams = {} if data is None else {"stdin": subprocess.PIPE}
+        process = self.start(arguments, **streams, **how)
         try:
             stdout, stderr = process.communicate(data, timeout=SECONDS)
         except subprocess.TimeoutExpired:
@@ -116,14 +120,16 @@ class Scratch:
             process.communicate()
             raise Fault(f"{short(arguments)}: still running after {SECONDS} seconds") from None
         outcome = Outcome(stdout, stderr, process.returncode)
-        need(process.returncode >= 0 or -process.returncode in signals, f"{short(arguments)}: died of a signal: {outcome}")
+        need(process.returncode >= 0 or -process.returncode in signals,
+             f"{short(arguments)}: died of a signal: {outcome}")
         return outcome
 
     def shell(self, snippet, shell="sh"):
         """A snippet in which `rectify` is the program."""
         try:
-            done = subprocess.run([shell, "-c", f'rectify() {{ "{BINARY}" "$@"; }}\n{snippet}'], cwd=self.path, env=ENVIRONMENT,
-                                  stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS, check=False)
+            done = subprocess.run([shell, "-c", f'rectify() {{ "{BINARY}" "$@"; }}\n{snippet}'], cwd=self.path,
+                                  env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+                                  check=False)
         except subprocess.TimeoutExpired:
             raise Fault(f"still running after {SECONDS} seconds") from None
         return Outcome(done.stdout, done.stderr, done.returncode)
@@ -168,15 +174,17 @@ def a_skipped_deep_value_beside_a_pointer_ends(s):
 @row
 def a_hundred_thousand_digits_have_the_right_value(s):
     zeros = b"0" * 100000
-    text = b"[1" + zeros + b", 1" + zeros + b"e-100000, 0." + zeros + b"1e100001, 1.5" + zeros + b"]"
+    text = b"[1" + zeros + b".0, 1" + zeros + b"e-100000, 0." + zeros + b"1e100001, 1.5" + zeros + b"]"
     s.run("-", "--to", "json", "--from", "json", data=text).gives(b"[Infinity, 1.0, 1.0, 1.5]\n")
+    s.run("-", "--from", "json", data=b"[1" + zeros + b"]").refuses("<stdin>:1:2: ")  # an integer, as in PyTorch
     s.run("-", "--to", "csv", "--from", "csv", data=text.strip(b"[]").replace(b" ", b"")).gives(b"inf,1.0,1.0,1.5\n")
 
 
 @row
 def exponents_beyond_every_integer_are_infinite_or_zero(s):
     text = b"[1e999999999999999999999, -1e2147483648, 1e-2147483649, 0e99999999999999999999, 1e18446744073709551617]"
-    s.run("-", "--from", "json", "--slope", "1", "--to", "json", data=text).gives(b"[Infinity, -Infinity, 0.0, 0.0, Infinity]\n")
+    outcome = s.run("-", "--from", "json", "--slope", "1", "--to", "json", data=text)
+    outcome.gives(b"[Infinity, -Infinity, 0.0, 0.0, Infinity]\n")
 
 
 @row
@@ -184,6 +192,12 @@ def eight_megabytes_of_commas_are_answered(s):
     s.run("-", "--from", "csv", data=b"," * 8000000).refuses(r"<stdin>:1:1: .*--missing")
     s.run("-", "--from", "csv", "--missing", "0", data=b"," * 8000000).succeeds()
     s.run("-", "--from", "json", data=b"," * 8000000).refuses("<stdin>:1:1: ")
+
+
+@row
+def a_line_of_a_million_quoted_numbers_is_read(s):
+    outcome = s.run("-", "--from", "csv", "--to", "npy", data=b'"1",' * 1000000 + b'"1"\n')
+    need(outcome.status == 0 and len(outcome.stdout) == 128 + 4 * 1000001, outcome)
 
 
 @row
@@ -239,7 +253,8 @@ def archives_are_named_with_a_remedy(s):
 
 @row
 def no_tensor_of_a_bad_document_is_printed(s):
-    for text, form in ((b"[[1,2],[3,4],[5,x]]", "json"), (b"1,2\n" * 5 + b"x,1\n", "csv"), (npy("(3,)", bytes(11)), "npy")):
+    cut = npy("(3,)", bytes(11))
+    for text, form in ((b"[[1,2],[3,4],[5,x]]", "json"), (b"1,2\n" * 5 + b"x,1\n", "csv"), (cut, "npy")):
         for to in ("torch", "json", "csv", "npy"):
             s.run("-", "--from", form, "--to", to, data=text).refuses()
 
@@ -259,7 +274,8 @@ def npy_sizes_are_checked_before_memory_is_taken(s):
 @row
 def npy_header_lengths_are_checked_before_memory_is_taken(s):
     for length in (2**30, 2**32 - 1):
-        s.run("-", data=b"\x93NUMPY\x02\x00" + struct.pack("<I", length) + b"{" * 200, before=limited_memory(s)).refuses("<stdin>: ")
+        data = b"\x93NUMPY\x02\x00" + struct.pack("<I", length) + b"{" * 200
+        s.run("-", data=data, before=limited_memory(s)).refuses("<stdin>: (?!.*out of memory)")
 
 
 @row
@@ -277,8 +293,9 @@ def npy_descr_is_escaped_in_messages(s):
 
 @row
 def absurd_numbers_in_options_are_refused_or_harmless(s):
-    for option in ("--precision=1000000000", "--precision=-1", "--linewidth=-1", "--linewidth=0", "--linewidth=18446744073709551615",
-                   "--edgeitems=4611686018427387904", "--edgeitems=-1", "--threshold=-1", "--threshold=1e400", "--precision=99999999999999999999"):
+    for option in ("--precision=1000000000", "--precision=-1", "--precision=99999999999999999999",
+                   "--linewidth=-1", "--linewidth=0", "--linewidth=18446744073709551615",
+                   "--edgeitems=4611686018427387904", "--edgeitems=-1", "--threshold=-1", "--threshold=1e400"):
         outcome = s.run("--tensor", "[1.5, 2, -3]", "--threshold", "2", option)
         if outcome.status:
             outcome.refuses(option.split("=")[0], statuses=(2,))
@@ -297,7 +314,8 @@ def a_billion_threads_are_capped_or_refused(s):
 
 @row
 def impossible_randn_shapes_are_refused_at_once(s):
-    for shape in ("1000000000000000000", "9223372036854775808", "18446744073709551616", "4294967296,4294967296", "0,9223372036854775808"):
+    for shape in ("1000000000000000000", "9223372036854775808", "18446744073709551616", "4294967296,4294967296",
+                  "0,9223372036854775808"):
         s.run("--randn", shape, before=limited_memory(s)).refuses(statuses=(1, 2))
 
 
@@ -309,7 +327,7 @@ def no_source_on_a_terminal_is_wrong_usage_at_once(s):
     finally:
         os.close(leader)
         os.close(follower)
-    need(outcome.status == 2 and not outcome.stdout and b"rectify" in outcome.stderr and len(outcome.stderr) < 3000, outcome)
+    need(outcome.status == 2 and not outcome.stdout and 0 < len(outcome.stderr) < 3000, outcome)
 
 
 @row
@@ -326,8 +344,9 @@ def unreadable_inputs_give_the_reason(s):
     (s.path / "dangling.csv").symlink_to("nowhere")
     (s.path / "loop.csv").symlink_to("loop.csv")
     for name, reason in (("folder", "directory"), ("missing.csv", "No such file"), ("dangling.csv", "No such file"),
-                         ("loop.csv", "symbolic links"), ("folder/x/y.csv", "No such file"), ("a" * 300, "too long"), ("", "")):
-        s.run(name).refuses(reason, statuses=(1, 2) if name == "" else (1,))
+                         ("loop.csv", "symbolic links"), ("folder/x/y.csv", "No such file"), ("a" * 300, "too long")):
+        s.run(name).refuses(reason)
+    s.run("").refuses(statuses=(1, 2))
 
 
 @row
@@ -342,7 +361,7 @@ def a_file_without_permission_gives_the_reason(s):
 @row
 def a_fifo_is_read(s):
     os.mkfifo(s.path / "fifo.csv")
-    writer = threading.Thread(target=lambda: (s.path / "fifo.csv").write_bytes(BIG))
+    writer = threading.Thread(daemon=True, target=lambda: (s.path / "fifo.csv").write_bytes(BIG))
     writer.start()
     outcome = s.run("fifo.csv", "--to", "csv", "--slope", "1")
     writer.join(SECONDS)
@@ -372,8 +391,8 @@ def an_endless_stream_flows_through(s):
 @row
 def a_full_device_is_a_write_error(s):
     s.write("big.csv", BIG)
-    for arguments in (["--tensor", "1"], ["--help"], ["-h"], ["--version"], ["big.csv", "--to", "csv"], ["big.csv", "--to", "json"],
-                      ["big.csv", "--to", "npy"], ["big.csv"], ["--tensor", "1", "-o", "/dev/full"]):
+    for arguments in (["--tensor", "1"], ["--help"], ["-h"], ["--version"], ["big.csv"], ["big.csv", "--to", "csv"],
+                      ["big.csv", "--to", "json"], ["big.csv", "--to", "npy"], ["--tensor", "1", "-o", "/dev/full"]):
         s.run(*arguments, after=">/dev/full").refuses("No space left on device")
 
 
@@ -404,8 +423,9 @@ def a_closed_standard_input_is_a_read_error(s):
 def a_reader_that_goes_away_is_silence(s):
     s.write("big.csv", BIG)
     for before in ("", "trap '' PIPE"):
-        for arguments in (["--to", "csv"], ["--to", "json"], ["--to", "npy"], ["--profile", "full"], ["--to", "csv", "--threads", "4"]):
-            process = s.start(["big.csv", *arguments], before, stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+        for arguments in (["--to", "csv"], ["--to", "json"], ["--to", "npy"], ["--profile", "full"],
+                          ["--to", "csv", "--threads", "4"]):
+            process = s.start(["big.csv", *arguments], before)
             process.stdout.read(10)
             process.stdout.close()
             try:
@@ -420,7 +440,7 @@ def a_reader_that_goes_away_is_silence(s):
 @row
 def a_file_cut_short_while_it_is_read_is_no_crash(s):
     s.write("a.npy", npy("(4000000,)", bytes(16000000)))
-    process = s.start(["a.npy", "--to", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = s.start(["a.npy", "--to", "csv"])
     select.select([process.stdout], [], [], SECONDS)  # it is at work, and stops when the pipe is full
     os.truncate(s.path / "a.npy", 1000)
     stdout, stderr = process.communicate(timeout=SECONDS)
@@ -434,7 +454,7 @@ def a_file_cut_short_while_it_is_read_is_no_crash(s):
 @row
 def a_file_that_grows_while_it_is_read_is_no_crash(s):
     s.write("a.csv", BIG)
-    process = s.start(["a.csv", "--to", "csv"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL)
+    process = s.start(["a.csv", "--to", "csv"])
     select.select([process.stdout], [], [], SECONDS)
     with open(s.path / "a.csv", "ab") as file:
         file.write(b"7,8\n" * 100)
@@ -446,7 +466,9 @@ def a_file_that_grows_while_it_is_read_is_no_crash(s):
 @row
 def a_removed_working_directory_does_not_matter(s):
     (s.path / "gone").mkdir()
-    outcome = s.shell(f'cd gone; rmdir ../gone; rectify --tensor "[1,-2]" --mode relu; rectify --tensor 1 --to json -o "{s.path}/out"')
+    outcome = s.shell(f"""cd gone; rmdir ../gone
+rectify --tensor "[1,-2]" --mode relu
+rectify --tensor 1 --to json -o "{s.path}/out\"""")
     outcome.gives(b"tensor([1., 0.])\n")
     need(s.read("out") == b"1.0\n", s.names())
 
@@ -461,7 +483,9 @@ def an_empty_or_wrong_environment_does_not_matter(s):
 
 @row
 def a_locale_with_a_decimal_comma_changes_nothing(s):
-    locales = subprocess.run(["locale", "-a"], capture_output=True, check=False).stdout if shutil.which("locale") else b""
+    if not shutil.which("locale"):
+        raise Skip("no list of locales")
+    locales = subprocess.run(["locale", "-a"], capture_output=True, check=False).stdout
     found = re.search(rb"(?im)^de_DE\.utf-?8$", locales)
     if not found:
         raise Skip("no locale de_DE.UTF-8")
@@ -472,6 +496,50 @@ def a_locale_with_a_decimal_comma_changes_nothing(s):
 
 
 # ---------------------------------------------------------------- limits
+
+def peak_memory(s, arguments, first, block, last, times):
+    """The largest resident set, in KiB, of a call that reads `first`, `block` so many times, and `last` from a pipe."""
+    process = s.start(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+
+    def feed():
+        try:
+            for part in (first, *[block] * times, last):
+                process.stdin.write(part)
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+
+    feeder = threading.Thread(daemon=True, target=feed)
+    feeder.start()
+    message = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    process.stderr.close()
+    feeder.join(SECONDS)
+    need(process.returncode == 0 and not message, arguments, f"exit {process.returncode}, stderr {short(message)}")
+    return usage.ru_maxrss
+
+
+@row
+def memory_does_not_grow_with_the_input(s):
+    if not limited_memory(s):
+        raise Skip("a sanitizer keeps what is freed")
+    lines, rows, values = b"1.5,-2.25\n" * 100000, b"[1.5,-2.25]\n" * 100000, struct.pack("<f", -1.5) * 250000
+    streams = (  # arguments, what comes first, what is repeated, what comes last
+        (["--from", "csv", "--to", "csv"], b"", lines, b""),
+        (["--from", "csv", "--to", "json"], b"", lines, b""),
+        (["--from", "csv", "--to", "npy", "-o", "out.npy"], b"", lines, b""),
+        (["--from", "csv"], b"", lines, b""),
+        (["--from", "jsonl", "--to", "jsonl"], b"", rows, b""),
+        (["--from", "json", "--to", "json"], b"[0", b",-2.25" * 160000, b"]"),
+        (["--from", "npy", "--to", "csv"], None, values, b""))
+    for arguments, first, block, last in streams:
+        peaks = []
+        for times in (4, 40):
+            begin = npy(f"({times * 250000},)") if first is None else first
+            peaks.append(peak_memory(s, ["-", *arguments, "--threads", "2"], begin, block, last, times))
+        need(peaks[1] < 1.25 * peaks[0] + 12000, *arguments, f"take {peaks[0]} KiB for 4 MB, {peaks[1]} KiB for 40 MB")
+
 
 def limited_memory(s, kilobytes=300000):
     """`ulimit -v`, unless the program cannot even start under it, as one built with a sanitizer cannot."""
@@ -488,11 +556,12 @@ def any_limit_on_memory_gives_a_result_or_out_of_memory(s):
     s.write("big.csv", BIG)
     expected = s.run("big.csv", "--threads", "8", "--to", "json").stdout
     printed = s.run("big.csv", "--threads", "8", "--profile", "full").stdout
-    for kilobytes in (4000, 6000, 8000, 10000, 12000, 15000, 20000, 25000, 30000, 40000, 60000, 80000, 120000, 200000):
+    for kilobytes in (*range(4000, 9000, 250), 10000, 15000, 20000, 30000, 40000, 60000, 80000, 120000, 200000):
         before = f"ulimit -v {kilobytes}"
         start = s.run("--tensor", "1", "--threads", "1", before=before, signals=(signal.SIGKILL, signal.SIGSEGV))
-        if start.status in (127, -signal.SIGKILL, -signal.SIGSEGV) or b"loading shared libraries" in start.stderr or b"annot allocate" in start.stderr:
-            continue  # not even the loader has room
+        no_room = b"loading shared libraries" in start.stderr or b"annot allocate" in start.stderr
+        if no_room or start.status in (127, -signal.SIGKILL, -signal.SIGSEGV):
+            continue  # not even for the loader
         for arguments, wanted in ((["--to", "json"], expected), (["--profile", "full"], printed)):
             outcome = s.run("big.csv", "--threads", "8", *arguments, before=before)
             if outcome.status:
@@ -517,8 +586,11 @@ def a_limit_on_processes_leaves_one_thread(s):
 @row
 def few_descriptors_are_an_error_and_many_inputs_need_few(s):
     s.write("a.csv", b"1,-2\n3,4\n")
-    s.run("a.csv", before="ulimit -n 3").refuses("a.csv: .*open files")
-    s.run(*["a.csv"] * 120, "--to", "json", "--mode", "relu", before="ulimit -n 20").gives(b"[[1.0, 0.0], [3.0, 4.0]]\n" * 120)
+    outcome = s.run("a.csv", before="ulimit -n 3")
+    if b"loading shared libraries" not in outcome.stderr:  # the loader needs a descriptor too
+        outcome.refuses("a.csv: .*open files")
+    outcome = s.run(*["a.csv"] * 120, "--to", "json", "--mode", "relu", before="ulimit -n 20")
+    outcome.gives(b"[[1.0, 0.0], [3.0, 4.0]]\n" * 120)
 
 
 @row
@@ -544,8 +616,9 @@ rm disk/direct.csv
 cat disk/out.csv; ls -A disk'''
     if not shutil.which("unshare"):
         raise Skip("no unshare")
-    done = subprocess.run(["unshare", "--mount", *([] if ROOT else ["--map-root-user"]), "sh", "-c", script], cwd=s.path,
-                          env=ENVIRONMENT, capture_output=True, timeout=3 * SECONDS, check=False)
+    unshare = ["unshare", "--mount"] + ([] if ROOT else ["--map-root-user"])
+    done = subprocess.run([*unshare, "sh", "-c", script], cwd=s.path, env=ENVIRONMENT, capture_output=True,
+                          timeout=3 * SECONDS, check=False)
     if done.returncode == 77 or b"unshare" in done.stderr:
         raise Skip("no right to mount a small disk")
     need(done.stdout == b"1\n1\n1\nold\nout.csv\n" and done.stderr.count(b"No space left on device\n") == 3,
@@ -558,7 +631,7 @@ cat disk/out.csv; ls -A disk'''
 def an_interrupted_write_leaves_the_old_file_and_no_other(s):
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         s.write("out.csv", b"old\n")
-        process = s.start(["-", "--from", "csv", "-o", "out.csv"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = s.start(["-", "--from", "csv", "-o", "out.csv"], stdin=subprocess.PIPE)
         process.stdin.write(BIG)
         process.stdin.flush()
         time.sleep(0.2)  # it has most of the input and waits for more
@@ -574,14 +647,13 @@ def an_interrupted_write_leaves_the_old_file_and_no_other(s):
                 except BrokenPipeError:
                     pass
         need(status == -number, f"signal {number}: ended with {status}, stderr {short(message)}")
-        need(s.read("out.csv") == b"old\n" and s.names() == ["out.csv"], f"signal {number}:", s.names(), short(s.read("out.csv")))
+        need(s.read("out.csv") == b"old\n" and s.names() == ["out.csv"], f"signal {number} left {s.names()}")
 
 
 @row
 def a_hangup_ignored_by_the_caller_stays_ignored(s):
     for number, name in ((signal.SIGHUP, "HUP"), (signal.SIGINT, "INT")):  # nohup, and a background job's interrupt
-        process = s.start(["-", "--from", "csv", "-o", "out.csv"], f"trap '' {name}", stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process = s.start(["-", "--from", "csv", "-o", "out.csv"], f"trap '' {name}", stdin=subprocess.PIPE)
         process.stdin.write(b"1\n2\n")
         process.stdin.flush()
         time.sleep(0.2)
@@ -598,7 +670,7 @@ def a_killed_write_leaves_the_old_or_the_new_file(s):
     new = s.read("new.csv")
     for at in range(24):
         s.write("out.csv", b"old\n")
-        process = s.start(["big.csv", "-o", "out.csv"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = s.start(["big.csv", "-o", "out.csv"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(at * 0.005)
         process.kill()
         process.wait()
@@ -611,7 +683,8 @@ def a_hard_link_to_the_output_keeps_the_old_content(s):
     os.link(s.path / "in.csv", s.path / "out.csv")
     s.run("in.csv", "-o", "out.csv", "--mode", "relu").succeeds()
     need(s.read("out.csv") == b"1.0,0.0\n3.0,4.0\n", s.read("out.csv"))
-    need(s.read("in.csv") in (b"1,-2\n3,4\n", b"1.0,0.0\n3.0,4.0\n") and s.names() == ["in.csv", "out.csv"], s.read("in.csv"), s.names())
+    need(s.read("in.csv") in (b"1,-2\n3,4\n", b"1.0,0.0\n3.0,4.0\n"), s.read("in.csv"))
+    need(s.names() == ["in.csv", "out.csv"], s.names())
 
 
 @row
@@ -634,7 +707,8 @@ def symbolic_links_are_followed_and_stay(s):
     for _ in range(2):  # the target is made, then replaced
         s.run("--tensor", "1", "-o", "one.csv").succeeds()
         need(s.names() == ["one.csv", "there", "two.csv"] and os.listdir(s.path / "there") == ["real.csv"], s.names())
-        need((s.path / "one.csv").is_symlink() and (s.path / "two.csv").is_symlink() and s.read("there/real.csv") == b"1.0\n", "links")
+        need((s.path / "one.csv").is_symlink() and (s.path / "two.csv").is_symlink(), "a link was replaced")
+        need(s.read("there/real.csv") == b"1.0\n", s.read("there/real.csv"))
     (s.path / "loop.csv").symlink_to("loop.csv")
     s.run("--tensor", "1", "-o", "loop.csv").refuses("loop.csv: ")
 
@@ -648,7 +722,8 @@ def mode_and_owner_are_kept(s):
             os.chown(s.path / "out.csv", 1234, 4321)
         s.run("--tensor", "1", "-o", "out.csv").succeeds()
         found = (s.path / "out.csv").stat()
-        need(stat.S_IMODE(found.st_mode) == mode and s.read("out.csv") == b"1.0\n", f"{mode:o} became {stat.S_IMODE(found.st_mode):o}")
+        need(s.read("out.csv") == b"1.0\n", s.read("out.csv"))
+        need(stat.S_IMODE(found.st_mode) == mode, f"{mode:o} became {stat.S_IMODE(found.st_mode):o}")
         need(not ROOT or (found.st_uid, found.st_gid) == (1234, 4321), f"owner {found.st_uid}:{found.st_gid}")
         (s.path / "out.csv").unlink()
 
@@ -665,7 +740,7 @@ def a_new_file_has_the_mode_of_any_new_file(s):
 def what_is_no_regular_file_is_written_to(s):
     os.mkfifo(s.path / "fifo")
     got = []
-    reader = threading.Thread(target=lambda: got.append((s.path / "fifo").read_bytes()))
+    reader = threading.Thread(daemon=True, target=lambda: got.append((s.path / "fifo").read_bytes()))
     reader.start()
     s.run("--tensor", "[1,-2]", "--mode", "relu", "--to", "json", "-o", "fifo").succeeds()
     reader.join(SECONDS)
@@ -711,7 +786,7 @@ def a_name_of_255_bytes_works(s):
 def eight_writers_leave_one_whole_result(s):
     s.write("big.csv", BIG)
     wanted = [s.run("big.csv", "--to", "csv", "--slope", str(i)).stdout for i in range(8)]
-    processes = [s.start(["big.csv", "-o", "out.csv", "--slope", str(i)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE) for i in range(8)]
+    processes = [s.start(["big.csv", "-o", "out.csv", "--slope", str(i)]) for i in range(8)]
     for process in processes:
         _, message = process.communicate(timeout=SECONDS)
         need(process.returncode == 0 and not message, f"exit {process.returncode}, stderr {short(message)}")
@@ -730,7 +805,8 @@ def a_bad_later_input_leaves_the_old_file(s):
 
 # ---------------------------------------------------------------- messages
 
-NASTY = (b"\x1b[31m", b"\r", b"\x07", b"\n", b"\x7f", b"\xc2\x9b", b"\x9b", "\u202e".encode(), "\u2028".encode(), b"\xff\xfe", b"\xc3")
+NASTY = (b"\x1b[31m", b"\r", b"\x07", b"\n", b"\x7f", b"\xc2\x9b", b"\x9b", "\u202e".encode(), "\u2028".encode(),
+         b"\xff\xfe", b"\xc3")
 
 
 @row
@@ -756,8 +832,8 @@ def control_characters_in_fields_are_escaped(s):
 @row
 def control_characters_in_options_are_escaped(s):
     for nasty in NASTY:
-        for option in (b"--slope=1" + nasty, b"--mode=" + nasty, b"--no" + nasty, b"--to=" + nasty, b"--randn=" + nasty, b"--from=" + nasty):
-            s.run("--tensor", "1", option).refuses(statuses=(2,))
+        for option in (b"--slope=1", b"--mode=", b"--no", b"--to=", b"--randn=", b"--from="):
+            s.run("--tensor", "1", option + nasty).refuses(statuses=(2,))
 
 
 @row

@@ -66,6 +66,9 @@ class Source {
   /// end. Throws Error{io}.
   std::size_t read_at(std::uint64_t position, char* to, std::size_t size) const;
 
+  /// Goes to `begin` and ends at `end`; of a regular file or memory.
+  void restrict_to(std::uint64_t begin, std::uint64_t end);
+
   /// Takes `size` bytes, without reading them where that is possible.
   void skip(std::uint64_t size);
 
@@ -158,6 +161,14 @@ struct Result {
 enum class Header : std::uint8_t { automatic, yes, no };
 enum class NanText : std::uint8_t { literal, null, string };
 
+/// The index-th of `count` parts of an input, counted from 1. Text is divided by bytes, and a line
+/// belongs to the part that holds its first one; npy is divided by rows. All parts together are the
+/// input, each row once.
+struct Part {
+  std::uint64_t index = 1;
+  std::uint64_t count = 1;
+};
+
 struct ReadOptions {
   std::string
       format;  ///< "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content
@@ -170,6 +181,8 @@ struct ReadOptions {
   std::optional<std::string>
       missing;    ///< CSV: the number an empty field stands for; nothing: an error
   int ndmin = 0;  ///< CSV: 2 keeps two dimensions where one row, column or number would drop them
+  std::optional<Part> part;  ///< of a regular CSV, TSV, JSON Lines or npy file; implies ndmin 2
+  bool rows_of_one = false;  ///< JSON Lines: the values are the rows of one tensor
   std::size_t block_bytes = std::size_t{1}
                             << 20;  ///< how much is read at a time; results do not depend on it
 };

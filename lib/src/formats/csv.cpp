@@ -32,7 +32,8 @@ class CsvDecoder final : public Decoder {
         delimiter_(options.delimiter == '\0' ? delimiter : options.delimiter),
         decimal_(options.decimal),
         missing_(options.missing),
-        ndmin_(options.ndmin) {
+        ndmin_(options.part ? 2 : options.ndmin),
+        part_(options.part) {
     if (missing_)
       dispatch(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
   }
@@ -46,11 +47,17 @@ class CsvDecoder final : public Decoder {
       while (!read_head(chunk)) {
         if (skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + chunk.size) !=
             chunk.bytes.data() + chunk.size) {
+          fail_at_nul(chunk);
           cutter_.grow(chunk);
         } else {  // nothing but blank lines so far: they need not be kept
           cutter_.split(chunk, chunk.size);
           cutter_.fill(chunk);
         }
+      }
+      if (part_) {
+        cutter_.go_to_part(cutter_.offset(chunk) + data_offset_, *part_);
+        data_offset_ = 0;
+        cutter_.fill(chunk);
       }
     }
     std::size_t size = chunk.size;
@@ -61,6 +68,7 @@ class CsvDecoder final : public Decoder {
         size = static_cast<std::size_t>(static_cast<const char*>(newline) - chunk.bytes.data()) + 1;
         break;
       }
+      fail_at_nul(chunk);
       cutter_.grow(chunk);
       size = chunk.size;
     }
@@ -70,7 +78,6 @@ class CsvDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
-    Result& result = results.emplace_back();
     Tensor values =
         dispatch(dtype_, [&](auto type) { return rows<typename decltype(type)::type>(chunk); });
     const std::int64_t count = values.numel() / static_cast<std::int64_t>(fields_);
@@ -83,6 +90,7 @@ class CsvDecoder final : public Decoder {
     } else if (fields_ != 1 || ndmin_ == 1) {
       shape = {fields};
     }
+    Result& result = results.emplace_back();
     result.columns.push_back({"", values.reshape(std::move(shape))});
     result.begins = chunk.begins;
     result.ends = chunk.ends;
@@ -90,6 +98,8 @@ class CsvDecoder final : public Decoder {
     result.fields = fields_;
     if (chunk.begins) result.names = names_;
   }
+
+  std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
 
  private:
   bool is_blank(char c) const { return (c == ' ' || c == '\t') && c != delimiter_; }
@@ -120,6 +130,17 @@ class CsvDecoder final : public Decoder {
   [[noreturn]] void fail(const Chunk& chunk, const char* at, std::string message,
                          std::string hint = {}) const {
     throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk, name_, at));
+  }
+
+  /// A line that goes on and on may be no text at all, and without end.
+  void fail_at_nul(const Chunk& chunk) const {
+    if (chunk.size < kMostQuotedBytes) return;
+    const void* nul = std::memchr(chunk.bytes.data(), '\0', chunk.size);
+    if (nul != nullptr) fail_nul(chunk, static_cast<const char*>(nul));
+  }
+
+  [[noreturn]] void fail_nul(const Chunk& chunk, const char* at) const {
+    fail(chunk, at, "'\\x00' is not a number", "this is no text");
   }
 
   // ---- the head: byte order mark, header, number of fields -------------------------------------
@@ -229,8 +250,10 @@ class CsvDecoder final : public Decoder {
     }
     const char* row = skip_blank_lines(data, end);
     if (row == end && cutter_.ended()) {
+      const char* line_end = std::find(first, end, '\n');
+      const std::string hint = delimiter_hint({first, static_cast<std::size_t>(line_end - first)});
       fail(chunk, end, "no tensor in it: only a header",
-           "--header no reads the first row as numbers");
+           hint.empty() ? "--header no reads the first row as numbers" : hint);
     }
     const void* newline =
         row == end ? nullptr : std::memchr(row, '\n', static_cast<std::size_t>(end - row));
@@ -290,6 +313,7 @@ class CsvDecoder final : public Decoder {
         if (content == end) break;
         p = content;
       }
+      const char* line_end = nullptr;  // found when it is first needed
       for (std::size_t field = 1;; ++field) {
         p = skip_blanks(p, end);
         const ParsedNumber<T> number = parse_number<T>(p, end, NumberGrammar::csv, decimal_);
@@ -301,7 +325,7 @@ class CsvDecoder final : public Decoder {
           out[count++] = number.value;
         } else {
           if (field > fields_) fail_long(chunk, p, end);
-          next = special_field<T>(chunk, p, end, field, missing, out[count++]);
+          next = special_field<T>(chunk, p, end, line_end, field, missing, out[count++]);
         }
         if (*next == delimiter_ && next != end) {
           p = next + 1;
@@ -319,10 +343,12 @@ class CsvDecoder final : public Decoder {
   /// a line break or the end.
   template <class T>
   const char* special_field(const Chunk& chunk, const char* p, const char* end,
-                            std::size_t position, T missing, T& value) const {
-    const void* newline = std::memchr(p, '\n', static_cast<std::size_t>(end - p));
-    const char* line_end = newline == nullptr ? end : static_cast<const char*>(newline);
-    if (line_end != p && line_end[-1] == '\r') --line_end;
+                            const char*& line_end, std::size_t position, T missing,
+                            T& value) const {
+    if (line_end == nullptr) {
+      line_end = std::find(p, end, '\n');
+      if (line_end != p && line_end[-1] == '\r') --line_end;
+    }
     Field field;
     if (p != line_end && *p == '"') {
       // Only to the end of the line: a number has no line break in it.
@@ -365,6 +391,9 @@ class CsvDecoder final : public Decoder {
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
            is_floating_point(dtype_) ? "" : "choose a wider --dtype");
     }
+    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
+      fail_nul(chunk, field.begin + nul);
+    }
     if (number.status != NumberStatus::ok || skip_blanks(number.end, field.end) != field.end) {
       fail(chunk, p, in_quotes(text) + " is not a number", hint_for(text));
     }
@@ -372,18 +401,36 @@ class CsvDecoder final : public Decoder {
     return field.next;
   }
 
-  std::string hint_for(std::string_view text) const {
+  /// Says so if the text looks like fields separated by something else.
+  std::string delimiter_hint(std::string_view text) const {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
+    const auto commas = std::count(text.begin(), text.end(), ',');
+    if (delimiter_ != ',' && (commas > 1 || (commas == 1 && decimal_ == ','))) {
+      return delimiter_ == '\t' ? "fields separated by commas: --from csv"
+                                : "fields separated by commas: --delimiter ,";
+    }
     if (delimiter_ != ';' && has(';')) return "fields separated by semicolons: --delimiter ';'";
     if (delimiter_ != '\t' && has('\t')) return "fields separated by tabs: --from tsv";
     if (delimiter_ != '|' && has('|')) return "fields separated by bars: --delimiter '|'";
+    const bool numbers = std::all_of(text.begin(), text.end(), [](char c) {
+      return (c >= '0' && c <= '9') || std::strchr(" +-.eE\r", c) != nullptr;
+    });
+    if (delimiter_ != ' ' && numbers && has(' '))
+      return "fields separated by blanks: --delimiter ' '";
+    return "";
+  }
+
+  std::string hint_for(std::string_view text) const {
+    const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
+    const std::string delimiter = delimiter_hint(text);
+    if (!delimiter.empty()) return delimiter;
     if (decimal_ != ',' && has(',')) return "a decimal comma: --decimal ,";
     if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
     if (text.front() == '#') return "comments are not read";
     const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '-' || c == '?';
     });
-    if (letters) return "for missing values: an empty field and --missing nan";
+    if (letters) return "for missing values: leave the field empty and give --missing nan";
     return "expected digits with an optional sign, point and exponent, or nan or inf";
   }
 
@@ -419,6 +466,7 @@ class CsvDecoder final : public Decoder {
   char decimal_;
   std::optional<std::string> missing_;
   int ndmin_;
+  std::optional<Part> part_;
 
   bool begun_ = false;
   std::size_t fields_ = 0;
@@ -435,6 +483,7 @@ class CsvEncoder final : public detail::Encoder {
       : output_(output), header_(options.header), delimiter_(delimiter) {}
 
   bool takes_slabs(const Result&) const override { return true; }
+  bool takes_stacks() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
     const std::size_t width = width_of(result);
@@ -520,7 +569,7 @@ class CsvEncoder final : public detail::Encoder {
     std::string line;
     for (const Column& column : result.columns) {
       for (std::size_t i = 0; i < width; ++i) {
-        if (!line.empty()) line += delimiter_;
+        if (i != 0 || &column != &result.columns.front()) line += delimiter_;
         const bool column_alone = labelled && width == 1 && names_.empty();
         std::string name = i < names_.size() ? names_[i] : std::to_string(i);
         if (labelled) name = column_alone ? column.label : column.label + "." + name;
@@ -555,13 +604,11 @@ class CsvEncoder final : public detail::Encoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options,
-                                     const PrintOptions*) {
+std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
   return std::make_unique<CsvDecoder>(source, options, ',');
 }
 
-std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options,
-                                     const PrintOptions*) {
+std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
   return std::make_unique<CsvDecoder>(source, options, '\t');
 }
 

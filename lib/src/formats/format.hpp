@@ -56,6 +56,9 @@ class Decoder {
 
   /// Appends the Results of a chunk. Any thread. Throws Error with the place.
   virtual void decode(Chunk& chunk, std::vector<Result>& results) const = 0;
+
+  /// Lines of the file in front of the part at hand, which errors' lines do not count.
+  virtual std::uint64_t lines_before() const { return 0; }
 };
 
 namespace detail {
@@ -71,6 +74,9 @@ class Encoder {
 
   /// Set: of a tensor that these options summarise, the edges are enough.
   virtual const PrintOptions* edges() const { return nullptr; }
+
+  /// Whether several numbers or rows may come stacked, as the slices of one tensor.
+  virtual bool takes_stacks() const { return false; }
 
   /// Appends the bytes of a Result to `text`. Any thread.
   virtual void encode(const Result& result, std::string& text) const = 0;
@@ -99,11 +105,19 @@ class TextCutter {
   void split(Chunk& chunk, std::size_t size);
   /// Whether the chunk at hand holds all that there is.
   bool ended() const { return ended_; }
+  /// Where the chunk at hand begins: bytes from the start of the input.
+  std::uint64_t offset(const Chunk& chunk) const;
+  /// Goes to the lines of a part of the text from `body` on; drops what is at hand. Throws
+  /// Error{usage} if the input cannot be divided.
+  void go_to_part(std::uint64_t body, const Part& part);
+  /// Line breaks in front of that part. Reads them.
+  std::uint64_t lines_before_part() const;
   /// Whether nothing is left.
   bool at_end() const { return ended_ && rest_size_ == 0; }
 
  private:
   void read_to(Chunk& chunk, std::size_t size);
+  std::uint64_t line_start(std::uint64_t body, std::uint64_t at) const;
 
   Source& source_;
   std::size_t block_bytes_;
@@ -111,6 +125,7 @@ class TextCutter {
   std::size_t rest_size_ = 0;
   std::uint64_t line_ = 1;
   std::uint64_t column_ = 1;
+  std::uint64_t part_begin_ = 0;
   bool begun_ = false;
   bool ended_ = false;
 };
@@ -118,11 +133,17 @@ class TextCutter {
 /// The place of `at`, a position in the chunk's text.
 Place place_in(const Chunk& chunk, const std::string& source, const char* at);
 
+/// What the writer can do with.
+struct Wanted {
+  const PrintOptions* edges = nullptr;  ///< set: of tensors that these summarise, the edges are enough
+  bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
+};
+
 /// A row of the table of formats. A format reads, writes, or both.
 struct Format {
   std::string_view name;
   std::vector<std::string_view> extensions;
-  std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const PrintOptions* edges);
+  std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const Wanted& wanted);
   std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
 };
 
@@ -130,11 +151,11 @@ std::span<const Format> formats();
 const Format* find_format(std::string_view name);
 
 // Each in the file of its name:
-std::unique_ptr<Decoder> csv_decoder(Source&, const ReadOptions&, const PrintOptions*);
-std::unique_ptr<Decoder> tsv_decoder(Source&, const ReadOptions&, const PrintOptions*);
-std::unique_ptr<Decoder> json_decoder(Source&, const ReadOptions&, const PrintOptions*);
-std::unique_ptr<Decoder> jsonl_decoder(Source&, const ReadOptions&, const PrintOptions*);
-std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const PrintOptions*);
+std::unique_ptr<Decoder> csv_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> tsv_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> json_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> jsonl_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<detail::Encoder> csv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> tsv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> json_encoder(Output&, const WriteOptions&);

@@ -23,6 +23,11 @@ namespace {
 
 constexpr std::size_t kMostDimensions = 128;  // torch's own limit
 constexpr std::size_t kMostDepth = 1000;      // of a document that --pointer looks into
+// A tensor takes a hundred times the memory of a short number's text: of lines that each are one,
+// less is read at a time.
+constexpr std::size_t kLinesBytes = std::size_t{32} << 10;
+constexpr std::size_t kStackBytes = std::size_t{256} << 10;
+constexpr std::size_t kTokenBytes = 256;  // more of a wrong token than any message shows
 
 bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
@@ -63,10 +68,18 @@ std::string kind_at(const char* p, const char* end) {
 struct Sizes {
   static constexpr std::int64_t kUnknown = -1;
   std::size_t rank = kMostDimensions + 1;  // until a number or an empty list tells
+  std::size_t met = 0;                     // dimensions whose size is set, if only to unknown
   std::array<std::int64_t, kMostDimensions> size;
 
-  Sizes() { size.fill(kUnknown); }
+  Sizes() {}  // leaves `size` alone: there may be one of these for every line
+  /// With these sizes, which all values must have.
+  explicit Sizes(const Shape& shape) : rank(shape.size()), met(shape.size()) {
+    std::copy(shape.begin(), shape.end(), size.begin());
+  }
   bool rank_known() const { return rank <= kMostDimensions; }
+  Shape shape() const {
+    return Shape(size.begin(), size.begin() + static_cast<std::ptrdiff_t>(rank));
+  }
 };
 
 /// Reads arrays of numbers of type T from a chunk.
@@ -82,8 +95,10 @@ class ArrayReader {
   /// (`partial`). Returns where it stopped. `rows` counts the elements at depth 1.
   const char* read(const char* p, std::size_t depth, bool after_open, bool partial, Sizes& sizes,
                    std::vector<T>& values, std::int64_t& rows) {
-    std::array<std::int64_t, kMostDimensions> count{};
-    std::array<const char*, kMostDimensions> open{};
+    std::array<std::int64_t, kMostDimensions> count;
+    std::array<const char*, kMostDimensions> open;
+    count[0] = 0;
+    open[0] = nullptr;
     bool want_value = true;
     for (;;) {
       p = skip_space(p, end_);
@@ -105,18 +120,19 @@ class ArrayReader {
           }
           open[depth] = p;
           count[depth] = 0;
+          if (depth == sizes.met) sizes.size[sizes.met++] = Sizes::kUnknown;
           ++depth;
           after_open = true;
           ++p;
           continue;
         }
         if (c == ']' && after_open) {  // an empty list
-          settle_rank(sizes, depth, p);
+          settle_rank(sizes, depth, p, true);
           close(sizes, depth, 0, open[depth - 1], p);
           --depth;
           ++p;
         } else {
-          settle_rank(sizes, depth, p);
+          settle_rank(sizes, depth, p, false);
           p = number(p, values);
           after_open = false;
           // The numbers of an innermost row follow one another: a tight loop for them.
@@ -168,11 +184,11 @@ class ArrayReader {
   }
 
  private:
-  void settle_rank(Sizes& sizes, std::size_t depth, const char* p) const {
+  void settle_rank(Sizes& sizes, std::size_t depth, const char* p, bool empty_list) const {
     if (!sizes.rank_known()) {
       sizes.rank = depth;
     } else if (sizes.rank != depth) {
-      if (*p == ']') {
+      if (empty_list) {
         fail(p, "an empty list stands where a list of lists was expected, as in the rows before",
              "rows must have one shape");
       }
@@ -460,19 +476,72 @@ struct Nesting {
 
 class JsonDecoder final : public Decoder {
  public:
-  JsonDecoder(Source& source, const ReadOptions& options, bool lines)
+  JsonDecoder(Source& source, const ReadOptions& options, bool lines, bool stacks)
       : name_(source.name()),
-        cutter_(source, options.block_bytes),
+        cutter_(source, lines ? std::min(options.block_bytes, stacks ? kStackBytes : kLinesBytes)
+                              : options.block_bytes),
         dtype_(options.dtype.value_or(DType::float32)),
         lines_(lines),
+        stacks_(stacks && lines),
+        rows_of_one_(options.rows_of_one && lines),
+        part_(options.part),
         has_pointer_(options.pointer.has_value()) {
-    if (has_pointer_) tokens_ = pointer_tokens(*options.pointer);
+    if (part_ && !lines) {
+      throw Error(ErrorKind::usage, "--part divides JSON Lines, and this is one JSON document",
+                  "--from jsonl reads a value a line", {name_});
+    }
+    if (has_pointer_) {
+      pointer_ = *options.pointer;
+      tokens_ = pointer_tokens(pointer_);
+    }
   }
 
   bool cut(Chunk& chunk) override {
     if (begun_ && cutter_.at_end()) return false;
-    cutter_.fill(chunk);
+    const bool first = !begun_;
     begun_ = true;
+    take(chunk);
+    const std::uint64_t body = first ? cutter_.offset(chunk) : 0;
+    if (rows_of_one_ && first) {
+      while (blank(chunk.text()) && !chunk.last) take(chunk);
+      if (!blank(chunk.text())) row_ = first_row(chunk);
+    }
+    if (chunk.last && !any_) {
+      throw Error(ErrorKind::data, "no tensor in it: expected a number or a list of numbers", {},
+                  place_in(chunk, name_, chunk.bytes.data() + chunk.size));
+    }
+    if (part_ && first) {
+      cutter_.go_to_part(body, *part_);
+      take(chunk);
+      chunk.glued = glued_ = false;
+    }
+    if (rows_of_one_) {
+      chunk.begins = first;
+      chunk.ends = chunk.last;
+      chunk.element = row_;
+    }
+    return true;
+  }
+
+  void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    dispatch(dtype_, [&](auto type) {
+      using T = typename decltype(type)::type;
+      if constexpr (!std::is_same_v<T, bool>) {
+        if (rows_of_one_) {
+          decode_rows<T>(chunk, results);
+        } else {
+          decode_as<T>(chunk, results);
+        }
+      }
+    });
+  }
+
+  std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
+
+ private:
+  /// The next chunk: whole values, or elements of a long array.
+  void take(Chunk& chunk) {
+    cutter_.fill(chunk);
     chunk.begins = !inside_;
     chunk.ends = true;
     chunk.glued = glued_;
@@ -491,12 +560,11 @@ class JsonDecoder final : public Decoder {
           cutter_.split(chunk, nesting.end);
           break;
         }
-        if (!has_pointer_ && begins_array(text)) {
+        if (!has_pointer_ && !rows_of_one_ && begins_array(text)) {
           rank_ = 0;
           if (cut_elements(chunk)) break;
-        } else if (!has_pointer_ && !wordlike(text)) {
-          cutter_.split(chunk,
-                        chunk.size);  // no number goes on like this: decode() says what it is
+        } else if (!has_pointer_ && !begins_array(text) && is_hopeless(text)) {
+          cutter_.split(chunk, chunk.size);  // decode() says what it is
           break;
         }
         cutter_.grow(chunk);
@@ -506,21 +574,8 @@ class JsonDecoder final : public Decoder {
     }
     any_ = any_ || !blank(chunk.text());
     glued_ = chunk.size != 0 && !is_space(chunk.text().back());
-    if (chunk.last && !any_) {
-      throw Error(ErrorKind::data, "no tensor in it: expected a number or a list of numbers", {},
-                  place_in(chunk, name_, chunk.bytes.data() + chunk.size));
-    }
-    return true;
   }
 
-  void decode(Chunk& chunk, std::vector<Result>& results) const override {
-    dispatch(dtype_, [&](auto type) {
-      using T = typename decltype(type)::type;
-      if constexpr (!std::is_same_v<T, bool>) decode_as<T>(chunk, results);
-    });
-  }
-
- private:
   static bool blank(std::string_view text) {
     return skip_space(text.data(), text.data() + text.size()) == text.data() + text.size();
   }
@@ -528,9 +583,14 @@ class JsonDecoder final : public Decoder {
     const char* p = skip_space(text.data(), text.data() + text.size());
     return p != text.data() + text.size() && *p == '[';
   }
-  static bool wordlike(std::string_view text) {
-    const char* p = skip_space(text.data(), text.data() + text.size());
-    return std::all_of(p, text.data() + text.size(), is_wordlike);
+  /// Whether neither a number nor the start of one is all that stands in `text`, and all that a
+  /// message says of the rest is there.
+  static bool is_hopeless(std::string_view text) {
+    const char* const end = text.data() + text.size();
+    const char* p = skip_space(text.data(), end);
+    while (p != end && is_wordlike(*p)) ++p;
+    p = skip_space(p, end);
+    return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
   }
 
   /// Splits the chunk behind a run of elements of the array at hand, or behind the array. False: it
@@ -583,29 +643,107 @@ class JsonDecoder final : public Decoder {
       }
       if (closed == rank_ && p != end && *p == ',') last = ++p;
     }
-    if (last != nullptr && !cutter_.ended()) {
+    const bool is_line = lines_ && rank_ == 0;  // a record is not divided
+    if (last != nullptr && !is_line && !cutter_.ended()) {
       cutter_.split(chunk, static_cast<std::size_t>(last - begin));
       chunk.ends = false;
       if (chunk.begins) {
-        ArrayReader<double> reader(chunk, name_);
-        Sizes sizes;
-        std::vector<double> values;
-        std::int64_t rows = 0;
-        reader.read(skip_space(begin, end) + 1, 0, false, false, sizes, values, rows);
-        element_.assign(sizes.size.begin(),
-                        sizes.size.begin() + static_cast<std::ptrdiff_t>(sizes.rank));
+        element_ = first_element(chunk);
       }
       chunk.element = element_;
       inside_ = true;
       return true;
     }
-    if (cutter_.ended() || (rank_ == 0 && !wordlike({p, static_cast<std::size_t>(end - p)}))) {
+    if (last != nullptr && is_line) p = last;
+    if (cutter_.ended() || (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)}))) {
       cutter_.split(chunk, chunk.size);  // an error, which decode() finds
+      chunk.element = element_;
       chunk.ends = true;
       inside_ = false;
       return true;
     }
     return false;
+  }
+
+  /// The shape of the first element of the array that the chunk begins with.
+  Shape first_element(const Chunk& chunk) const {
+    ArrayReader<double> reader(chunk, name_);
+    Sizes sizes;
+    std::vector<double> values;
+    std::int64_t rows = 0;
+    const char* const begin = chunk.bytes.data();
+    try {
+      reader.read(skip_space(begin, begin + chunk.size) + 1, 0, false, false, sizes, values, rows);
+    } catch (const Error&) {
+      return Shape(rank_, Sizes::kUnknown);  // decode() meets the same, and knows the dtype
+    }
+    return sizes.shape();
+  }
+
+  /// Where the value behind `p` begins, or the chunk's end. White space has to stand before it.
+  template <class T>
+  const char* next_value(const ArrayReader<T>& reader, const Chunk& chunk, const char* p) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    const char* value = skip_space(p, end);
+    if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
+      reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
+                  "values are separated by line breaks");
+    }
+    return value;
+  }
+
+  /// Where the value to read stands in the document at `p`; `after` is the document's end, or null
+  /// if the value itself is the document.
+  template <class T>
+  const char* value_at(const ArrayReader<T>& reader, const Chunk& chunk, const char* p,
+                       const char*& after) const {
+    after = nullptr;
+    if (!has_pointer_) return p;
+    const char* found = nullptr;
+    after = PointerReader(chunk, name_, tokens_).read(p, found);
+    if (found == nullptr) {
+      reader.fail(p, "the document has no value at the pointer " + in_quotes(pointer_),
+                  "names and indices are matched exactly, indices count from 0");
+    }
+    return found;
+  }
+
+  /// The shape of the chunk's first value.
+  Shape first_row(const Chunk& chunk) const {
+    ArrayReader<double> reader(chunk, name_);
+    Sizes sizes;
+    std::vector<double> values;
+    std::int64_t rows = 0;
+    const char* after = nullptr;
+    const char* p = skip_space(chunk.bytes.data(), chunk.bytes.data() + chunk.size);
+    reader.read(value_at(reader, chunk, p, after), 0, false, false, sizes, values, rows);
+    return sizes.shape();
+  }
+
+  /// The chunk's values as rows of one tensor.
+  template <class T>
+  void decode_rows(const Chunk& chunk, std::vector<Result>& results) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    ArrayReader<T> reader(chunk, name_);
+    Sizes sizes(chunk.element);
+    std::vector<T> values;
+    values.reserve(chunk.size / 8);
+    std::int64_t count = 0;
+    for (const char* p = chunk.bytes.data();; ++count) {
+      p = next_value(reader, chunk, p);
+      if (p == end) break;
+      const char* after = nullptr;
+      std::int64_t rows = 0;
+      p = reader.read(value_at(reader, chunk, p, after), 0, false, false, sizes, values, rows);
+      if (after != nullptr) p = after;
+    }
+    Shape shape = chunk.element;
+    shape.insert(shape.begin(), count);
+    Result& result = results.emplace_back();
+    result.begins = chunk.begins;
+    result.ends = chunk.ends;
+    result.columns.push_back(
+        {"", Tensor::of(std::span<const T>(values.data(), values.size()), std::move(shape))});
   }
 
   template <class T>
@@ -614,55 +752,73 @@ class JsonDecoder final : public Decoder {
     const char* const end = p + chunk.size;
     ArrayReader<T> reader(chunk, name_);
     if (!chunk.begins || !chunk.ends) {
-      Sizes sizes;
-      sizes.rank = chunk.element.size() + 1;
-      std::copy(chunk.element.begin(), chunk.element.end(), sizes.size.begin() + 1);
+      Shape shape = chunk.element;
+      shape.insert(shape.begin(), Sizes::kUnknown);
+      Sizes sizes(shape);
       std::vector<T> values;
       values.reserve(chunk.size / 8);
       std::int64_t rows = 0;
-      if (chunk.begins) p = skip_space(p, end) + 1;
+      if (chunk.begins) p = next_value(reader, chunk, p) + 1;
       p = reader.read(p, 1, chunk.begins, !chunk.ends, sizes, values, rows);
       sizes.size[0] = rows;
       add(results, sizes, values, chunk.begins, chunk.ends);
       if (!chunk.ends) return;
     }
+    std::vector<T> values;  // of one tensor, or of `count` that are stacked
+    Shape stacked;
+    std::int64_t count = 0;
+    const auto unstack = [&] {
+      if (count != 0) add_stack(results, stacked, values, count);
+      values.clear();
+      count = 0;
+    };
     for (;;) {
-      const char* value = skip_space(p, end);
-      if (value == end) return;
-      if (value == p && (p != chunk.bytes.data() || chunk.glued)) {
-        reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
-                    "values are separated by line breaks");
-      }
-      p = value;
-      const char* found = p;
-      const char* after = nullptr;
-      if (has_pointer_) {
-        PointerReader document(chunk, name_, tokens_);
-        after = document.read(p, found);
-        if (found == nullptr) {
-          document.fail(p, "the document has no value at the pointer",
-                        "names and indices are matched exactly, indices count from 0");
-        }
-      }
+      const std::size_t before = values.size();
       Sizes sizes;
-      std::vector<T> values;
-      if (*found == '[')
-        values.reserve(
-            std::min<std::size_t>(static_cast<std::size_t>(end - found) / 8 + 1, chunk.size));
-      std::int64_t rows = 0;
-      p = reader.read(found, 0, false, false, sizes, values, rows);
-      if (after != nullptr) p = after;
-      add(results, sizes, values, true, true);
+      try {
+        p = next_value(reader, chunk, p);
+        if (p == end) break;
+        const char* after = nullptr;
+        std::int64_t rows = 0;
+        p = reader.read(value_at(reader, chunk, p, after), 0, false, false, sizes, values, rows);
+        if (after != nullptr) p = after;
+      } catch (const Error&) {
+        values.resize(before);
+        unstack();  // what came before is right
+        throw;
+      }
+      const bool stacks = stacks_ && sizes.rank <= 1 && values.size() != before;
+      if (count != 0 && (!stacks || sizes.shape() != stacked)) {
+        std::vector<T> own(values.begin() + static_cast<std::ptrdiff_t>(before), values.end());
+        values.resize(before);
+        unstack();
+        values = std::move(own);
+      }
+      if (stacks) {
+        if (count++ == 0) stacked = sizes.shape();
+      } else {
+        add(results, sizes, values, true, true);
+        values.clear();
+      }
     }
+    unstack();
+  }
+
+  /// `count` values of one shape as the slices of one tensor.
+  template <class T>
+  static void add_stack(std::vector<Result>& results, Shape shape, const std::vector<T>& values,
+                        std::int64_t count) {
+    shape.insert(shape.begin(), count);
+    Result& result = results.emplace_back();
+    result.lines = Lines::slices;
+    result.columns.push_back(
+        {"", Tensor::of(std::span<const T>(values.data(), values.size()), std::move(shape))});
   }
 
   template <class T>
   void add(std::vector<Result>& results, const Sizes& sizes, const std::vector<T>& values,
            bool begins, bool ends) const {
-    Shape shape;
-    for (std::size_t i = 0; i < sizes.rank && i < kMostDimensions; ++i) {
-      shape.push_back(std::max<std::int64_t>(sizes.size[i], 0));
-    }
+    Shape shape = sizes.shape();
     Result& result = results.emplace_back();
     result.begins = begins;
     result.ends = ends;
@@ -678,7 +834,11 @@ class JsonDecoder final : public Decoder {
   TextCutter cutter_;
   DType dtype_;
   bool lines_;
+  bool stacks_;
+  bool rows_of_one_;
+  std::optional<Part> part_;
   bool has_pointer_;
+  std::string pointer_;
   std::vector<std::string> tokens_;
 
   bool begun_ = false;
@@ -687,6 +847,7 @@ class JsonDecoder final : public Decoder {
   bool inside_ = false;   // the last chunk ended between the elements of an array
   std::size_t rank_ = 0;  // dimensions of that array's elements
   Shape element_;         // and their shape
+  Shape row_;             // with rows_of_one_: the shape of every value
 };
 
 // ---- writing -----------------------------------------------------------------------------------
@@ -712,6 +873,8 @@ class JsonEncoder final : public detail::Encoder {
       }
     });
   }
+
+  bool takes_stacks() const override { return lines_; }
 
   void put(const Result&, std::string_view text) override { output_.write(text); }
 
@@ -863,14 +1026,13 @@ class JsonEncoder final : public detail::Encoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> json_decoder(Source& source, const ReadOptions& options,
-                                      const PrintOptions*) {
-  return std::make_unique<JsonDecoder>(source, options, false);
+std::unique_ptr<Decoder> json_decoder(Source& source, const ReadOptions& options, const Wanted&) {
+  return std::make_unique<JsonDecoder>(source, options, false, false);
 }
 
 std::unique_ptr<Decoder> jsonl_decoder(Source& source, const ReadOptions& options,
-                                       const PrintOptions*) {
-  return std::make_unique<JsonDecoder>(source, options, true);
+                                       const Wanted& wanted) {
+  return std::make_unique<JsonDecoder>(source, options, true, wanted.stacks);
 }
 
 std::unique_ptr<detail::Encoder> json_encoder(Output& output, const WriteOptions& options) {

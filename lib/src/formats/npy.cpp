@@ -20,7 +20,8 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMostHeaderBytes = 10000;
 constexpr std::size_t kMostReadDimensions = 64;   // NumPy 2
 constexpr std::size_t kMostWriteDimensions = 32;  // every NumPy
-constexpr std::size_t kSlabBytes = std::size_t{1} << 20;
+constexpr std::size_t kSlabBytes = std::size_t{1}
+                                   << 18;  // stays in a core's cache on its way through
 // More than this is asked of memory only as the bytes arrive, if it is not known that they are
 // there.
 constexpr std::size_t kTrustedBytes = std::size_t{64} << 20;
@@ -204,11 +205,12 @@ void normalize_bools(std::byte* bytes, std::size_t count) {
 
 class NpyDecoder final : public Decoder {
  public:
-  NpyDecoder(Source& source, const ReadOptions& options, const PrintOptions* edges)
+  NpyDecoder(Source& source, const ReadOptions& options, const Wanted& wanted)
       : source_(source),
         dtype_(options.dtype),
+        part_(options.part),
         slab_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
-        edges_(edges) {
+        edges_(wanted.edges) {
     slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
   }
 
@@ -217,21 +219,23 @@ class NpyDecoder final : public Decoder {
     if (rows_left_ == 0) read_head();
     chunk.begins = at_head_;
     chunk.swapped = head_.swapped;
-    if (at_head_ && edges_ != nullptr && summarises(head_.shape, *edges_) && source_.size()) {
+    // A conversion that can fail has to see every element.
+    const bool converts_all = !dtype_ || is_floating_point(*dtype_);
+    if (at_head_ && edges_ != nullptr && converts_all && !part_ &&
+        summarises(head_.shape, *edges_) && source_.size()) {
       chunk.result = edges_of_array();
       chunk.ends = true;
-    } else if (at_head_ &&
-               (head_.fortran || head_.shape.empty() || row_bytes_ == 0 || rows_ == 0)) {
+    } else if (at_head_ && ((head_.fortran && !fortran_in_slabs()) || head_.shape.empty() ||
+                            row_bytes_ == 0 || rows_ == 0)) {
       chunk.result = {};
       chunk.result.columns.push_back({"", whole_array()});
       chunk.ends = true;
     } else {
-      const auto rows = std::min<std::int64_t>(
-          rows_left_,
-          std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_));
+      const std::int64_t rows = std::min(rows_left_, slab_rows());
       Shape shape = head_.shape;
       shape[0] = rows;
-      Tensor slab = read_tensor(std::move(shape));
+      Tensor slab =
+          head_.fortran ? read_fortran_rows(std::move(shape)) : read_tensor(std::move(shape));
       rows_left_ -= rows;
       chunk.ends = rows_left_ == 0;
       chunk.result = {};
@@ -244,7 +248,13 @@ class NpyDecoder final : public Decoder {
     at_head_ = false;
     if (chunk.ends) {
       rows_left_ = 0;
+      const std::uint64_t end = array_begin_ + file_bytes_;
+      if (source_.position() < end) source_.skip(end - source_.position());
       done_ = source_.peek(1).empty();
+      if (part_ && !done_) {
+        throw Error(ErrorKind::usage, "--part divides one array, and here another follows", {},
+                    {source_.name()});
+      }
     }
     chunk.last = done_;
     return true;
@@ -329,8 +339,31 @@ class NpyDecoder final : public Decoder {
     const bool narrow = std::count_if(head_.shape.begin(), head_.shape.end(),
                                       [](std::int64_t n) { return n != 1; }) <= 1;
     if (narrow) head_.fortran = false;  // the order of the elements is the same
+    array_begin_ = source_.position();
+    file_bytes_ = static_cast<std::uint64_t>(bytes_);
+    file_rows_ = rows_;
+    first_row_ = 0;
+    if (part_) go_to_part();
     at_head_ = true;
     any_ = true;
+  }
+
+  void go_to_part() {
+    if (!source_.size()) {
+      throw Error(ErrorKind::usage,
+                  "--part takes a file: what cannot be gone back in cannot be divided", {},
+                  {source_.name()});
+    }
+    if (head_.shape.empty())
+      throw Error(ErrorKind::usage, "a single number cannot be divided", {}, {source_.name()});
+    __extension__ using Wide = unsigned __int128;
+    const auto share = [&](std::uint64_t k) {
+      return static_cast<std::int64_t>(static_cast<Wide>(rows_) * k / part_->count);
+    };
+    first_row_ = share(part_->index - 1);
+    rows_ = rows_left_ = head_.shape[0] = share(part_->index) - first_row_;
+    bytes_ = rows_ * row_bytes_;
+    if (!head_.fortran) source_.skip(static_cast<std::uint64_t>(first_row_ * row_bytes_));
   }
 
   [[noreturn]] void fail_short(std::uint64_t found) const {
@@ -371,11 +404,45 @@ class NpyDecoder final : public Decoder {
 
   Tensor whole_array() {
     Tensor tensor = read_tensor(head_.shape);
-    if (!head_.fortran || tensor.numel() == 0) return tensor;
-    Tensor result = Tensor::empty(head_.shape, head_.dtype);
-    dispatch(head_.dtype, [&](auto type) {
+    return head_.fortran && tensor.numel() != 0 ? c_order(tensor) : tensor;
+  }
+
+  /// In Fortran order the first dimension's elements stand together, one run for every index of the
+  /// others. Runs of so many rows are worth a read each.
+  static constexpr std::int64_t kFortranRows = 1024;
+  static constexpr std::int64_t kMostFortranBytes = std::int64_t{32} << 20;
+
+  std::int64_t slab_rows() const {
+    const auto rows =
+        std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_);
+    return head_.fortran ? std::max(rows, kFortranRows) : rows;
+  }
+
+  bool fortran_in_slabs() const {
+    return part_ ||
+           (source_.size() && row_bytes_ != 0 && row_bytes_ <= kMostFortranBytes / kFortranRows);
+  }
+
+  /// The rows in front of which rows_left_ are left.
+  Tensor read_fortran_rows(Shape shape) {
+    const std::size_t item = itemsize(head_.dtype);
+    const std::int64_t first = first_row_ + rows_ - rows_left_;
+    const std::size_t run = static_cast<std::size_t>(shape[0]) * item;
+    Tensor runs = Tensor::empty(std::move(shape), head_.dtype);
+    std::byte* to = runs.bytes();
+    for (std::int64_t i = 0; i < row_bytes_ / static_cast<std::int64_t>(item); ++i, to += run) {
+      const std::uint64_t at = static_cast<std::uint64_t>(i * file_rows_ + first) * item;
+      if (source_.read_at(array_begin_ + at, reinterpret_cast<char*>(to), run) < run)
+        fail_short(at);
+    }
+    return c_order(runs);
+  }
+
+  Tensor c_order(const Tensor& fortran) const {
+    Tensor result = Tensor::empty(fortran.shape(), fortran.dtype());
+    dispatch(fortran.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
-      transpose(tensor.data<T>().data(), result.data<T>().data(), 0, 1);
+      transpose(fortran.data<T>().data(), result.data<T>().data(), fortran.shape(), 0, 1);
     });
     return result;
   }
@@ -383,14 +450,15 @@ class NpyDecoder final : public Decoder {
   /// Fortran order to C order: the elements of dimension `dim` and on, `stride` elements apart.
   /// Returns the end of what it wrote.
   template <class T>
-  T* transpose(const T* from, T* to, std::size_t dim, std::int64_t stride) const {
-    const std::int64_t size = head_.shape[dim];
-    if (dim + 1 == head_.shape.size()) {
+  static T* transpose(const T* from, T* to, const Shape& shape, std::size_t dim,
+                      std::int64_t stride) {
+    const std::int64_t size = shape[dim];
+    if (dim + 1 == shape.size()) {
       for (std::int64_t i = 0; i < size; ++i) *to++ = from[i * stride];
       return to;
     }
     for (std::int64_t i = 0; i < size; ++i)
-      to = transpose(from + i * stride, to, dim + 1, stride * size);
+      to = transpose(from + i * stride, to, shape, dim + 1, stride * size);
     return to;
   }
 
@@ -438,6 +506,7 @@ class NpyDecoder final : public Decoder {
 
   Source& source_;
   std::optional<DType> dtype_;
+  std::optional<Part> part_;
   std::size_t slab_bytes_;
   const PrintOptions* edges_;
 
@@ -446,6 +515,10 @@ class NpyDecoder final : public Decoder {
   std::int64_t rows_ = 0;   // its first dimension
   std::int64_t row_bytes_ = 0;
   std::int64_t rows_left_ = 0;
+  std::uint64_t array_begin_ = 0;
+  std::uint64_t file_bytes_ = 0;  // of the array in the file, of which a part may be read
+  std::int64_t file_rows_ = 0;
+  std::int64_t first_row_ = 0;
   std::uint64_t taken_ = 0;  // bytes of the array read
   bool at_head_ = false;
   bool any_ = false;
@@ -537,8 +610,8 @@ class NpyEncoder final : public detail::Encoder {
 }  // namespace
 
 std::unique_ptr<Decoder> npy_decoder(Source& source, const ReadOptions& options,
-                                     const PrintOptions* edges) {
-  return std::make_unique<NpyDecoder>(source, options, edges);
+                                     const Wanted& wanted) {
+  return std::make_unique<NpyDecoder>(source, options, wanted);
 }
 
 std::unique_ptr<detail::Encoder> npy_encoder(Output& output, const WriteOptions&) {

@@ -74,6 +74,59 @@ void TextCutter::split(Chunk& chunk, std::size_t size) {
   }
 }
 
+std::uint64_t TextCutter::offset(const Chunk& chunk) const {
+  return source_.position() - rest_size_ - chunk.size;
+}
+
+/// The first start of a line at or behind `at`.
+std::uint64_t TextCutter::line_start(std::uint64_t body, std::uint64_t at) const {
+  if (at <= body) return body;
+  std::vector<char> block(kFirstBytes);
+  for (std::uint64_t position = at - 1;;) {
+    const std::size_t size = source_.read_at(position, block.data(), block.size());
+    const void* newline = size == 0 ? nullptr : std::memchr(block.data(), '\n', size);
+    if (newline != nullptr) {
+      return position +
+             static_cast<std::uint64_t>(static_cast<const char*>(newline) - block.data()) + 1;
+    }
+    position += size;
+    if (size < block.size()) return position;
+  }
+}
+
+void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
+  const auto size = source_.size();
+  if (!size) {
+    throw Error(ErrorKind::usage,
+                "--part takes a file: what cannot be gone back in cannot be divided", {},
+                {source_.name()});
+  }
+  __extension__ using Wide = unsigned __int128;
+  const auto share = [&](std::uint64_t k) {
+    return body + static_cast<std::uint64_t>(static_cast<Wide>(*size - body) * k / part.count);
+  };
+  part_begin_ = line_start(body, share(part.index - 1));
+  source_.restrict_to(part_begin_, line_start(body, share(part.index)));
+  rest_size_ = 0;
+  line_ = 1;
+  column_ = 1;
+  ended_ = false;
+}
+
+std::uint64_t TextCutter::lines_before_part() const {
+  std::vector<char> block(kFirstBytes);
+  std::uint64_t lines = 0;
+  for (std::uint64_t position = 0; position < part_begin_;) {
+    const auto want =
+        static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), part_begin_ - position));
+    const std::size_t size = source_.read_at(position, block.data(), want);
+    if (size == 0) break;
+    lines += static_cast<std::uint64_t>(std::count(block.data(), block.data() + size, '\n'));
+    position += size;
+  }
+  return lines;
+}
+
 Place place_in(const Chunk& chunk, const std::string& source, const char* at) {
   const char* begin = chunk.bytes.data();
   Place place{source, chunk.line, chunk.column};

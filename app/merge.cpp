@@ -1,0 +1,207 @@
+#include "merge.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+#include <utility>
+
+namespace rectify::app {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kSchema = "rectify.compare/1";
+
+[[noreturn]] void fail(const std::string& file, std::string message, std::string hint = {}) {
+  throw Error(ErrorKind::data, std::move(message), std::move(hint), {file});
+}
+
+std::string read_all(const std::string& path) {
+  Source source = path == "-" ? Source::standard_input() : Source::file(path);
+  std::string text;
+  for (std::size_t block = std::size_t{64} << 10;; block *= 2) {
+    const std::size_t before = text.size();
+    text.resize(before + block);
+    const std::size_t got = source.read(text.data() + before, block);
+    text.resize(before + got);
+    if (got < block) return text;
+  }
+}
+
+/// One tensor of one partial file.
+struct PartialTensor {
+  std::string file;
+  std::string source;
+  std::vector<std::string> names;
+  DType dtype = DType::float32;
+  Shape shape;
+  std::vector<std::string> states;  // of each candidate
+  std::optional<std::int64_t> unit_axis;
+  std::vector<Candidate> candidates;
+  double dead_below = 0;
+  Part part;
+};
+
+PartialTensor read_tensor(const std::string& file, const Json& tensor, double dead_below) {
+  PartialTensor partial;
+  partial.file = file;
+  partial.dead_below = dead_below;
+  partial.source = tensor.at("source").get<std::string>();
+  const auto dtype = find_dtype(tensor.at("dtype").get<std::string>());
+  if (!dtype) fail(file, "it has an unknown dtype");
+  partial.dtype = *dtype;
+  partial.shape = tensor.at("shape").get<Shape>();
+  numel(partial.shape);
+  if (!tensor.at("unit_axis").is_null())
+    partial.unit_axis = tensor.at("unit_axis").get<std::int64_t>();
+  if (tensor.contains("names")) partial.names = tensor.at("names").get<std::vector<std::string>>();
+  for (const Json& row : tensor.at("activations")) {
+    Candidate candidate;
+    candidate.activation = find_activation(row.at("mode").get<std::string>());
+    if (candidate.activation == nullptr) fail(file, "it has an unknown mode");
+    if (candidate.activation->has_slope)
+      candidate.parameters.negative_slope = row.at("slope").get<double>();
+    partial.candidates.push_back(candidate);
+    if (!row.contains("partial")) {
+      fail(file, "it is a report, but not a partial one", "rectify compare --partial writes those");
+    }
+    const Json& state = row.at("partial");
+    partial.part.index = state.at("part").at(0).get<std::uint64_t>();
+    partial.part.count = state.at("part").at(1).get<std::uint64_t>();
+    if (partial.part.index < 1 || partial.part.index > partial.part.count)
+      fail(file, "its part is none");
+    partial.states.push_back(state.at("state").dump());
+  }
+  if (partial.candidates.empty()) fail(file, "it compares nothing");
+  return partial;
+}
+
+std::vector<PartialTensor> read_file(const std::string& path) {
+  const std::string name = path == "-" ? "<stdin>" : path;
+  const std::string text = read_all(path);
+  Json document = Json::parse(text, nullptr, false);
+  if (document.is_discarded() || !document.is_object() || document.value("schema", "") != kSchema) {
+    fail(name, "it is no partial report", "rectify compare --partial writes those");
+  }
+  std::vector<PartialTensor> tensors;
+  try {
+    const double dead_below = document.at("dead_below").get<double>();
+    for (const Json& tensor : document.at("tensors"))
+      tensors.push_back(read_tensor(name, tensor, dead_below));
+  } catch (const Json::exception& error) {
+    fail(name, "it is no partial report: " + escaped(error.what(), 200),
+         "rectify compare --partial writes those");
+  } catch (const Error& error) {
+    throw error.at({name});
+  }
+  if (tensors.empty()) fail(name, "it has no tensor");
+  return tensors;
+}
+
+/// Throws if `part` is not of the same run as `first`.
+void check_same(const PartialTensor& first, const PartialTensor& part) {
+  const auto differ = [&](const std::string& what, const std::string& here,
+                          const std::string& there) {
+    fail(part.file, fmt::format("{} {}, and {} has {}", what, here, escaped(first.file), there),
+         "parts of one input, with the same options, can be merged");
+  };
+  const auto inner = [](const Shape& shape) {
+    return shape.empty() ? shape : Shape(shape.begin() + 1, shape.end());
+  };
+  const auto axis = [](const PartialTensor& p) {
+    return p.unit_axis ? std::to_string(*p.unit_axis) : "none";
+  };
+  const auto modes = [](const PartialTensor& p) {
+    std::string text;
+    for (const Candidate& c : p.candidates) {
+      text += (text.empty() ? "" : ",") + std::string(c.activation->name);
+      if (c.activation->has_slope) text += fmt::format(" {}", c.parameters.negative_slope);
+    }
+    return text;
+  };
+  if (part.source != first.source)
+    differ("it is of the input", in_quotes(part.source), in_quotes(first.source));
+  if (part.dtype != first.dtype)
+    differ("it has the dtype", std::string(name(part.dtype)), std::string(name(first.dtype)));
+  if (part.shape.size() != first.shape.size() || inner(part.shape) != inner(first.shape)) {
+    differ("it has the shape", to_string(part.shape), to_string(first.shape));
+  }
+  if (part.unit_axis != first.unit_axis) differ("it has --unit-axis", axis(part), axis(first));
+  if (part.names != first.names) differ("it has a header", "of other names", "another");
+  if (part.candidates != first.candidates) differ("it compares", modes(part), modes(first));
+  if (part.dead_below != first.dead_below) {
+    differ("it has --dead-below", fmt::format("{}", part.dead_below),
+           fmt::format("{}", first.dead_below));
+  }
+  if (part.part.count != first.part.count) {
+    differ("it is one of", fmt::format("{} parts", part.part.count),
+           fmt::format("{}", first.part.count));
+  }
+}
+
+}  // namespace
+
+std::string partial_text(const Options& options, const Report& report, std::size_t candidate) {
+  const Part part = options.read.part.value_or(Part{});
+  return fmt::format(R"({{"part":[{},{}],"state":{}}})", part.index, part.count,
+                     report.partial(candidate));
+}
+
+std::vector<Merged> merge(Options& options) {
+  std::vector<std::string> inputs = options.inputs;
+  if (inputs.empty()) inputs.emplace_back("-");
+  std::vector<PartialTensor> firsts;
+  std::vector<Merged> merged;
+  std::vector<std::set<std::uint64_t>> seen;
+  for (const std::string& input : inputs) {
+    std::vector<PartialTensor> tensors = read_file(input);
+    if (!firsts.empty() && tensors.size() != firsts.size()) {
+      fail(input, fmt::format("it has {} tensors, and {} has {}", tensors.size(),
+                              escaped(firsts[0].file), firsts.size()));
+    }
+    const bool is_first = firsts.empty();
+    for (std::size_t i = 0; i < tensors.size(); ++i) {
+      PartialTensor& tensor = tensors[i];
+      CompareOptions compare;
+      compare.unit_axis = tensor.unit_axis;
+      compare.candidates = tensor.candidates;
+      Report report;
+      try {
+        report = Report::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
+      } catch (const Error& error) {
+        throw error.at({tensor.file});
+      }
+      if (is_first) {
+        seen.emplace_back().insert(tensor.part.index);
+        merged.push_back({tensor.source, tensor.names, std::move(report)});
+        firsts.push_back(std::move(tensor));
+        continue;
+      }
+      check_same(firsts[i], tensor);
+      if (!seen[i].insert(tensor.part.index).second) {
+        fail(tensor.file,
+             fmt::format("part {} of {} is there twice", tensor.part.index, tensor.part.count));
+      }
+      try {
+        merged[i].report.merge(report);
+      } catch (const Error& error) {
+        throw error.at({tensor.file});
+      }
+    }
+  }
+  for (std::size_t i = 0; i < firsts.size(); ++i) {
+    for (std::uint64_t part = 1; part <= firsts[i].part.count; ++part) {
+      if (seen[i].count(part) == 0) {
+        fail(firsts[i].source, fmt::format("part {} of {} is missing", part, firsts[i].part.count),
+             "--merge takes all parts");
+      }
+    }
+  }
+  options.compare.candidates = firsts[0].candidates;
+  if (options.dead_below < 0) options.dead_below = firsts[0].dead_below;
+  return merged;
+}
+
+}  // namespace rectify::app

@@ -1,0 +1,30 @@
+// compare --plot: the figures as a picture, drawn by gnuplot.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rectify/compare.hpp"
+#include "report.hpp"
+
+namespace rectify::app {
+
+/// Throws Error{usage} unless `target` is FILE.svg, FILE.png or "-".
+void check_plot_target(const std::string& target);
+
+/// For each report two panels beside one another: the share of active samples of each unit, the
+/// worst first and the dead ones marked, and the distribution of the inputs with the activations
+/// drawn over it. `histograms` are those of the reports, in their order; a missing one is empty.
+///
+/// "-" draws with characters on standard output, as wide as options.columns. A file is put in place
+/// whole or not at all. Throws Error{usage} as check_plot_target() does, Error{io} if gnuplot is
+/// not there or fails, and what Output throws.
+void plot(const std::string& target, const std::vector<NamedReport>& reports,
+          const std::vector<std::vector<Report::Bin>>& histograms, const ReportOptions& options);
+
+/// `text` as a string in a gnuplot script: one line in single quotes, in which nothing is expanded.
+/// Tic labels are formats (%g), other text is not.
+std::string gnuplot_string(std::string_view text, bool tic_label = false);
+
+}  // namespace rectify::app

@@ -1,0 +1,84 @@
+// How `rectify compare` shows its figures: a table for people, JSON and CSV for programs.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rectify/compare.hpp"
+
+namespace rectify::app {
+
+struct NamedReport {
+  std::string source;              ///< as errors call it; bytes of any kind
+  std::vector<std::string> names;  ///< of the units, bytes of any kind; any other number of them
+                                   ///< than there are units counts as none
+  TensorFigures figures;
+  std::vector<std::string> partials;  ///< of each activation the text of a JSON object, or none
+};
+
+/// What --fail-if-dead was asked about, and the answer.
+struct Check {
+  std::string mode;  ///< the name of the activation looked at
+  double limit = 0;
+  double worst = 0;  ///< the greatest share of dead units of a tensor
+  bool passed = true;
+};
+
+struct ReportOptions {
+  bool per_unit = false;
+  double dead_below = 0;
+  std::optional<Check> check;
+
+  // The rest concerns tables, and plots in the terminal.
+  bool colour = false;
+  bool utf8 = false;  ///< bars of block characters instead of ASCII; names are UTF-8 in any case
+  int columns = 80;
+  int rows = 0;  ///< of the screen that a table should fit; 0: 24
+};
+
+/// Sets what concerns tables: the size from COLUMNS and LINES, else from the terminal that standard
+/// output is, else 80 columns; colour on a terminal unless NO_COLOR is set or TERM is dumb; utf8 as
+/// LC_ALL, LC_CTYPE or LANG says, the first that is set.
+void fit_to_terminal(ReportOptions& options);
+
+/// A document after compare.schema.json, strict RFC 8259: what is undefined is null, NaN and
+/// infinities are strings, bytes that are no UTF-8 become U+FFFD. With `lines` a document of its
+/// own for each tensor, each on one line.
+std::string report_json(const std::vector<NamedReport>& reports, const ReportOptions& options,
+                        bool lines);
+
+/// A header and a row for each tensor and activation; with per_unit for each tensor, activation and
+/// unit. Columns in the schema's order, quoting after RFC 4180, an empty field where a figure is
+/// undefined. Names keep their bytes.
+std::string report_csv(const std::vector<NamedReport>& reports, const ReportOptions& options,
+                       char delimiter);
+
+/// For people: how many units are dead and which, then the activations beside one another, then the
+/// units, worst first. A screen for each tensor; with per_unit as long as it takes.
+std::string report_table(const std::vector<NamedReport>& reports, const ReportOptions& options);
+
+// ---- what plots share with tables --------------------------------------------------------------
+
+/// "relu", "leaky 0.01".
+std::string label(const Candidate& candidate);
+
+/// Which activation decides what is dead: the one that options.check names, else the baseline.
+std::size_t judge(const TensorFigures& figures, const ReportOptions& options);
+
+/// Indices of the units: the dead ones, those without a value, then by live and active share.
+std::vector<std::size_t> worst_first(const ActivationFigures& figures);
+
+/// The unit's name as printable UTF-8; its index as text if it has none.
+std::string unit_name(const NamedReport& report, std::size_t unit);
+
+/// Columns that printable UTF-8 takes on a terminal: 2 for East Asian wide characters, 0 for
+/// combining ones.
+std::size_t display_width(std::string_view text);
+
+/// `text` cut to at most `columns`, with an ellipsis where something is missing.
+std::string shortened(std::string_view text, std::size_t columns, bool utf8);
+
+}  // namespace rectify::app

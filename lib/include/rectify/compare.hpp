@@ -1,0 +1,144 @@
+// What several activations do to the same input, unit by unit, and which units are dead: the
+// figures of `rectify compare`, without a word of output.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "rectify/activation.hpp"
+#include "rectify/stream.hpp"
+#include "rectify/tensor.hpp"
+
+namespace rectify {
+
+/// An activation to compare, with its parameters. The first of a list is the baseline that the
+/// others are compared against.
+struct Candidate {
+  const Activation* activation = nullptr;
+  Parameters parameters;
+
+  bool operator==(const Candidate& other) const {
+    return activation == other.activation &&
+           (!activation->has_slope || parameters.negative_slope == other.parameters.negative_slope);
+  }
+};
+
+struct CompareOptions {
+  /// The axis whose indices are the units; negative ones count from the last. A tensor of fewer
+  /// than 2 dimensions is one unit. Nothing: the tensor as a whole is one unit.
+  std::optional<std::int64_t> unit_axis = -1;
+  std::vector<Candidate> candidates;
+  /// Whether Report::histogram() is wanted, which takes some time.
+  bool histogram = false;
+};
+
+/// Exact counts of the inputs; -0.0 is zero. n = nan + positive + zero + negative; infinities are
+/// counted there, too.
+struct InputCounts {
+  std::uint64_t n = 0, nan = 0, inf = 0, positive = 0, zero = 0, negative = 0;
+};
+
+/// A figure: nothing where it is undefined (no values), an integer for the extremes of integer
+/// tensors, else a double.
+using Figure = std::variant<std::monostate, double, std::int64_t>;
+
+/// Of a tensor or a unit under one activation. x is the input, y = f(x), g = f'(x) as PyTorch gives
+/// them in the dtype; k = n - nan. Shares are over k. Means and std are exact sums, rounded once; a
+/// zero is never negative.
+struct Figures {
+  std::uint64_t n = 0, nan = 0;
+  Figure active_frac;                    ///< #(x > 0) / k
+  Figure zero_frac;                      ///< #(y = 0) / k
+  Figure live_frac;                      ///< #(g != 0) / k
+  Figure grad_mean;                      ///< sum of g / k
+  Figure min, max, mean, std, mean_abs;  ///< of y; std with k - 1, as torch.std
+  std::optional<std::uint64_t> differs;  ///< values unlike the baseline's; nothing for the baseline
+  Figure max_abs_diff;                   ///< by value; nothing for the baseline
+};
+
+struct UnitFigures : Figures {
+  bool dead = false;  ///< k > 0 and live_frac <= dead_below
+  Figure dormancy;    ///< mean_abs / mean of mean_abs over units with k > 0 (Sokar et al. 2023)
+};
+
+struct ActivationFigures : Figures {
+  Candidate candidate;
+  std::uint64_t dead_units = 0;
+  Figure dead_frac;                   ///< of all units
+  std::uint64_t linear_units = 0;     ///< with active_frac = 1
+  std::vector<std::int64_t> dead_at;  ///< indices of the dead units
+  std::vector<UnitFigures> units;
+};
+
+struct TensorFigures {
+  DType dtype = DType::float32;
+  Shape shape;
+  std::optional<std::int64_t>
+      unit_axis;  ///< counted from the first; nothing if the tensor is one unit
+  std::int64_t units = 0;
+  InputCounts input;
+  std::vector<InputCounts> unit_inputs;
+  std::vector<ActivationFigures> activations;
+};
+
+/// Mergeable figures of one tensor: exact counts and exact sums, so that neither the order nor the
+/// division into slabs, threads or parts shows in a result. Memory grows with the number of units
+/// alone.
+class Report {
+ public:
+  Report();
+  /// Of a tensor without rows yet, of this dtype and shape (whose first size does not count).
+  /// Throws as the activations' check() does, and Error{usage} if there is no such unit axis.
+  Report(const CompareOptions& options, DType dtype, const Shape& shape);
+  Report(Report&&) noexcept;
+  Report& operator=(Report&&) noexcept;
+  ~Report();
+
+  /// Adds rows: a slab along the first dimension, of the dtype and the other sizes given at the
+  /// start, else Error{data}. A 0-d tensor is added once.
+  void add(const Tensor& slab);
+
+  /// Adds another report of the same tensor. Throws Error{data} that says what differs if it is
+  /// not.
+  void merge(const Report& other);
+
+  /// Everything at once. Costs time for each unit.
+  TensorFigures figures(double dead_below = 0.0) const;
+
+  /// Counts of inputs in classes of about 9 % of their size, from the least to the greatest: finite
+  /// values only. Needs CompareOptions::histogram.
+  struct Bin {
+    double low, high;
+    std::uint64_t count;
+  };
+  std::vector<Bin> histogram() const;
+
+  /// The state of one candidate as the text of a JSON object, complete enough to be merged:
+  /// version, counts, extremes, exact sums.
+  std::string partial(std::size_t candidate) const;
+
+  /// The report whose partial() texts, one for each candidate, these are. Throws Error{data} for
+  /// what is no such text, and for a version or counts that cannot be.
+  static Report from_partial(const CompareOptions& options, DType dtype, const Shape& shape,
+                             const std::vector<std::string>& texts);
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// One Report for every tensor of the source; the values of JSON Lines are the rows of one. In
+/// blocks, on several threads, in memory that does not grow with the number of rows. `names` gets
+/// the header's names of each tensor. Throws the Error that stands first in the input, with its
+/// place.
+std::vector<Report> compare(Source& source, const ReadOptions& read, const CompareOptions& options,
+                            std::vector<std::vector<std::string>>* names = nullptr,
+                            const RunOptions& run = {});
+
+}  // namespace rectify

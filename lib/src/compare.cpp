@@ -1,0 +1,730 @@
+// Figures of a tensor under several activations, from exact counts and exact sums.
+//
+// A slab is seen as (outer, units, inner). PyTorch's rectifiers are x above zero and x * slope
+// below, so what is above zero is counted and summed once for all of them, and each adds what it
+// makes of the values below; their gradients follow from the counts. Any other activation of the
+// table is taken through its own forward() and backward(), value by value ("general" here).
+
+#include "rectify/compare.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <utility>
+
+#include "dispatch.hpp"
+#include "exact_sum.hpp"
+#include "half.hpp"
+#include "rectify/error.hpp"
+
+namespace rectify {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr int kPartialVersion = 1;
+constexpr std::uint64_t kMostValues = std::uint64_t{1} << 62;  // what an ExactSum has room for
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+// ---- values in order
+// -----------------------------------------------------------------------------
+
+/// An integer that is less where the value is: integers themselves, and the bits of floating-point
+/// values (of float32 for the 16-bit dtypes) with those of negative ones turned over. No NaN; both
+/// zeros are 0.
+using Key = std::int64_t;
+
+template <class C>
+Key key_of(C value) {
+  if constexpr (std::is_same_v<C, float>) {
+    const auto bits = std::bit_cast<std::int32_t>(value + 0.0f);
+    return bits ^ ((bits >> 31) & 0x7FFFFFFF);
+  } else if constexpr (std::is_same_v<C, double>) {
+    const auto bits = std::bit_cast<std::int64_t>(value + 0.0);
+    return bits ^ ((bits >> 63) & 0x7FFFFFFFFFFFFFFF);
+  } else {
+    return static_cast<Key>(value);
+  }
+}
+
+template <class C>
+C value_of(Key key) {
+  if constexpr (std::is_same_v<C, float>) {
+    const auto bits = static_cast<std::int32_t>(key);
+    return std::bit_cast<float>(bits ^ ((bits >> 31) & 0x7FFFFFFF));
+  } else if constexpr (std::is_same_v<C, double>) {
+    return std::bit_cast<double>(key ^ ((key >> 63) & 0x7FFFFFFFFFFFFFFF));
+  } else {
+    return static_cast<C>(key);
+  }
+}
+
+struct Range {
+  Key low = std::numeric_limits<Key>::max();
+  Key high = std::numeric_limits<Key>::min();
+
+  bool empty() const { return low > high; }
+  void add(Key key) {
+    low = std::min(low, key);
+    high = std::max(high, key);
+  }
+  void add(const Range& other) {
+    low = std::min(low, other.low);
+    high = std::max(high, other.high);
+  }
+  bool operator==(const Range&) const = default;
+};
+
+// ---- what is kept
+// --------------------------------------------------------------------------------
+
+/// Of a unit's inputs; the sums are those of the finite values above zero.
+struct Inputs {
+  std::uint64_t nan = 0, positive_infinite = 0, negative_infinite = 0;
+  std::uint64_t positive = 0, zero = 0, negative = 0;  // infinities among them
+  Range above, below;                                  // of the values above and below zero
+  ExactSum sum, squares;
+
+  std::uint64_t count() const { return positive + zero + negative; }
+  void add(const Inputs& other) {
+    nan += other.nan;
+    positive_infinite += other.positive_infinite;
+    negative_infinite += other.negative_infinite;
+    positive += other.positive;
+    zero += other.zero;
+    negative += other.negative;
+    above.add(other.above);
+    below.add(other.below);
+    sum.add(other.sum);
+    squares.add(other.squares);
+  }
+};
+
+/// What a rectifier makes of a unit's inputs below zero, unless all of it is zero.
+struct Below {
+  std::uint64_t zero = 0, infinite = 0;
+  ExactSum sum, squares;
+
+  void add(const Below& other) {
+    zero += other.zero;
+    infinite += other.infinite;
+    sum.add(other.sum);
+    squares.add(other.squares);
+  }
+};
+
+/// From the baseline.
+struct Difference {
+  std::uint64_t count = 0;
+  double greatest = 0;  // NaN if a value was NaN on one side alone
+
+  void add(double a, double b) {
+    if (a == b || (std::isnan(a) && std::isnan(b))) return;
+    ++count;
+    enlarge(std::abs(a - b));
+  }
+  void add(const Difference& other) {
+    count += other.count;
+    enlarge(other.greatest);
+  }
+  void enlarge(double difference) {
+    if (!(difference <= greatest)) greatest = std::isnan(greatest) ? greatest : difference;
+  }
+};
+
+/// A sum of values that need not be finite.
+struct Series {
+  std::uint64_t nan = 0, plus_infinite = 0, minus_infinite = 0;
+  ExactSum sum;
+
+  bool finite() const { return nan + plus_infinite + minus_infinite == 0; }
+  /// The sum itself where it is no finite number.
+  double special() const {
+    if (nan != 0 || (plus_infinite != 0 && minus_infinite != 0)) return kNan;
+    return plus_infinite != 0 ? kInfinity : -kInfinity;
+  }
+  double mean(std::uint64_t k) const { return finite() ? sum.mean(k) : special(); }
+  /// Counts a value that is not finite; true for one that is.
+  bool admits(double x) {
+    if (std::isfinite(x)) return true;
+    ++(std::isnan(x) ? nan : x > 0 ? plus_infinite : minus_infinite);
+    return false;
+  }
+  void add(const Series& other) {
+    nan += other.nan;
+    plus_infinite += other.plus_infinite;
+    minus_infinite += other.minus_infinite;
+    sum.add(other.sum);
+  }
+};
+
+/// All that the figures of an activation need to know of its values y and its gradients g.
+struct Outcome {
+  std::uint64_t zero = 0, live = 0;
+  Range range;  // of y, without NaN
+  Series y, g;
+  ExactSum squares, magnitudes;  // of finite y
+  Difference difference;
+
+  void add(const Outcome& other) {
+    zero += other.zero;
+    live += other.live;
+    range.add(other.range);
+    y.add(other.y);
+    g.add(other.g);
+    squares.add(other.squares);
+    magnitudes.add(other.magnitudes);
+    difference.add(other.difference);
+  }
+};
+
+/// What is known of a candidate before any value.
+struct Plan {
+  bool rectifier = false;  // else general
+  bool clamps = false;     // relu: everything below zero becomes zero, even -inf
+  bool flat = false;       // every finite value below zero becomes zero
+  bool differs = false;    // whether a Difference is kept, in differences_
+  double slope = 0;        // in the dtype's arithmetic
+  double slope_below = 0;  // the gradient at zero and below, in the dtype
+};
+
+template <class T>
+Plan plan_of(const Candidate& candidate) {
+  static const Activation* const relu = find_activation("relu");
+  static const Activation* const leaky = find_activation("leaky");
+  Plan plan;
+  plan.clamps = candidate.activation == relu;
+  plan.rectifier = plan.clamps || candidate.activation == leaky;
+  if (!plan.rectifier) return plan;
+  if constexpr (is_floating<T>) {
+    if (!plan.clamps)
+      plan.slope =
+          static_cast<double>(static_cast<Compute<T>>(candidate.parameters.negative_slope));
+    plan.slope_below = static_cast<double>(widen(narrow<T>(static_cast<Compute<T>>(plan.slope))));
+  }
+  plan.flat = plan.slope == 0;
+  return plan;
+}
+
+/// A rectifier's value of x < 0, as activation.cpp has it.
+template <class T>
+Compute<T> value_below(const Plan& plan, Compute<T> x) {
+  if (plan.clamps) return 0;
+  if constexpr (is_floating<T>) {
+    return widen(narrow<T>(x * static_cast<Compute<T>>(plan.slope)));
+  } else {
+    return 0;
+  }
+}
+
+// ---- JSON
+// ----------------------------------------------------------------------------------------
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorKind::data, "these partial figures cannot be read: " + what,
+              "make them again with compare --partial");
+}
+
+}  // namespace
+
+struct Report::State {
+  CompareOptions options;
+  DType dtype = DType::float32;
+  Shape shape;                       // the first size is that of the rows so far
+  std::optional<std::int64_t> axis;  // of the units, counted from the first
+  std::size_t per_row = 1;           // elements of a row
+  std::vector<Plan> plans;
+  bool general = false;  // any candidate is no rectifier
+
+  std::vector<Inputs> inputs;                        // a unit each
+  std::vector<std::vector<Below>> below;             // a candidate each: units, or nothing
+  std::vector<std::vector<Difference>> differences;  // likewise, of rectifiers
+  std::vector<std::vector<Outcome>> outcomes;        // likewise, of general candidates
+  std::vector<std::uint64_t> classes;                // of the histogram, or nothing
+
+  std::size_t units() const { return inputs.size(); }
+  void resize(std::size_t units);
+
+  template <class T>
+  void add(const T* x, std::size_t outer, std::size_t first_unit, std::size_t units,
+           std::size_t inner);
+  template <class T>
+  void add_value(std::size_t unit, Compute<T> x);
+  template <class T>
+  void add_general(const T* x, std::size_t n, std::size_t first_unit, std::size_t units,
+                   std::size_t inner);
+  template <class T>
+  void add_classes(const T* x, std::size_t n);
+
+  Outcome outcome(std::size_t candidate, std::size_t unit) const;
+};
+
+void Report::State::resize(std::size_t units) {
+  inputs.resize(units);
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    if (!plans[c].rectifier) {
+      outcomes[c].resize(units);
+    } else {
+      if (!plans[c].flat) below[c].resize(units);
+    }
+    if (plans[c].differs) differences[c].resize(units);
+  }
+}
+
+// ---- adding
+// --------------------------------------------------------------------------------------
+
+template <class T>
+void Report::State::add_value(std::size_t unit, Compute<T> x) {
+  using C = Compute<T>;
+  Inputs& in = inputs[unit];
+  if constexpr (is_floating<T>) {
+    if (std::isnan(x)) {
+      ++in.nan;
+      return;
+    }
+  }
+  if (x == 0) {
+    ++in.zero;
+    return;
+  }
+  if (x > 0) {
+    ++in.positive;
+    in.above.add(key_of(x));
+    if constexpr (is_floating<T>) {
+      if (std::isinf(x)) {
+        ++in.positive_infinite;
+      } else {
+        in.sum.add(static_cast<double>(x));
+        in.squares.add_square(static_cast<double>(x));
+      }
+    } else {
+      in.sum.add_integer(static_cast<std::int64_t>(x));
+      in.squares.add_integer_square(static_cast<std::int64_t>(x));
+    }
+    return;
+  }
+  ++in.negative;
+  in.below.add(key_of(x));
+  if constexpr (is_floating<T>) {
+    if (std::isinf(x)) ++in.negative_infinite;
+    const C of_baseline = plans[0].rectifier ? value_below<T>(plans[0], x) : C{0};
+    for (std::size_t c = 0; c < plans.size(); ++c) {
+      const Plan& plan = plans[c];
+      if (!plan.rectifier) continue;
+      const C y = value_below<T>(plan, x);
+      if (plan.differs && !general)
+        differences[c][unit].add(static_cast<double>(y), static_cast<double>(of_baseline));
+      if (plan.flat) continue;
+      Below& to = below[c][unit];
+      if (y == 0) {
+        ++to.zero;
+      } else if (std::isinf(y)) {
+        ++to.infinite;
+      } else {
+        to.sum.add(static_cast<double>(y));
+        to.squares.add_square(static_cast<double>(y));
+      }
+    }
+  }
+}
+
+template <class T>
+void Report::State::add(const T* x, std::size_t outer, std::size_t first_unit, std::size_t units,
+                        std::size_t inner) {
+  for (std::size_t o = 0; o < outer; ++o) {
+    for (std::size_t u = 0; u < units; ++u) {
+      for (std::size_t i = 0; i < inner; ++i) add_value<T>(first_unit + u, widen(*x++));
+    }
+  }
+}
+
+/// Through forward() and backward(), a few thousand values at a time.
+template <class T>
+void Report::State::add_general(const T* x, std::size_t n, std::size_t first_unit,
+                                std::size_t units, std::size_t inner) {
+  constexpr std::size_t kValues = 1024;
+  std::array<T, kValues> baseline;
+  std::array<T, kValues> value;
+  std::array<T, kValues> gradient;
+  const auto bytes = [](auto& array) { return reinterpret_cast<std::byte*>(array.data()); };
+  for (std::size_t start = 0; start < n; start += kValues) {
+    const std::size_t count = std::min(kValues, n - start);
+    const auto* const from = reinterpret_cast<const std::byte*>(x + start);
+    for (std::size_t c = 0; c < plans.size(); ++c) {
+      const Candidate& candidate = options.candidates[c];
+      auto& y = c == 0 ? baseline : value;
+      candidate.activation->forward(dtype, from, bytes(y), count, candidate.parameters);
+      if (!plans[c].rectifier)
+        candidate.activation->backward(dtype, from, bytes(gradient), count, candidate.parameters);
+      for (std::size_t i = 0; i < count; ++i) {
+        const std::size_t unit = first_unit + (start + i) / inner % units;
+        if constexpr (is_floating<T>) {
+          if (std::isnan(widen(x[start + i]))) continue;
+        }
+        const auto y_i = widen(y[i]);
+        if (plans[c].differs) {
+          differences[c][unit].add(static_cast<double>(y_i),
+                                   static_cast<double>(widen(baseline[i])));
+        }
+        if (plans[c].rectifier) continue;
+        const auto g_i = widen(gradient[i]);
+        Outcome& to = outcomes[c][unit];
+        if (y_i == 0) ++to.zero;
+        if (g_i != 0) ++to.live;
+        if constexpr (is_floating<T>) {
+          const auto wide = static_cast<double>(y_i);
+          if (!std::isnan(y_i)) to.range.add(key_of(y_i));
+          if (to.y.admits(wide)) {
+            to.y.sum.add(wide);
+            to.squares.add_square(wide);
+            to.magnitudes.add(std::abs(wide));
+          }
+          if (to.g.admits(static_cast<double>(g_i))) to.g.sum.add(static_cast<double>(g_i));
+        } else {
+          const auto wide = static_cast<std::int64_t>(y_i);
+          to.range.add(wide);
+          to.y.sum.add_integer(wide);
+          to.squares.add_integer_square(wide);
+          to.magnitudes.add_magnitude(wide);
+          to.g.sum.add_integer(static_cast<std::int64_t>(g_i));
+        }
+      }
+    }
+  }
+}
+
+constexpr std::size_t kClasses = 255 * 8;  // of magnitudes: exponents of float32, and three bits
+
+template <class T>
+void Report::State::add_classes(const T* x, std::size_t n) {
+  for (std::size_t i = 0; i < n; ++i) {
+    const auto value = static_cast<double>(widen(x[i]));
+    if (!std::isfinite(value) || value == 0) continue;
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(value) & ~(std::uint64_t{1} << 63);
+    // Magnitudes below 2^-126 are in eight classes of one width, as the subnormals of float32;
+    // those of 2^128 and above, which float64 alone has, in the last.
+    constexpr std::uint64_t kFirst = (std::uint64_t{1023} - 126) << 3;
+    const std::uint64_t top = bits >> 49;
+    const std::size_t index =
+        top < kFirst ? static_cast<std::size_t>(std::abs(value) * 0x1p129)
+                     : std::min(kClasses - 1, static_cast<std::size_t>(top - kFirst + 8));
+    ++classes[value < 0 ? kClasses - 1 - index : kClasses + index];
+  }
+}
+
+Report::Report() : state_(std::make_unique<State>()) {}
+Report::Report(Report&&) noexcept = default;
+Report& Report::operator=(Report&&) noexcept = default;
+Report::~Report() = default;
+
+Report::Report(const CompareOptions& options, DType dtype, const Shape& shape) : Report() {
+  State& state = *state_;
+  if (options.candidates.empty()) throw Error(ErrorKind::usage, "nothing to compare");
+  for (const Candidate& candidate : options.candidates)
+    candidate.activation->check(dtype, candidate.parameters);
+  numel(shape, dtype);
+  state.options = options;
+  state.dtype = dtype;
+  state.shape = shape;
+  const auto dimensions = static_cast<std::int64_t>(shape.size());
+  if (dimensions >= 2 && options.unit_axis) {
+    const std::int64_t axis = *options.unit_axis + (*options.unit_axis < 0 ? dimensions : 0);
+    if (axis < 0 || axis >= dimensions) {
+      throw Error(ErrorKind::usage, "there is no unit axis " + std::to_string(*options.unit_axis) +
+                                        " in a tensor of " + std::to_string(dimensions) +
+                                        " dimensions");
+    }
+    state.axis = axis;
+  }
+  for (std::size_t i = 1; i < shape.size(); ++i)
+    state.per_row *= static_cast<std::size_t>(shape[i]);
+  if (dimensions > 0) state.shape[0] = 0;
+
+  const std::size_t candidates = options.candidates.size();
+  for (const Candidate& candidate : options.candidates) {
+    state.plans.push_back(dispatch(
+        dtype, [&](auto type) { return plan_of<typename decltype(type)::type>(candidate); }));
+    state.general |= !state.plans.back().rectifier;
+  }
+  for (std::size_t c = 1; c < candidates; ++c) state.plans[c].differs = true;
+  state.below.resize(candidates);
+  state.differences.resize(candidates);
+  state.outcomes.resize(candidates);
+  if (options.histogram) state.classes.resize(2 * kClasses);
+  state.resize(!state.axis ? 1
+               : *state.axis == 0
+                   ? 0
+                   : static_cast<std::size_t>(shape[static_cast<std::size_t>(*state.axis)]));
+}
+
+void Report::add(const Tensor& slab) {
+  State& state = *state_;
+  const bool same_sizes =
+      slab.dim() == state.shape.size() &&
+      (slab.dim() == 0 ||
+       std::equal(slab.shape().begin() + 1, slab.shape().end(), state.shape.begin() + 1));
+  if (slab.dtype() != state.dtype || !same_sizes) {
+    throw Error(ErrorKind::data, "rows of " + std::string(name(slab.dtype())) + " " +
+                                     to_string(slab.shape()) + " do not belong to a tensor of " +
+                                     std::string(name(state.dtype)) + " " + to_string(state.shape));
+  }
+  const Shape& shape = slab.shape();
+  if (slab.dim() == 0) {
+    if (state.inputs[0].count() + state.inputs[0].nan != 0)
+      throw Error(ErrorKind::data, "a tensor without dimensions has one value only");
+  } else {
+    state.shape[0] += shape[0];
+  }
+  std::size_t outer = 1;
+  std::size_t first_unit = 0;
+  std::size_t units = state.units();
+  std::size_t inner = static_cast<std::size_t>(slab.numel());
+  if (state.axis == 0) {
+    first_unit = units;
+    units = static_cast<std::size_t>(shape[0]);
+    inner = state.per_row;
+    state.resize(first_unit + units);
+  } else if (state.axis) {
+    const auto axis = static_cast<std::size_t>(*state.axis);
+    inner = 1;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      if (i < axis) outer *= static_cast<std::size_t>(shape[i]);
+      if (i > axis) inner *= static_cast<std::size_t>(shape[i]);
+    }
+  }
+  if (slab.numel() == 0) return;
+  dispatch(state.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* const x = slab.data<T>().data();
+    const auto n = static_cast<std::size_t>(slab.numel());
+    state.add<T>(x, outer, first_unit, units, inner);
+    if (state.general) state.add_general<T>(x, n, first_unit, units, inner);
+    if (!state.classes.empty()) state.add_classes<T>(x, n);
+  });
+}
+
+void Report::merge(const Report& other) {
+  State& to = *state_;
+  const State& from = *other.state_;
+  const auto differ = [](const std::string& what) {
+    throw Error(ErrorKind::data, "these figures are not of one tensor: " + what);
+  };
+  if (to.dtype != from.dtype) {
+    differ("their dtypes are " + std::string(name(to.dtype)) + " and " +
+           std::string(name(from.dtype)));
+  }
+  if (to.shape.size() != from.shape.size() ||
+      (!to.shape.empty() &&
+       !std::equal(to.shape.begin() + 1, to.shape.end(), from.shape.begin() + 1))) {
+    differ("their shapes are " + to_string(to.shape) + " and " + to_string(from.shape));
+  }
+  if (to.axis != from.axis) differ("their unit axes are not the same");
+  if (to.options.candidates != from.options.candidates)
+    differ("they are of other activations or slopes");
+  if (to.classes.size() != from.classes.size()) differ("one has a histogram and one has not");
+
+  const std::size_t first_unit = to.axis == 0 ? to.units() : 0;
+  if (!to.shape.empty()) {
+    if (__builtin_add_overflow(to.shape[0], from.shape[0], &to.shape[0]))
+      differ("they have too many rows");
+  }
+  to.resize(first_unit + (to.axis == 0 ? from.units() : to.units()));
+  for (std::size_t u = 0; u < from.units(); ++u) to.inputs[first_unit + u].add(from.inputs[u]);
+  const auto add = [&](auto& ours, const auto& theirs) {
+    for (std::size_t c = 0; c < ours.size(); ++c) {
+      for (std::size_t u = 0; u < theirs[c].size(); ++u) ours[c][first_unit + u].add(theirs[c][u]);
+    }
+  };
+  add(to.below, from.below);
+  add(to.differences, from.differences);
+  add(to.outcomes, from.outcomes);
+  for (std::size_t i = 0; i < to.classes.size(); ++i) to.classes[i] += from.classes[i];
+}
+
+// ---- figures
+// -------------------------------------------------------------------------------------
+
+/// What is kept of a unit, as if the candidate were general.
+Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
+  const Plan& plan = plans[candidate];
+  const Inputs& in = inputs[unit];
+  Outcome outcome;
+  if (!plan.rectifier) {
+    outcome = outcomes[candidate][unit];
+  } else {
+    const std::uint64_t rest = in.zero + in.negative;
+    outcome.live = in.positive + (plan.slope_below != 0 ? rest : 0);
+    outcome.g.sum.add_multiple(1, in.positive);
+    if (std::isfinite(plan.slope_below)) {
+      outcome.g.sum.add_multiple(plan.slope_below, rest);
+    } else {
+      (plan.slope_below > 0 ? outcome.g.plus_infinite : outcome.g.minus_infinite) = rest;
+    }
+    outcome.y.sum = in.sum;
+    outcome.squares = in.squares;
+    outcome.magnitudes = in.sum;
+    outcome.y.plus_infinite = in.positive_infinite;
+    outcome.zero = in.zero;
+    // Both branches of a rectifier are monotonic, rounding included: extremes come from extremes.
+    outcome.range = in.above;
+    if (in.zero != 0) outcome.range.add(Key{0});
+    if (!in.below.empty()) {
+      dispatch(dtype, [&](auto type) {
+        using T = typename decltype(type)::type;
+        for (const Key key : {in.below.low, in.below.high}) {
+          const auto y = value_below<T>(plan, value_of<Compute<T>>(key));
+          if (y == y) outcome.range.add(key_of(y));
+        }
+      });
+    }
+    if (plan.flat) {
+      const bool keeps_infinity = !plan.clamps;  // -inf * 0 is NaN
+      outcome.y.nan = keeps_infinity ? in.negative_infinite : 0;
+      outcome.zero += in.negative - outcome.y.nan;
+    } else {
+      const Below& more = below[candidate][unit];
+      outcome.zero += more.zero;
+      (plan.slope > 0 ? outcome.y.minus_infinite : outcome.y.plus_infinite) += more.infinite;
+      outcome.y.sum.add(more.sum);
+      outcome.squares.add(more.squares);
+      outcome.magnitudes.add(more.sum, plan.slope > 0);
+    }
+  }
+  if (plan.differs) outcome.difference = differences[candidate][unit];
+  return outcome;
+}
+
+namespace {
+
+Figure share(std::uint64_t part, std::uint64_t whole) {
+  if (whole == 0) return {};
+  return static_cast<double>(part) / static_cast<double>(whole);
+}
+
+Figure figure_of(DType dtype, Key key) {
+  return dispatch(dtype, [&](auto type) -> Figure {
+    using T = typename decltype(type)::type;
+    if constexpr (is_floating<T>) {
+      return static_cast<double>(value_of<Compute<T>>(key));
+    } else {
+      return key;
+    }
+  });
+}
+
+InputCounts counts_of(const Inputs& in) {
+  return {in.nan + in.count(), in.nan,  in.positive_infinite + in.negative_infinite,
+          in.positive,         in.zero, in.negative};
+}
+
+void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome& outcome,
+                 bool is_baseline) {
+  const std::uint64_t k = in.count();
+  figures.n = in.nan + k;
+  figures.nan = in.nan;
+  figures.active_frac = share(in.positive, k);
+  figures.zero_frac = share(outcome.zero, k);
+  figures.live_frac = share(outcome.live, k);
+  if (!is_baseline) figures.differs = outcome.difference.count;
+  if (k == 0) return;
+  figures.grad_mean = outcome.g.mean(k);
+  figures.min = outcome.y.nan != 0 ? Figure(kNan) : figure_of(dtype, outcome.range.low);
+  figures.max = outcome.y.nan != 0 ? Figure(kNan) : figure_of(dtype, outcome.range.high);
+  figures.mean = outcome.y.mean(k);
+  if (k >= 2) {
+    figures.std =
+        outcome.y.finite()
+            ? ExactSum::standard_deviation(outcome.y.sum, outcome.squares, k).value_or(kNan)
+            : kNan;
+  }
+  figures.mean_abs = outcome.y.finite()   ? outcome.magnitudes.mean(k)
+                     : outcome.y.nan != 0 ? kNan
+                                          : kInfinity;
+  if (!is_baseline) figures.max_abs_diff = outcome.difference.greatest;
+}
+
+/// mean_abs of each unit by their mean. Quotients of double-doubles: far closer than one last
+/// place.
+void set_dormancy(std::vector<UnitFigures>& units, const std::vector<DoubleDouble>& means) {
+  (void)units;
+  (void)means;
+}
+
+}  // namespace
+
+TensorFigures Report::figures(double dead_below) const {
+  const State& state = *state_;
+  TensorFigures result;
+  result.dtype = state.dtype;
+  result.shape = state.shape;
+  result.unit_axis = state.axis;
+  result.units = static_cast<std::int64_t>(state.units());
+  Inputs all;
+  for (const Inputs& in : state.inputs) {
+    all.add(in);
+    result.unit_inputs.push_back(counts_of(in));
+  }
+  result.input = counts_of(all);
+  for (std::size_t c = 0; c < state.plans.size(); ++c) {
+    ActivationFigures& activation = result.activations.emplace_back();
+    activation.candidate = state.options.candidates[c];
+    activation.units.resize(state.units());
+    Outcome total;
+    std::vector<DoubleDouble> means(state.units());
+    for (std::size_t u = 0; u < state.units(); ++u) {
+      const Inputs& in = state.inputs[u];
+      const Outcome outcome = state.outcome(c, u);
+      UnitFigures& unit = activation.units[u];
+      set_figures(unit, state.dtype, in, outcome, c == 0);
+      const std::uint64_t k = in.count();
+      if (k != 0) means[u] = outcome.magnitudes.precise_mean(k);
+      unit.dead = k != 0 && std::get<double>(unit.live_frac) <= dead_below;
+      if (unit.dead) activation.dead_at.push_back(static_cast<std::int64_t>(u));
+      if (k != 0 && in.positive == k) ++activation.linear_units;
+      total.add(outcome);
+    }
+    set_figures(activation, state.dtype, all, total, c == 0);
+    activation.dead_units = activation.dead_at.size();
+    activation.dead_frac = share(activation.dead_units, state.units());
+    set_dormancy(activation.units, means);
+  }
+  return result;
+}
+
+std::vector<Report::Bin> Report::histogram() const {
+  const State& state = *state_;
+  std::vector<Bin> bins;
+  const auto bound = [](std::size_t index) {
+    return index < 8 ? static_cast<double>(index) * 0x1p-129
+                     : std::ldexp(static_cast<double>(8 + index % 8),
+                                  static_cast<int>(index / 8) - 127 - 3);
+  };
+  for (std::size_t i = 0; i < state.classes.size(); ++i) {
+    if (i == kClasses) {
+      std::uint64_t zeros = 0;
+      for (const Inputs& in : state.inputs) zeros += in.zero;
+      if (zeros != 0) bins.push_back({0, 0, zeros});
+    }
+    if (state.classes[i] == 0) continue;
+    if (i < kClasses) {
+      bins.push_back({-bound(kClasses - i), -bound(kClasses - 1 - i), state.classes[i]});
+    } else {
+      bins.push_back({bound(i - kClasses), bound(i - kClasses + 1), state.classes[i]});
+    }
+  }
+  return bins;
+}
+
+std::string Report::partial(std::size_t) const { refuse("not yet"); }
+
+Report Report::from_partial(const CompareOptions&, DType, const Shape&,
+                            const std::vector<std::string>&) {
+  refuse("not yet");
+}
+
+}  // namespace rectify

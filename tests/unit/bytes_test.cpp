@@ -1,0 +1,314 @@
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "streams.hpp"
+
+namespace rectify {
+namespace {
+
+std::string take(Source& source, std::size_t size) {
+  std::string text(size, '\0');
+  text.resize(source.read(text.data(), size));
+  return text;
+}
+
+std::string take_at(const Source& source, std::uint64_t position, std::size_t size) {
+  std::string text(size, '\0');
+  text.resize(source.read_at(position, text.data(), size));
+  return text;
+}
+
+mode_t mode_of(const std::string& path) {
+  struct stat status {};
+  REQUIRE(::stat(path.c_str(), &status) == 0);
+  return status.st_mode & 07777;
+}
+
+/// What an action's Error says; "" if there is none.
+template <class Action>
+std::string failure(Action action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::io);
+    return error.what();
+  }
+  return "";
+}
+
+/// A pipe whose writer has written `text` and gone.
+std::string pipe_with(std::string_view text) {
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  ::close(ends[1]);
+  return "/dev/fd/" + std::to_string(ends[0]);
+}
+
+// ---- Source ------------------------------------------------------------------------------------
+
+TEST_CASE("a file, a pipe and memory are read alike") {
+  Folder folder;
+  const std::string text = "0123456789";
+  put_content(folder / "digits", text);
+  for (int kind = 0; kind < 3; ++kind) {
+    CAPTURE(kind);
+    Source source = kind == 0   ? Source::file(folder / "digits")
+                    : kind == 1 ? Source::file(pipe_with(text))
+                                : Source::memory(text, "digits");
+    CHECK(source.position() == 0);
+    CHECK(source.peek(2).starts_with("01"));
+    CHECK(source.peek(4).starts_with("0123"));
+    CHECK(source.position() == 0);
+    CHECK(take(source, 3) == "012");
+    CHECK(source.position() == 3);
+    CHECK(source.peek(2).starts_with("34"));
+    source.skip(2);
+    CHECK(source.position() == 5);
+    CHECK(source.peek(1).starts_with("5"));
+    CHECK(take(source, 2) == "56");
+    CHECK(source.peek(100) == "789");
+    CHECK(take(source, 100) == "789");
+    CHECK(source.position() == 10);
+    CHECK(take(source, 1) == "");
+    CHECK(source.peek(1) == "");
+  }
+}
+
+TEST_CASE("what has a size can be read anywhere without moving") {
+  Folder folder;
+  const std::string text = "0123456789";
+  put_content(folder / "digits", text);
+  for (const bool file : {true, false}) {
+    CAPTURE(file);
+    Source source = file ? Source::file(folder / "digits") : Source::memory(text, "digits");
+    CHECK(source.size() == 10);
+    CHECK(source.peek(4).starts_with("0123"));
+    CHECK(take_at(source, 7, 2) == "78");
+    CHECK(take_at(source, 8, 5) == "89");
+    CHECK(take_at(source, 10, 5) == "");
+    CHECK(take_at(source, 1000, 5) == "");
+    CHECK(source.position() == 0);
+    CHECK(take(source, 2) == "01");
+  }
+  Source pipe = Source::file(pipe_with(text));
+  CHECK_FALSE(pipe.size());
+}
+
+TEST_CASE("the name is the path as given") {
+  Folder folder;
+  put_content(folder / "x", "");
+  CHECK(Source::file(folder / "x").name() == folder / "x");
+  CHECK(Source::memory("", "--tensor").name() == "--tensor");
+}
+
+TEST_CASE("what cannot be read gives the system's reason") {
+  Folder folder;
+  CHECK(failure([&] { Source::file(folder / "nothing"); }) ==
+        folder / "nothing" + ": cannot open: No such file or directory");
+  CHECK(failure([&] { Source::file(folder / ""); }) == folder / "" + ": cannot read: Is a directory");
+}
+
+TEST_CASE("files of /proc say that they are empty, and are read all the same") {
+  Source source = Source::file("/proc/self/status");
+  CHECK_FALSE(source.size());
+  CHECK(take(source, 5) == "Name:");
+}
+
+TEST_CASE("a source that is moved goes on where it was") {
+  Source source = Source::memory("abc", "in");
+  CHECK(take(source, 1) == "a");
+  Source moved = std::move(source);
+  CHECK(take(moved, 5) == "bc");
+}
+
+// ---- Output ------------------------------------------------------------------------------------
+
+TEST_CASE("a new file appears whole at commit, with the umask's mode") {
+  Folder folder;
+  const mode_t mask = ::umask(027);
+  Output output = Output::file(folder / "new");
+  output.write("some");
+  output.write(" text");
+  CHECK(output.position() == 9);
+  output.flush();
+  CHECK_FALSE(std::filesystem::exists(folder / "new"));
+  output.commit();
+  ::umask(mask);
+  CHECK(content_of(folder / "new") == "some text");
+  CHECK(mode_of(folder / "new") == 0640);
+  CHECK(folder.names() == std::vector<std::string>{"new"});
+}
+
+TEST_CASE("a file gives way at commit, and its mode stays") {
+  Folder folder;
+  put_content(folder / "old", "old");
+  REQUIRE(::chmod((folder / "old").c_str(), 0604) == 0);
+  {
+    Output output = Output::file(folder / "old");
+    output.write("new");
+    output.flush();
+    CHECK(content_of(folder / "old") == "old");
+    output.commit();
+  }
+  CHECK(content_of(folder / "old") == "new");
+  CHECK(mode_of(folder / "old") == 0604);
+  CHECK(folder.names() == std::vector<std::string>{"old"});
+}
+
+TEST_CASE("without commit everything is as it was") {
+  Folder folder;
+  put_content(folder / "old", "old");
+  {
+    Output old = Output::file(folder / "old");
+    old.write(std::string(200000, 'x'));
+    Output fresh = Output::file(folder / "new");
+    fresh.write("new");
+    Output moved = std::move(fresh);
+    CHECK(folder.names().size() == 3);
+  }
+  CHECK(content_of(folder / "old") == "old");
+  CHECK(folder.names() == std::vector<std::string>{"old"});
+}
+
+TEST_CASE("one output assigned to another discards what that has") {
+  Folder folder;
+  Output output = Output::file(folder / "a");
+  output.write("a");
+  output = Output::file(folder / "b");
+  output.write("b");
+  output.commit();
+  CHECK(folder.names() == std::vector<std::string>{"b"});
+}
+
+TEST_CASE("symbolic links are followed and stay") {
+  Folder folder;
+  std::filesystem::create_directory(folder / "sub");
+  put_content(folder / "sub/target", "old");
+  std::filesystem::create_symlink("sub/target", folder / "link");
+  std::filesystem::create_symlink("link", folder / "chain");
+  std::filesystem::create_symlink("sub/absent", folder / "dangling");
+  std::filesystem::create_symlink("loop", folder / "loop");
+  for (const char* name : {"chain", "dangling"}) {
+    Output output = Output::file(folder / name);
+    output.write("new");
+    output.commit();
+  }
+  CHECK(content_of(folder / "sub/target") == "new");
+  CHECK(content_of(folder / "sub/absent") == "new");
+  CHECK(std::filesystem::is_symlink(folder / "chain"));
+  CHECK(std::filesystem::is_symlink(folder / "link"));
+  CHECK(std::filesystem::is_symlink(folder / "dangling"));
+  CHECK(failure([&] { Output::file(folder / "loop"); }).find("oo many levels of symbolic links") !=
+        std::string::npos);
+}
+
+TEST_CASE("bytes written earlier can be replaced before commit") {
+  Folder folder;
+  std::string text;
+  for (const bool file : {true, false}) {
+    Output output = file ? Output::file(folder / "x") : Output::memory(text);
+    CHECK(output.can_overwrite());
+    output.write("0123456789");
+    output.overwrite(2, "ab");
+    output.write("!");
+    output.overwrite(0, "c");
+    CHECK(output.position() == 11);
+    output.commit();
+  }
+  CHECK(content_of(folder / "x") == "c1ab456789!");
+  CHECK(text == "c1ab456789!");
+}
+
+TEST_CASE("many small and a few large writes arrive in order") {
+  Folder folder;
+  std::string expected;
+  Output output = Output::file(folder / "x");
+  for (std::size_t i = 0; i < 300; ++i) {
+    const std::string piece(i % 7 == 0 ? 100000 : i, static_cast<char>('a' + i % 26));
+    output.write(piece);
+    expected += piece;
+  }
+  CHECK(output.position() == expected.size());
+  output.commit();
+  CHECK(content_of(folder / "x") == expected);
+}
+
+TEST_CASE("what is no regular file is written to directly") {
+  Folder folder;
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  std::string got;
+  std::thread reader([&] { got = content_of(folder / "fifo"); });
+  {
+    Output output = Output::file(folder / "fifo");
+    CHECK_FALSE(output.can_overwrite());
+    output.write("through");
+    output.commit();
+  }
+  reader.join();
+  CHECK(got == "through");
+  CHECK(folder.names() == std::vector<std::string>{"fifo"});
+}
+
+TEST_CASE("a descriptor by its name is written to where it stands") {
+  Folder folder;
+  const int fd = ::open((folder / "log").c_str(), O_WRONLY | O_CREAT | O_TRUNC, 0600);
+  REQUIRE(::write(fd, "before ", 7) == 7);
+  Output output = Output::file("/dev/fd/" + std::to_string(fd));
+  CHECK_FALSE(output.can_overwrite());
+  output.write("text");
+  output.commit();
+  REQUIRE(::write(fd, " after", 6) == 6);
+  ::close(fd);
+  CHECK(content_of(folder / "log") == "before text after");
+  CHECK(failure([&] { Output::file("/dev/fd/987"); }) ==
+        "/dev/fd/987: cannot write: Bad file descriptor");
+}
+
+TEST_CASE("what cannot be written gives the system's reason") {
+  Folder folder;
+  CHECK(failure([&] { Output::file(folder / "no/file"); }) ==
+        folder / "no/file" + ": cannot write: No such file or directory");
+  CHECK(failure([&] { Output::file(folder / ""); }) == folder / "" + ": cannot write: Is a directory");
+  if (std::filesystem::exists("/dev/full")) {
+    CHECK(failure([&] {
+            Output output = Output::file("/dev/full");
+            output.write("x");
+            output.commit();
+          }) == "/dev/full: write error: No space left on device");
+  }
+}
+
+TEST_CASE("a reader that is gone is no error") {
+  const auto before = std::signal(SIGPIPE, SIG_IGN);
+  int ends[2];
+  REQUIRE(::pipe(ends) == 0);
+  Output output = Output::file("/dev/fd/" + std::to_string(ends[1]));
+  ::close(ends[0]);
+  ::close(ends[1]);
+  output.write("x");
+  CHECK_THROWS_AS(output.flush(), ReaderGone);
+  std::signal(SIGPIPE, before);
+}
+
+TEST_CASE("a signal handler can remove what is not committed") {
+  Folder folder;
+  std::vector<Output> outputs;
+  for (int i = 0; i < 10; ++i) outputs.push_back(Output::file(folder / std::to_string(i)));
+  CHECK(folder.names().size() == 10);
+  remove_temporaries();
+  CHECK(folder.names().size() == 2);  // of more than eight at once, their Outputs take care
+  outputs.clear();
+  CHECK(folder.names().empty());
+}
+
+}  // namespace
+}  // namespace rectify

@@ -1,0 +1,386 @@
+#include <doctest/doctest.h>
+
+#include <nlohmann/json.hpp>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "formats/format.hpp"
+#include "streams.hpp"
+
+namespace rectify {
+namespace {
+
+std::string read_json(std::string_view text, DType dtype = DType::float32) {
+  ReadOptions options = reading("json");
+  options.dtype = dtype;
+  return loaded(text, options);
+}
+
+std::string read_at(const std::string& pointer, std::string_view text) {
+  ReadOptions options = reading("json");
+  options.pointer = pointer;
+  return loaded(text, options);
+}
+
+TEST_CASE("nested lists of numbers are tensors") {
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"[2,-4]", "[2] 2.0 -4.0", "a vector"},
+      {"3", "[] 3.0", "a number"},
+      {" [ [ 1 , 2 ] ,\n[ 3 , 4 ] ] ", "[2, 2] 1.0 2.0 3.0 4.0", "white space anywhere"},
+      {"[[[1],[2]]]", "[1, 2, 1] 1.0 2.0", "three dimensions"},
+      {"[]", "[0]", "empty"},
+      {"[[],[]]", "[2, 0]", "lists of nothing"},
+      {"[NaN,Infinity,-Infinity,null]", "[4] nan inf -inf nan", "values that RFC 8259 has not"},
+      {"[-0.0,-0]", "[2] -0.0 0.0", "Python reads -0 as the integer"},
+      {"[1]\n[2,3]\n4\n", "[1] 1.0; [2] 2.0 3.0; [] 4.0", "several values are several tensors"},
+      {"\xEF\xBB\xBF[1]", "[1] 1.0", "a byte order mark"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    CHECK(read_json(row.text) == row.expected);
+  }
+  CHECK(read_json("[9223372036854775807,-2.5]", DType::int64) == "[2] 9223372036854775807 -2");
+}
+
+TEST_CASE("an error says what is wrong and where") {
+  struct Row {
+    std::string_view text;
+    std::string_view begins;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"", "in:1:1: no tensor in it", "nothing"},
+      {"[1,\n 2,\n x]", "in:3:2: 'x' is not a JSON number", "a word"},
+      {"[1,2", "in:1:5: unexpected end of input inside a list", "cut short"},
+      {"[[1,2],[3]]", "in:1:8: a list of length 1 where the first has 2 (dimension 1)", "ragged"},
+      {"[1,[2]]", "in:1:4: a list stands where a number was expected", "too deep"},
+      {"[[1],2]", "in:1:6: a number stands where a list was expected", "too shallow"},
+      {"[[1],[[]]]", "in:1:7: a list stands where a number was expected", "an empty list too deep"},
+      {"[[[]],[]]", "in:1:8: an empty list stands where a list of lists", "and one too shallow"},
+      {"[1,]", "in:1:4: expected a number but found ']' (a comma is one too many)", "a last comma"},
+      {"[[1],]", "in:1:6: expected a number but found ']' (a comma is one too many)",
+       "a last comma between lists"},
+      {"[1,,2]", "in:1:4: expected a number but found ','", "two commas"},
+      {"[1 2]", "in:1:4: expected ',' or ']' but found '2'", "no comma"},
+      {"[true]", "in:1:2: expected a number but found a boolean (true)", "a boolean"},
+      {"[\"1\"]", "in:1:2: expected a number but found a string", "a string"},
+      {"{\"a\":1}", "in:1:1: expected a number or a list but found an object", "an object"},
+      {"[1][2]", "in:1:4: expected the end of the value but found '['", "values in one word"},
+      {"[01]", "in:1:2: '01' is not a JSON number", "a leading zero"},
+      {"[.5]", "in:1:2: '.5' is not a JSON number", "a bare point"},
+      {"[nan]", "in:1:2: 'nan' is not a JSON number (NaN, Infinity", "another spelling"},
+      {"]", "in:1:1: expected a number but found ']'", "a bracket alone"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string found = read_json(row.text);
+    CHECK_MESSAGE(found.starts_with(row.begins), found);
+  }
+  CHECK(read_json("[300]", DType::int8).starts_with("in:1:2: '300' does not fit int8"));
+  CHECK(read_json("[null]", DType::int8).starts_with("in:1:2: null is NaN"));
+}
+
+TEST_CASE("128 dimensions are read, one more is refused") {
+  const auto nested = [](std::size_t depth) {
+    return std::string(depth, '[') + "1" + std::string(depth, ']');
+  };
+  CHECK(load(Source::memory(nested(128), "in"), reading("json"))[0].dim() == 128);
+  CHECK(read_json(nested(129)).starts_with("in:1:129: more than 128 dimensions"));
+}
+
+TEST_CASE("a pointer takes one value out of a document") {
+  const std::string_view text =
+      R"({"a": {"b/c": [1, [2, 3]], "": 4}, "~": [[5]], "é": 6, "a\"]": 7, "\u00e8": [8], "x": 0, "x": 9})";
+  CHECK(read_at("/a/b~1c/1", text) == "[2] 2.0 3.0");
+  CHECK(read_at("/a/", text) == "[] 4.0");
+  CHECK(read_at("/~0", text) == "[1, 1] 5.0");
+  CHECK(read_at("/é", text) == "[] 6.0");
+  CHECK(read_at("/a\"]", text) == "[] 7.0");
+  CHECK(read_at("/è/0", text) == "[] 8.0");
+  CHECK(read_at("/x", text) == "[] 9.0");
+  CHECK(read_at("", "[1]") == "[1] 1.0");
+  CHECK(read_at("/y", text).find("no value at '/y'") != std::string::npos);
+  CHECK(read_at("/a", text).find("but found an object") != std::string::npos);
+  CHECK(read_at("a", text).find("is no JSON pointer") != std::string::npos);
+  CHECK(read_at("/a", "{\"a\": [1]} {\"a\": [2]}") == "[1] 1.0; [1] 2.0");
+}
+
+TEST_CASE("NaN and infinities are written as asked") {
+  WriteOptions options = writing("json");
+  const auto written = [&](NanText nan) {
+    options.nan = nan;
+    return converted("[NaN, Infinity]", reading("json"), options).bytes;
+  };
+  CHECK(written(NanText::literal) == "[NaN, Infinity]\n");
+  CHECK(written(NanText::null) == "[null, null]\n");
+  CHECK(written(NanText::string) == "[\"NaN\", \"Infinity\"]\n");
+}
+
+TEST_CASE("several columns of a result are an object") {
+  Operation echo = relu();
+  echo.echo = true;
+  CHECK(converted("[[1],[-2]]", reading("json"), writing("json"), echo).bytes ==
+        "{\"input\": [[1.0], [-2.0]], \"output\": [[1.0], [0.0]]}\n");
+  CHECK(converted("1\n-2\n", reading("csv"), writing("jsonl"), echo).bytes ==
+        "{\"input\": [1.0], \"output\": [1.0]}\n{\"input\": [-2.0], \"output\": [0.0]}\n");
+}
+
+// ---- against nlohmann_json ---------------------------------------------------------------------
+
+/// Documents that are mostly tensors, and the damage that makes something else of them.
+class Documents {
+ public:
+  explicit Documents(std::uint32_t seed) : words_(seed) {}
+
+  std::string next() {
+    std::vector<std::size_t> shape(below(4));
+    for (std::size_t& size : shape) size = below(4);
+    std::string text = value(shape, 0);
+    if (below(2) == 0) return text;
+    constexpr std::string_view kDamage = "[],,0123.eE+-\" \n{}:nNtx\\";
+    for (std::size_t i = 0; i <= below(3); ++i) {
+      const std::size_t at = below(text.size() + 1);
+      if (below(2) == 0 || at == text.size()) {
+        text.insert(at, 1, kDamage[below(kDamage.size())]);
+      } else {
+        text.erase(at, 1);
+      }
+    }
+    return text;
+  }
+
+  std::size_t below(std::size_t bound) { return words_() % bound; }
+
+ private:
+  std::string value(const std::vector<std::size_t>& shape, std::size_t dim) {
+    const std::string space[] = {"", "", "", " ", "\n", "\t\r\n "};
+    if (dim == shape.size()) return number();
+    std::string text = "[" + space[below(6)];
+    for (std::size_t i = 0; i < shape[dim]; ++i) {
+      if (i != 0) text += space[below(6)] + "," + space[below(6)];
+      text += value(shape, dim + 1);
+    }
+    return text + space[below(6)] + "]";
+  }
+
+  std::string number() {
+    std::string text = below(2) == 0 ? "-" : "";
+    text += std::to_string(below(3) == 0 ? 0 : words_() % 100000);
+    if (below(2) == 0) text += "." + std::to_string(words_());
+    if (below(3) == 0) {
+      text += below(2) == 0 ? "e" : "E";
+      text += below(3) == 0 ? "-" : below(2) == 0 ? "+" : "";
+      text += std::to_string(below(300));
+    }
+    return text;
+  }
+
+  std::mt19937 words_;
+};
+
+/// Shape and values of nlohmann's document; false if it is no tensor.
+bool flatten(const nlohmann::json& json, std::size_t dim, Shape& shape,
+             std::vector<double>& values) {
+  if (json.is_array()) {
+    const auto size = static_cast<std::int64_t>(json.size());
+    if (values.empty() && dim == shape.size()) shape.push_back(size);
+    if (dim >= shape.size() || shape[dim] != size) return false;
+    for (const nlohmann::json& element : json) {
+      if (!flatten(element, dim + 1, shape, values)) return false;
+    }
+    return true;
+  }
+  if (!json.is_number() || dim != shape.size()) return false;
+  const double value = json.get<double>();
+  values.push_back(value == 0 && json.is_number_integer() ? 0.0 : value);  // -0 is the integer 0
+  return true;
+}
+
+/// Whether empty lists all stand at one depth, where the innermost are.
+bool empties_agree(const nlohmann::json& json, std::size_t dim, std::size_t rank) {
+  if (!json.is_array()) return true;
+  if (json.empty()) return dim + 1 == rank;
+  return std::all_of(json.begin(), json.end(), [&](const nlohmann::json& element) {
+    return empties_agree(element, dim + 1, rank);
+  });
+}
+
+TEST_CASE("what nlohmann_json accepts and is a tensor is read with the same values") {
+  Documents documents(1);
+  int tensors = 0;
+  int refused = 0;
+  for (int i = 0; i < 20000; ++i) {
+    const std::string text = documents.next();
+    CAPTURE(text);
+    const nlohmann::json json = nlohmann::json::parse(text, nullptr, false);
+    Shape shape;
+    std::vector<double> values;
+    const bool is_tensor = !json.is_discarded() && flatten(json, 0, shape, values) &&
+                           empties_agree(json, 0, shape.size());
+    ReadOptions options = reading("json", 1 + documents.below(20));
+    options.dtype = DType::float64;
+    std::vector<Tensor> found;
+    try {
+      found = load(Source::memory(text, "in"), options);
+    } catch (const Error& error) {
+      ++refused;
+      CAPTURE(error.what());
+      if (is_tensor) CHECK_FALSE(is_tensor);
+      continue;
+    }
+    if (!is_tensor) {
+      // Not one JSON document: several of them, or what only Python takes for JSON.
+      const bool python = text.find("NaN") != std::string::npos ||
+                          text.find("Infinity") != std::string::npos ||
+                          json.is_discarded();
+      if (found.size() == 1 && !python) CHECK(is_tensor);
+      continue;
+    }
+    ++tensors;
+    REQUIRE(found.size() == 1);
+    CHECK(same_bits(found[0], Tensor::of(std::span<const double>(values), shape)));
+  }
+  CHECK(tensors > 8000);
+  CHECK(refused > 3000);
+}
+
+// ---- blocks ------------------------------------------------------------------------------------
+
+std::vector<std::string> generated() {
+  std::string vector = "[0";
+  std::string matrix = "[[0.5, -1]";
+  std::string cube = "[[[1, 2], [3, 4], [5, -6]]";
+  std::string lines;
+  for (int i = 1; i < 60; ++i) {
+    vector += ", " + std::to_string(i * 7 % 13 - 6);
+    matrix += ",\n [" + std::to_string(i) + ", " + std::to_string(-i) + "e-1]";
+    if (i < 12) cube += ",[[" + std::to_string(i) + ",-1],\n[2,3]\n,[-4,5] ] ";
+    lines += "[" + std::to_string(i) + ", -" + std::to_string(i) + "]\n";
+  }
+  const std::string deep = std::string(40, '[') + "1,-2" + std::string(40, ']');
+  std::vector<std::string> texts = {
+      vector + "]",
+      vector + " ] \n\n",
+      matrix + "]",
+      cube + "]",
+      lines,
+      vector + "]\n" + matrix + "]\n-3\n" + cube + "]\n",
+      "[1\n,\n-2\n]\n\n[3 , -4]\n \n-5\n[\n]",
+      "[[\n1\n]\n,\n[\n-2]\n]",
+      "1 2 -3   4\n5",
+      "[]",
+      "[[]]",
+      "[[],[],[],[],[],[]]",
+      "[[[],[]],[[],[]],[[],[]],[[],[]]]",
+      "\xEF\xBB\xBF" + vector + "]",
+      deep,
+      "[" + deep + "," + deep + "," + deep + "]",
+      std::string(128, '[') + "1" + std::string(128, ']'),
+      "  [  1  ,  -2  ,  3  ]  ",
+      "[1" + std::string(70, ' ') + ",-2" + std::string(70, '\n') + "]",
+      "[0." + std::string(400, '1') + ", -2]",
+      "-0." + std::string(400, '1'),
+      "[NaN, -Infinity, Infinity, null, -0.0, -0]",
+  };
+  // The same with something wrong at the end or in the middle.
+  for (const char* bad :
+       {"", ",", ", x]", ", 1 2]", ", [1]]", ", [1, 2, 3]]", ", [1, 2], 3]", ", [[1, 2]]]", ", []]",
+        ", \"text]\", 1]", ", {\"a\": [1]}]", ", true, 1]", ", tru@e, 1]", ", 1e, 2]", "}", "; 1]",
+        ", 01]", ", nan]", ", -]", ", 1,,2]", ",]", "] x", "]]", "] ]", "][1, 2]",
+        "][1, 2, 3, 4, 5, 6, 7, 8, 9]", "]1", "]\"a b\"", "] \"a b\"", ", \xC3\xA9t\xC3\xA9 x, 1]",
+        ", [NaN, nul], 1]", ", 1//, 2]", "] // done\n"}) {
+    texts.push_back(vector + bad);
+    texts.push_back(matrix + bad);
+    texts.push_back(matrix + "]\n" + vector + bad + "\n" + vector + "]");
+    texts.push_back(cube + bad + cube);
+    texts.push_back(std::string("[1") + bad);
+    texts.push_back(std::string("[[1, 2]") + bad);
+  }
+  for (const char* text :
+       {"ab@cdef ", "ab@cdef,1", "tru", "true", "\"a b c\"", "\"a", "{\"a\": 1, \"b\": [2]} [1]",
+        "12,13", "1[2]", "[1]2", "[1][2]", "]", "[1]]", "}", ":", "[", "[[", "[[1", "[1,", "- 1",
+        "[[1,2],[3],[4,5]]", "[[[1,2],[3]],[[1,2],[3,4]]]", "[[x,1],[2,3]]", "[[[1],2],[[1],[2]]]",
+        "[[1,[2]],[1,2]]", "[[[],1],[2]]", "[[1],[[2]],[3]]", "[[\"]\",1],[2]]", "[[,1],[2]]",
+        "[1, 2, 3", "[1 2 3]", "[ ]", "[ , ]", "[1, 2] [3, 4", "[1e999, -1e999]"}) {
+    texts.emplace_back(text);
+  }
+  texts.push_back("[" + std::string(400, '1') + ", 2]");
+  texts.push_back("[[" + std::string(400, '1') + "], [2]]");
+  texts.push_back("[" + std::string(400, '@') + ", 2]");
+  texts.push_back("[ \"" + std::string(700, 'x') + "\", 2]");
+  texts.push_back("[1" + std::string(300, ' ') + "2]");
+  texts.push_back(std::string(129, '[') + "1" + std::string(129, ']'));
+  return texts;
+}
+
+TEST_CASE("neither blocks nor threads change what JSON becomes") {
+  std::vector<std::string> texts = generated();
+  for (const std::string& path : conformance_files("json")) texts.push_back(content_of(path));
+  int count = 0;
+  for (const std::string& text : texts) {
+    check_blocks(text, reading(count % 2 == 0 ? "json" : "jsonl"), leaky());
+    ++count;
+  }
+}
+
+TEST_CASE("neither blocks nor threads change what JSON becomes in other dtypes and columns") {
+  ReadOptions whole = reading("json");
+  whole.dtype = DType::int8;
+  Operation both;
+  both.modes = {find_activation("relu"), find_activation("leaky")};
+  int count = 0;
+  for (const std::string& text : generated()) {
+    if (++count % 3 != 0) continue;
+    check_blocks(text, whole, relu());
+    check_blocks(text, reading(count % 2 == 0 ? "json" : "jsonl"), both);
+  }
+}
+
+TEST_CASE("neither blocks nor threads change JSON Lines that are the rows of one tensor") {
+  ReadOptions rows = reading("jsonl");
+  rows.rows_of_one = true;
+  std::string lines;
+  for (int i = 0; i < 50; ++i) lines += "[" + std::to_string(i) + ", -1, 2]\n";
+  for (const std::string& text :
+       {lines, lines + "\n[1, 2, 3", lines + "[1, 2]\n", lines + "3\n", lines + lines,
+        lines + "[1, x, 2]\n" + lines, std::string("[[1, 2], [3, 4]]\n[[5, 6], [7, -8]]\n"),
+        std::string("[1]"), std::string("1\n-2\n3\n"), std::string("\n\n[1, -2]\n\n")}) {
+    check_blocks(text, rows, leaky());
+  }
+}
+
+TEST_CASE("the slabs of a JSON document are no larger than its blocks warrant") {
+  std::string text = "[[1, -2.5, 3]";
+  for (int i = 1; i < 20000; ++i) text += ", [1, -2.5, 3]";
+  text += "]";
+  for (const std::size_t block_bytes : {std::size_t{100}, std::size_t{5000}}) {
+    CAPTURE(block_bytes);
+    Source source = Source::memory(text, "in");
+    const auto decoder =
+        find_format("json")->decoder(source, reading("json", block_bytes), {});
+    Chunk chunk;
+    std::vector<Result> results;
+    std::size_t largest = 0;
+    std::size_t values = 0;
+    while (decoder->cut(chunk)) {
+      CHECK(chunk.size <= 2 * block_bytes);
+      results.clear();
+      decoder->decode(chunk, results);
+      for (const Result& result : results) {
+        largest = std::max(largest, result.columns[0].tensor.nbytes());
+        values += static_cast<std::size_t>(result.columns[0].tensor.numel());
+      }
+    }
+    CHECK(values == 60000);
+    CHECK(largest <= 4 * block_bytes);
+  }
+}
+
+}  // namespace
+}  // namespace rectify

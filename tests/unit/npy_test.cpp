@@ -1,0 +1,253 @@
+#include <doctest/doctest.h>
+
+#include <string>
+#include <vector>
+
+#include "formats/format.hpp"
+#include "streams.hpp"
+
+namespace rectify {
+namespace {
+
+/// A version 1 file as numpy.save might write it.
+std::string npy(const std::string& descr, bool fortran, const std::string& shape,
+                std::string_view data) {
+  std::string header = "{'descr': '" + descr + "', 'fortran_order': " +
+                       (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n";
+  return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
+         std::string(data);
+}
+
+std::string npy_bytes(const Tensor& tensor) {
+  std::string bytes;
+  Output output = Output::memory(bytes);
+  Writer writer(output, writing("npy"));
+  Result result;
+  result.columns.push_back({"", tensor});
+  writer.write(std::move(result));
+  writer.finish();
+  return bytes;
+}
+
+/// 0, 1, 2, ... as they stand in a file.
+std::string counting_bytes(std::int16_t count) {
+  std::string bytes;
+  for (std::int16_t i = 0; i < count; ++i) {
+    bytes += static_cast<char>(i & 0xFF);
+    bytes += static_cast<char>(i >> 8);
+  }
+  return bytes;
+}
+
+TEST_CASE("a header is numpy.save's, to the byte") {
+  // From NumPy 1.24.2: what stands before the blanks, and how long it all is.
+  struct Row {
+    DType dtype;
+    Shape shape;
+    std::string_view descr;
+    std::string_view tuple;
+    std::size_t length;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {DType::float32, {4}, "<f4", "(4,)", 128, "a vector"},
+      {DType::float64, {2, 3}, "<f8", "(2, 3)", 128, "a matrix"},
+      {DType::int8, {}, "|i1", "()", 128, "0-d, a single byte has no order"},
+      {DType::boolean, {1, 0, 2}, "|b1", "(1, 0, 2)", 128, "empty"},
+      {DType::int64, {123456}, "<i8", "(123456,)", 128, "digits leave the length alone"},
+      {DType::uint8, {0}, "|u1", "(0,)", 128, "an empty vector"},
+      {DType::float16,
+       Shape(32, 1),
+       "<f2",
+       "(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
+       "1, 1)",
+       192,
+       "32 dimensions"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string data = npy_bytes(Tensor::empty(row.shape, row.dtype));
+    std::string expected("\x93NUMPY\x01\x00", 8);
+    expected += static_cast<char>(row.length - 10);
+    expected += '\0';
+    expected += "{'descr': '" + std::string(row.descr) +
+                "', 'fortran_order': False, 'shape': " + std::string(row.tuple) + ", }";
+    expected.resize(row.length - 1, ' ');
+    expected += '\n';
+    CHECK(data.substr(0, row.length) == expected);
+    CHECK(data.size() == row.length + Tensor::empty(row.shape, row.dtype).nbytes());
+  }
+}
+
+TEST_CASE("what is written is read back with its dtype, shape and bits") {
+  for (const DType dtype :
+       {DType::float16, DType::float32, DType::float64, DType::int8, DType::int16, DType::int32,
+        DType::int64, DType::uint8, DType::boolean}) {
+    for (const Shape& shape :
+         {Shape{}, Shape{0}, Shape{5}, Shape{2, 3}, Shape{0, 3}, Shape{3, 0}, Shape(32, 1)}) {
+      CAPTURE(name(dtype));
+      CAPTURE(to_string(shape));
+      Tensor tensor = Tensor::empty(shape, dtype);
+      for (std::size_t i = 0; i < tensor.nbytes(); ++i) {
+        tensor.bytes()[i] = static_cast<std::byte>(dtype == DType::boolean ? i % 2 : i * 37 + 1);
+      }
+      const std::string bytes = npy_bytes(tensor);
+      const std::vector<Tensor> back = load(Source::memory(bytes, "in"), reading("npy"));
+      REQUIRE(back.size() == 1);
+      CHECK(same_bits(back[0], tensor));
+    }
+  }
+}
+
+TEST_CASE("both byte orders and both orders of elements are read") {
+  const std::string_view big("\0\1\xFF\xFE", 4);
+  CHECK(loaded(npy(">i2", false, "(2,)", big), reading("npy")) == "[2] 1 -2");
+  CHECK(loaded(npy("<i2", true, "(2, 3)", counting_bytes(6)), reading("npy")) ==
+        "[2, 3] 0 2 4 1 3 5");
+  CHECK(loaded(npy("<i2", true, "(2, 2, 2)", counting_bytes(8)), reading("npy")) ==
+        "[2, 2, 2] 0 4 2 6 1 5 3 7");
+  CHECK(loaded(npy("<i2", true, "(4, 1)", counting_bytes(4)), reading("npy")) ==
+        "[4, 1] 0 1 2 3");
+  CHECK(loaded(npy("|b1", false, "(3,)", std::string_view("\0\1\7", 3)), reading("npy")) ==
+        "[3] 0 1 1");
+}
+
+TEST_CASE("arrays follow one another in one stream") {
+  const std::string one = npy("<i2", false, "(2,)", counting_bytes(2));
+  const std::string none = npy("<i2", false, "(0, 2)", "");
+  const std::string number = npy("<i2", false, "()", counting_bytes(1));
+  CHECK(loaded(one + none + number + one, reading("npy")) == "[2] 0 1; [0, 2]; [] 0; [2] 0 1");
+  CHECK(loaded(one + "rest", reading("npy")) ==
+        "in: bytes that are no array follow the array: 'rest'");
+}
+
+TEST_CASE("a file that is not what it says is an error") {
+  struct Row {
+    std::string text;
+    std::string_view message;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"", "no tensor in it: the file is empty", "nothing"},
+      {"\x93NUM", "unexpected end in the first 8 bytes: 4 are there", "cut in the magic"},
+      {npy("<i2", false, "(3,)", counting_bytes(2)),
+       "shape [3] of int16 takes 6 bytes, 4 are there", "cut in the data"},
+      {npy("<i2", false, "(3", ""), "where a size was expected", "a tuple cut short"},
+      {npy("<c8", false, "(1,)", ""), "dtype '<c8' is not supported", "complex"},
+      {npy("|O", false, "(1,)", ""), "Python objects (a pickle), which are never read", "objects"},
+      {npy("<f4", false, "(4)", ""), "a number in brackets, not a tuple", "no tuple"},
+      {npy("<f4", false, "(9223372036854775807, 9223372036854775807)", ""), "in: ",
+       "a size beyond counting"},
+      {npy("<f4", false, "(-1,)", ""), "where a size was expected", "negative"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string found = loaded(row.text, reading("npy"));
+    CHECK_MESSAGE(found.find(row.message) != std::string::npos, found);
+    CHECK_MESSAGE(found.starts_with("in: "), found);
+  }
+}
+
+TEST_CASE("formats without room for a tensor say so") {
+  const Tensor bfloats = Tensor::empty({1}, DType::bfloat16);
+  CHECK_THROWS_AS(npy_bytes(bfloats), Error);
+  CHECK_THROWS_AS(npy_bytes(Tensor::empty(Shape(33, 1), DType::float32)), Error);
+}
+
+/// Many arrays in all orders, alone and several together.
+std::vector<std::string> generated() {
+  std::vector<std::string> texts;
+  for (const bool fortran : {false, true}) {
+    for (const char* descr : {"<i2", ">i2"}) {
+      texts.push_back(npy(descr, fortran, "()", counting_bytes(1)));
+      texts.push_back(npy(descr, fortran, "(0,)", ""));
+      texts.push_back(npy(descr, fortran, "(3, 0)", ""));
+      texts.push_back(npy(descr, fortran, "(0, 3)", ""));
+      texts.push_back(npy(descr, fortran, "(100,)", counting_bytes(100)));
+      texts.push_back(npy(descr, fortran, "(20, 5)", counting_bytes(100)));
+      texts.push_back(npy(descr, fortran, "(1, 100)", counting_bytes(100)));
+      texts.push_back(npy(descr, fortran, "(5, 4, 5)", counting_bytes(100)));
+      texts.push_back(npy(descr, fortran, "(2, 3, 4, 5)", counting_bytes(120)));
+    }
+  }
+  std::string all;
+  for (const std::string& text : texts) all += text;
+  texts.push_back(all);
+  texts.push_back(all + "rest");
+  texts.push_back(all.substr(0, all.size() - 1));
+  texts.push_back(npy("<i2", false, "(50, 2)", counting_bytes(99)));
+  return texts;
+}
+
+TEST_CASE("neither blocks nor threads change what .npy becomes") {
+  std::vector<std::string> texts = generated();
+  for (const std::string& path : conformance_files("npy")) texts.push_back(content_of(path));
+  ReadOptions floats = reading("npy");
+  floats.dtype = DType::float32;
+  ReadOptions bytes = reading("npy");
+  bytes.dtype = DType::uint8;
+  Operation both;
+  both.modes = {find_activation("relu"), find_activation("leaky")};
+  for (const std::string& text : texts) {
+    check_blocks(text, reading("npy"), relu());
+    check_blocks(text, floats, both);
+    check_blocks(text, bytes, relu());
+  }
+}
+
+TEST_CASE("a summary that reads only the edges is that of the whole array") {
+  for (const std::string& text : generated()) {
+    for (const std::int64_t edgeitems : {0, 1, 2, 3, 60}) {
+      for (const std::int64_t threshold : {0, 10, 1000}) {
+        CAPTURE(edgeitems);
+        CAPTURE(threshold);
+        CAPTURE(text.substr(0, 80));
+        WriteOptions options = writing("torch");
+        options.print.edgeitems = edgeitems;
+        options.print.threshold = threshold;
+        std::string expected;
+        try {
+          for (const Tensor& tensor : load(Source::memory(text, "in"), reading("npy"))) {
+            expected += to_string(tensor, options.print) + "\n";
+          }
+        } catch (const Error&) {
+          continue;
+        }
+        CHECK(converted(text, reading("npy"), options).bytes == expected);
+      }
+    }
+  }
+}
+
+TEST_CASE("a summary does not hide a value that the dtype cannot hold") {
+  std::string data = counting_bytes(1000);  // 256 and more are no uint8, far from the edges
+  for (std::size_t i = 0; i < 100; ++i) data[data.size() - 1 - i] = 0;
+  ReadOptions options = reading("npy");
+  options.dtype = DType::uint8;
+  WriteOptions print = writing("torch");
+  print.print.threshold = 10;
+  CHECK(converted(npy("<i2", false, "(1000,)", data), options, print).error.starts_with("in: "));
+}
+
+TEST_CASE("the slabs of a .npy are no larger than its blocks") {
+  const std::string text = npy("<i2", false, "(1000, 10)", counting_bytes(10000));
+  Source source = Source::memory(text, "in");
+  const auto decoder = find_format("npy")->decoder(source, reading("npy", 100), {});
+  Chunk chunk;
+  std::vector<Result> results;
+  std::int64_t rows = 0;
+  while (decoder->cut(chunk)) {
+    results.clear();
+    decoder->decode(chunk, results);
+    REQUIRE(results.size() == 1);
+    CHECK(results[0].columns[0].tensor.nbytes() == 100);
+    CHECK(results[0].length == 1000);
+    CHECK(results[0].begins == (rows == 0));
+    rows += results[0].columns[0].tensor.shape()[0];
+    CHECK(results[0].ends == (rows == 1000));
+  }
+  CHECK(rows == 1000);
+}
+
+}  // namespace
+}  // namespace rectify

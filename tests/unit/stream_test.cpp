@@ -1,0 +1,375 @@
+#include "rectify/stream.hpp"
+
+#include <doctest/doctest.h>
+#include <sys/stat.h>
+
+#include <random>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "formats/format.hpp"
+#include "streams.hpp"
+
+namespace rectify {
+namespace {
+
+// ---- which format ------------------------------------------------------------------------------
+
+TEST_CASE("a format is known by its extension, else by its content") {
+  CHECK(format_of_extension("a/b.csv") == "csv");
+  CHECK(format_of_extension("x.JSON") == "json");
+  CHECK(format_of_extension("x.ndjson") == "jsonl");
+  CHECK(format_of_extension("x.tab") == "tsv");
+  CHECK(format_of_extension("x.npy") == "npy");
+  CHECK(format_of_extension("x.txt") == "");
+  CHECK(format_of_extension("csv") == "");
+  CHECK(format_of_extension("a.csv/b") == "");
+  CHECK(format_of_extension("") == "");
+
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"[[1,2]]", "[1, 2] 1.0 2.0", "a bracket is JSON"},
+      {"\xEF\xBB\xBF [1]", "[1] 1.0", "JSON behind a byte order mark"},
+      {"[1]\n[2,3]\n", "[1] 1.0; [2] 2.0 3.0", "JSON Lines"},
+      {"1,2\n", "[2] 1.0 2.0", "CSV"},
+      {"1\t2\n", "[2] 1.0 2.0", "TSV"},
+      {"1\t,2\n", "[2] 1.0 2.0", "a comma beside a tab: CSV"},
+      {"-0\n", "[] -0.0", "a number alone is CSV"},
+      {"{\"a\":1}", "in:1:1: expected a number or a list but found an object", "an object is JSON"},
+      {"", "in:1:1: no tensor in it", "nothing"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string found = loaded(row.text, {});
+    CHECK_MESSAGE(found.starts_with(row.expected), found);
+  }
+}
+
+TEST_CASE("the extension counts for more than the content, the option for more than both") {
+  CHECK_THROWS_AS(load(Source::memory("[1]", "x.csv")), Error);
+  CHECK(shown(load(Source::memory("[1]", "x.csv"), reading("json"))[0]) == "[1] 1.0");
+  CHECK(shown(load(Source::memory("1,2", "x.txt"))[0]) == "[2] 1.0 2.0");
+}
+
+TEST_CASE("what people pass by mistake is named, with a remedy") {
+  using namespace std::string_view_literals;
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+  };
+  const Row rows[] = {
+      {"\x1F\x8B\x08", "this is gzip data (gzip -dc"},
+      {"PK\x03\x04", "this is a zip archive"},
+      {"version https://git-lfs.github.com/spec/v1", "this is a Git LFS pointer"},
+      {"\xFF\xFE" "1\0"sv, "this is UTF-16 text"},
+      {"1\0,\0002\0"sv, "this is UTF-16 text"},
+      {"\x80\x04\x95", "this is a Python pickle, which is never read"},
+      {"\n <!DOCTYPE HTML>", "this is an HTML page"},
+      {"<?xml version", "this is an XML document"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.expected);
+    const std::string found = loaded(row.text, {});
+    CHECK_MESSAGE(found.starts_with("in:1:1: " + std::string(row.expected)), found);
+  }
+}
+
+TEST_CASE("options of one format are refused by another") {
+  ReadOptions delimiter;
+  delimiter.delimiter = ';';
+  CHECK(loaded("[1]", delimiter).find(" is for CSV, and this is json") != std::string::npos);
+  ReadOptions pointer = reading("csv");
+  pointer.pointer = "/a";
+  CHECK(loaded("1", pointer).find("--pointer is for JSON, and this is csv") != std::string::npos);
+  ReadOptions boolean;
+  boolean.dtype = DType::boolean;
+  CHECK(loaded("[1]", boolean).find("text is not read as bool") != std::string::npos);
+}
+
+TEST_CASE("formats are listed in one order") {
+  CHECK(readable_formats() == std::vector<std::string>{"json", "jsonl", "csv", "tsv", "npy"});
+  CHECK(writable_formats() ==
+        std::vector<std::string>{"torch", "json", "jsonl", "csv", "tsv", "npy"});
+  std::string text;
+  Output output = Output::memory(text);
+  CHECK_THROWS_AS(Writer(output, writing("pickle")), Error);
+}
+
+// ---- the operation -----------------------------------------------------------------------------
+
+Result result_of(const Tensor& tensor) {
+  Result result;
+  result.columns.push_back({"", tensor});
+  return result;
+}
+
+std::string labels(const Result& result) {
+  std::string all;
+  for (const Column& column : result.columns) {
+    all += column.label + ": " + shown(column.tensor) + "; ";
+  }
+  return all;
+}
+
+TEST_CASE("an operation gives a column a mode, and the input with echo") {
+  struct Row {
+    bool both, echo, gradient, inplace;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {false, false, false, false, ": [2] 2.0 -2.0; ", "one output has no name"},
+      {false, true, false, false, "input: [2] 2.0 -4.0; output: [2] 2.0 -2.0; ", "echo"},
+      {false, true, false, true, "input: [2] 2.0 -2.0; output: [2] 2.0 -2.0; ", "echo after it"},
+      {false, false, true, false, ": [2] 1.0 0.5; ", "the gradient"},
+      {false, false, true, true, ": [2] 1.0 0.5; ", "the gradient in place"},
+      {true, false, false, false, "leaky: [2] 2.0 -2.0; relu: [2] 2.0 0.0; ", "two modes"},
+      {true, true, true, false, "input: [2] 2.0 -4.0; leaky: [2] 1.0 0.5; relu: [2] 1.0 0.0; ",
+       "two gradients and the input"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    Operation operation = leaky();
+    if (row.both) operation.modes.push_back(find_activation("relu"));
+    operation.echo = row.echo;
+    operation.gradient = row.gradient;
+    operation.inplace = row.inplace;
+    Result result = result_of(Tensor::of<float>({2, -4}));
+    operate(operation, result);
+    CHECK(labels(result) == row.expected);
+  }
+}
+
+TEST_CASE("several modes in place are refused") {
+  Operation operation = leaky();
+  operation.modes.push_back(find_activation("relu"));
+  operation.inplace = true;
+  Result result = result_of(Tensor::of<float>({1}));
+  CHECK_THROWS_AS(operate(operation, result), Error);
+}
+
+// ---- the pump ----------------------------------------------------------------------------------
+
+TEST_CASE("tensors before a bad one are written, and it is the bad one that is told") {
+  for (const std::size_t block_bytes : kBlocks) {
+    CAPTURE(block_bytes);
+    for (const unsigned threads : {1u, 3u}) {
+      const Outcome outcome = converted("[1]\n[2]\n[x]\n[y]\n", reading("jsonl", block_bytes),
+                                        writing("jsonl"), relu(), threads);
+      CHECK(outcome.bytes == "[1.0]\n[2.0]\n");
+      CHECK(outcome.error == "in:3:2: 'x' is not a JSON number");
+    }
+  }
+}
+
+TEST_CASE("what the output cannot hold comes before what is bad further on") {
+  for (const std::size_t block_bytes : kBlocks) {
+    CAPTURE(block_bytes);
+    const Outcome outcome =
+        converted("[1,2]\n[3]\n[x]\n", reading("jsonl", block_bytes), writing("csv"));
+    CHECK(outcome.bytes == "1.0,2.0\n");
+    CHECK(outcome.error.find("after one of 2") != std::string::npos);
+  }
+}
+
+TEST_CASE("a pipe gives what a file and memory give") {
+  Folder folder;
+  std::string texts[] = {"a,b\n1,-2\n3,4\n", "[[1,-2],[3,4]]", "[1]\n[2]\n", "1,2\n3\n", ""};
+  for (const std::string& text : texts) {
+    CAPTURE(text);
+    put_content(folder / "in", text);
+    for (const std::string_view to : kOutputs) {
+      const WriteOptions write = writing(std::string(to));
+      const Outcome file = converted(Source::file(folder / "in"), {}, write);
+      Outcome memory = converted(Source::memory(text, folder / "in"), {}, write);
+      REQUIRE(::mkfifo((folder / "pipe").c_str(), 0600) == 0);
+      std::thread writer([&] { put_content(folder / "pipe", text); });
+      Outcome pipe = converted(Source::file(folder / "pipe"), {}, write);
+      writer.join();
+      std::filesystem::remove(folder / "pipe");
+      CHECK(memory.bytes == file.bytes);
+      CHECK(memory.error == file.error);
+      CHECK(pipe.bytes == file.bytes);
+      const std::size_t name = pipe.error.find("/pipe");
+      if (name != std::string::npos) pipe.error.replace(name, 5, "/in");
+      CHECK(pipe.error == file.error);
+    }
+  }
+}
+
+TEST_CASE("progress tells the bytes read, up to all of them") {
+  std::string text;
+  for (int i = 0; i < 1000; ++i) text += "1,2\n";
+  std::string bytes;
+  Output output = Output::memory(bytes);
+  Writer writer(output, writing("csv"));
+  Source source = Source::memory(text, "in");
+  std::vector<std::uint64_t> seen;
+  RunOptions options;
+  options.threads = 2;
+  options.progress = [&](std::uint64_t read) { seen.push_back(read); };
+  run(source, reading("csv", 100), relu(), writer, options);
+  CHECK(seen.size() > 10);
+  CHECK(std::is_sorted(seen.begin(), seen.end()));
+  CHECK(seen.back() == text.size());
+}
+
+TEST_CASE("several inputs go into one output, one after the other") {
+  std::string bytes;
+  Output output = Output::memory(bytes);
+  Writer writer(output, writing("csv"));
+  for (const std::string_view text : {"a,b\n1,2\n", "3,4\n5,6\n", "a,b\n7,8\n"}) {
+    Source source = Source::memory(text, "in");
+    run(source, reading("csv"), relu(), writer);
+  }
+  writer.finish();
+  CHECK(bytes == "a,b\n1.0,2.0\n3.0,4.0\n5.0,6.0\n7.0,8.0\n");
+}
+
+// ---- slabs -------------------------------------------------------------------------------------
+
+/// A tensor in slabs of so many rows, through a Writer.
+std::string written_in_slabs(const Tensor& tensor, std::int64_t rows, const WriteOptions& options) {
+  std::string bytes;
+  Output output = Output::memory(bytes);
+  Writer writer(output, options);
+  const std::int64_t size = tensor.shape()[0];
+  const std::size_t row_bytes = size == 0 ? 0 : tensor.nbytes() / static_cast<std::size_t>(size);
+  for (std::int64_t first = 0; first < size || first == 0; first += rows) {
+    Shape shape = tensor.shape();
+    shape[0] = std::min(rows, size - first);
+    const std::byte* begin = tensor.bytes() + static_cast<std::size_t>(first) * row_bytes;
+    const std::size_t count = static_cast<std::size_t>(shape[0]) * row_bytes;
+    Result result = result_of(tensor_of_bytes(tensor.dtype(), shape, {begin, count}));
+    result.begins = first == 0;
+    result.ends = first + rows >= size;
+    writer.write(std::move(result));
+  }
+  writer.finish();
+  return bytes;
+}
+
+TEST_CASE("slabs are printed as the whole tensor is") {
+  std::mt19937 words(1);
+  const Shape shapes[] = {{0},      {1},       {7},        {50},         {2, 0},   {7, 3},
+                          {50, 2},  {3, 50},   {9, 9, 9},  {20, 1, 7},   {5, 0, 3}, {1, 100},
+                          {100, 1}, {30, 2, 2}, {2, 3, 4, 5}, {12, 8, 3, 2}};
+  for (const Shape& shape : shapes) {
+    for (const DType dtype : {DType::float32, DType::int64, DType::bfloat16}) {
+      Tensor tensor = Tensor::empty(shape, DType::float64);
+      for (double& value : tensor.data<double>()) {
+        value = static_cast<double>(words() % 2000) / 8 - 100;
+      }
+      tensor = tensor.to(dtype);
+      for (const std::int64_t edgeitems : {0, 1, 2, 3, 10}) {
+        for (const std::int64_t threshold : {0, 5, 40, 1000}) {
+          WriteOptions options = writing("torch");
+          options.print.edgeitems = edgeitems;
+          options.print.threshold = threshold;
+          const std::string expected = to_string(tensor, options.print) + "\n";
+          for (const std::int64_t rows : {1, 2, 3, 5, 20}) {
+            const std::string found = written_in_slabs(tensor, rows, options);
+            if (found == expected) continue;  // a check only for what fails
+            CAPTURE(to_string(shape));
+            CAPTURE(edgeitems);
+            CAPTURE(threshold);
+            CAPTURE(rows);
+            CHECK(found == expected);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("slabs are written as the whole tensor is, in every format") {
+  for (const std::string_view to : {"json", "jsonl", "csv", "tsv", "npy"}) {
+    CAPTURE(to);
+    const WriteOptions options = writing(std::string(to));
+    for (const Shape& shape : {Shape{1}, Shape{7}, Shape{7, 3}, Shape{1, 3}, Shape{4, 0}}) {
+      CAPTURE(to_string(shape));
+      Tensor tensor = Tensor::empty(shape, DType::float32);
+      for (std::size_t i = 0; i < tensor.data<float>().size(); ++i) {
+        tensor.data<float>()[i] = static_cast<float>(i);
+      }
+      const std::string whole = written_in_slabs(tensor, 100, options);
+      for (const std::int64_t rows : {1, 2, 3}) {
+        CHECK(written_in_slabs(tensor, rows, options) == whole);
+      }
+    }
+  }
+}
+
+// ---- whole files -------------------------------------------------------------------------------
+
+TEST_CASE("what is saved is loaded again, bit for bit") {
+  Folder folder;
+  std::mt19937 words(7);
+  for (const char* extension : {"npy", "json", "jsonl", "csv", "tsv"}) {
+    for (const DType dtype :
+         {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::int8,
+          DType::int16, DType::int32, DType::int64, DType::uint8}) {
+      const bool npy = std::string_view(extension) == "npy";
+      if (npy && dtype == DType::bfloat16) continue;  // it has none
+      CAPTURE(extension);
+      CAPTURE(name(dtype));
+      const Tensor numbers = Tensor::empty({40, 5}, dtype);
+      Tensor tensor = numbers.clone();
+      for (std::size_t i = 0; i < tensor.nbytes(); ++i) {
+        tensor.bytes()[i] = static_cast<std::byte>(words() >> 8);
+      }
+      const std::string path = folder / (std::string("x.") + extension);
+      save(path, {&tensor, 1});
+      ReadOptions options;
+      options.dtype = dtype;
+      const std::vector<Tensor> back = load(Source::file(path), options);
+      // A line of JSON Lines is a row.
+      const bool lines = std::string_view(extension) == "jsonl";
+      REQUIRE(back.size() == (lines ? 40u : 1u));
+      if (!lines) CHECK(same_bits(back[0], tensor));
+      for (std::size_t i = 0; lines && i < back.size(); ++i) {
+        const std::size_t bytes = back[i].nbytes();
+        CHECK(same_bits(back[i],
+                        tensor_of_bytes(dtype, {5}, {tensor.bytes() + i * bytes, bytes})));
+      }
+    }
+  }
+  CHECK(folder.names().size() == 5);
+}
+
+TEST_CASE("a tensor that cannot be saved leaves the file that was there") {
+  Folder folder;
+  put_content(folder / "x.csv", "old");
+  const Tensor cube = Tensor::empty({1, 1, 1}, DType::float32);
+  CHECK_THROWS_AS(save(folder / "x.csv", {&cube, 1}), Error);
+  CHECK(content_of(folder / "x.csv") == "old");
+  CHECK(folder.names().size() == 1);
+}
+
+TEST_CASE("literals are the tensors that torch makes of them") {
+  std::size_t compared = 0;
+  for (const nlohmann::json& record : golden("literal.jsonl")) {
+    const auto text = record.at("json").get<std::string>();
+    CAPTURE(text);
+    CAPTURE(dtype_of_record(record) == DType::float32);
+    ReadOptions options = reading("json");
+    options.dtype = dtype_of_record(record);
+    if (record.contains("error")) {
+      CHECK_THROWS_AS(load(Source::memory(text, "in"), options), Error);
+      continue;
+    }
+    const std::vector<Tensor> found = load(Source::memory(text, "in"), options);
+    REQUIRE(found.size() == 1);
+    CHECK(same_bits(found[0], tensor_of_field(record, "output")));
+    ++compared;
+  }
+  CHECK(compared > 200);
+}
+
+}  // namespace
+}  // namespace rectify
