@@ -287,14 +287,14 @@ const Row kRows[] = {
     {kCompare, kReport, "--per-unit", "", "every unit, not the worst alone", "",
      [](Options& o, const std::string&) { o.per_unit = true; }},
     {kCompare, kReport, "--plot", "FILE",
-     "draw FILE.svg or FILE.png, or - in the terminal, by gnuplot",
-     "The share of active samples per unit, and the inputs with the activations over them.",
+     "draw FILE.svg, FILE.png, or - in the terminal",
+     "The share of active samples per unit, and the inputs with the activations over them; by gnuplot.",
      [](Options& o, const std::string& text) { o.plot = text; }},
     {kCompare, kGate, "--fail-if-dead", "F", "exit 3 if more than this share of the units is dead",
      "0 allows none.",
      [](Options& o, const std::string& text) { o.fail_if_dead = share("--fail-if-dead", text); }},
     {kCompare, kGate, "--check", "MODE",
-     "the activation that --fail-if-dead looks at [the baseline]", "",
+     "what --fail-if-dead looks at [the baseline]", "",
      [](Options&, const std::string&) {}},  // once the candidates are known
     {kCompare, kGate, "--fail-if-nan", "", "exit 3 if the input has a NaN", "",
      [](Options& o, const std::string&) { o.fail_if_nan = true; }},
@@ -452,13 +452,12 @@ constexpr std::string_view kExamples =
     "  rectify acts.json --pointer /layers/0 --grad     a gradient\n";
 
 constexpr std::string_view kCompareExamples =
-    "rectify compare [OPTIONS] [INPUT...]   which units are dead under relu, and what leaky "
-    "changes\n"
-    "  rectify compare acts.npy                         a table for people\n"
-    "  rectify compare --fail-if-dead 0.1 acts/*.npy    a gate for CI: exit 3\n"
-    "  rectify compare acts.csv --to json | jq '.tensors[0].activations[0].dead_frac'\n"
-    "  rectify compare acts.npy --plot acts.svg         a picture\n"
-    "  rectify compare --partial --part 1/8 acts.csv -o 1.json    a part, for --merge\n";
+    "rectify compare [OPTIONS] [INPUT...]   relu beside leaky: which units are dead\n"
+    "  rectify compare acts.npy                       a table for people\n"
+    "  rectify compare --fail-if-dead 0.1 acts/*.npy  a gate for CI: exit 3\n"
+    "  rectify compare acts.csv --to json             for programs, such as jq\n"
+    "  rectify compare acts.npy --plot acts.svg       a picture\n"
+    "  rectify compare --partial --part 1/8 acts.csv  one of eight, for --merge\n";
 
 std::string page(Options::Command command, bool explain) {
   const bool compares = command == Options::Command::compare;
@@ -494,9 +493,8 @@ std::string page(Options::Command command, bool explain) {
     }
   }
   return text + (explain ? "\n" : "") +
-         fmt::format(
-             "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage{}.\n",
-             compares ? ", 3 over a limit" : "");
+         "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage" +
+         (compares ? ",\n3 over a limit.\n" : ".\n");
 }
 
 /// CLI11's complaint in our words.

@@ -232,6 +232,8 @@ constexpr std::size_t kMostReports = 24;
 /// Units that get a bar and a name each; more are one outline.
 constexpr std::size_t kMostBars = 48;
 constexpr std::size_t kOutlinePoints = 600;
+/// Columns of text that fit below a panel.
+constexpr std::size_t kLabelColumns = 56;
 
 using Script = std::back_insert_iterator<std::string>;
 
@@ -246,14 +248,14 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
   const bool text = canvas.kind == Kind::text;
   const std::size_t panel_columns =
       text && canvas.columns >= kSideBySide ? canvas.columns / 2 : canvas.columns;
-  // A name takes a line of text, so that characters have room for fewer.
-  const std::size_t most_bars = text ? 0 : kMostBars;
-  const bool bars = count <= most_bars;
+  const bool bars = count <= kMostBars;
+  const std::size_t label_columns = text ? panel_columns - 14 : kLabelColumns;
 
   // Shares in percent; dead ones apart. Of very many units, points at even distances and both ends.
   std::string alive_data;
   std::string dead_data;
   std::string tics;
+  std::size_t widest = 0;
   const std::size_t points = std::min(count, bars ? count : kOutlinePoints);
   for (std::size_t i = 0; i < points; ++i) {
     const std::size_t rank = points < 2 ? i : i * (count - 1) / (points - 1);
@@ -264,6 +266,7 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
     if (bars) {
       constexpr std::size_t kNameColumns = 14;
       const std::string name = shortened(unit_name(report, order[rank]), kNameColumns, true);
+      widest = std::max(widest, display_width(name));
       fmt::format_to(std::back_inserter(tics), "{}{} {}", tics.empty() ? "" : ", ",
                      gnuplot_string(name, true), rank + 1);
     }
@@ -283,25 +286,25 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
       to, "set xlabel {}\n",
       gnuplot_string(count == 1 ? "1 unit" : fmt::format("{} units, worst first", count)));
   fmt::format_to(to, "set ylabel {}\n", gnuplot_string(text ? "%" : "share of samples, %"));
-  if (!bars) {
-    script += "set xtics autofreq norotate\n";
-  } else if (count > 8) {
-    fmt::format_to(to, "set xtics ({}) rotate by 90 right\n", tics);
-  } else if (count > 0) {
-    fmt::format_to(to, "set xtics ({}) norotate\n", tics);
-  } else {
+  const bool beside = count * (widest + 1) <= label_columns;
+  if (count == 0) {
     script += "unset xtics\n";
+  } else if (bars && (beside || !text)) {
+    fmt::format_to(to, "set xtics ({}) {}\n", tics, beside ? "norotate" : "rotate by 90 right");
+  } else {
+    script += "set xtics autofreq norotate\n";
   }
   // Spelled out, since a single unit, or none, would leave autoscaling without a range.
-  fmt::format_to(to, "set xrange [0.4:{}.6]\nset yrange [{}:105]\nset ytics 0,25,100\n",
-                 std::max<std::size_t>(count, 1), text ? "0" : "-4");
+  fmt::format_to(to, "set xrange [0.4:{}.6]\nset yrange [{}:108]\nset ytics 0,25,100\n",
+                 std::max<std::size_t>(count, 1), text ? "-6" : "-4");
   const std::string dead_title =
       row.dead_units == 0
           ? ""
           : fmt::format("dead under {}: {} of {}", label(row.candidate), row.dead_units, count);
   const std::string dead_key =
       dead_title.empty() ? "notitle" : "title " + gnuplot_string(dead_title) + " noenhanced";
-  script += "set key at graph 0.02,0.97 left top reverse Left\n";
+  script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
+                 : "set key at graph 0.02,0.97 left top reverse Left\n";
   if (text) {
     fmt::format_to(to,
                    "plot $alive{0} using 1:2 with impulses lc rgb '{1}' notitle, "
@@ -309,7 +312,8 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
                    number, kUnitColour, kDeadColour, dead_key);
   } else if (bars) {
     fmt::format_to(to,
-                   "plot $alive{0} using 1:2 with boxes fill solid 1 noborder lc rgb '{1}' "
+                   "set boxwidth 0.8 relative\nplot $alive{0} using 1:2 with boxes fill solid 1 "
+                   "noborder lc rgb '{1}' "
                    "notitle, $dead{0} using 1:2 with boxes fill solid 1 noborder lc rgb '{2}' "
                    "notitle, $dead{0} using 1:(0) with points pt 2 ps 0.9 lw 2 lc rgb '{2}' {3}\n",
                    number, kUnitColour, kDeadColour, dead_key);
@@ -395,12 +399,25 @@ Histogram even_bins(std::span<const Report::Bin> bins, std::size_t count) {
   return result;
 }
 
+/// 1, 2 or 5 times a power of ten, for at most 8 tics: gnuplot would let long numbers overlap.
+double tic_step(double range) {
+  const double power = std::pow(10, std::floor(std::log10(range / 8)));
+  for (const double factor : {1, 2, 5}) {
+    if (range <= 8 * factor * power) return factor * power;
+  }
+  return 10 * power;
+}
+
 /// The distribution of the inputs, and the activations over it.
 void draw_inputs(std::string& script, const NamedReport& report,
                  std::span<const Report::Bin> histogram, const Canvas& canvas, std::size_t number) {
   const Script to(script);
   const bool text = canvas.kind == Kind::text;
-  const Histogram bins = even_bins(histogram, text ? 40 : 72);
+  // In characters a bin for each column of the panel, but for axes and labels.
+  const std::size_t panel_columns =
+      canvas.columns >= kSideBySide ? canvas.columns / 2 : canvas.columns;
+  const Histogram bins = even_bins(
+      histogram, text ? panel_columns - std::min<std::size_t>(panel_columns - 16, 22) : 72);
   const double step = (bins.high - bins.low) / static_cast<double>(bins.counts.size());
 
   double most = 0;
@@ -448,19 +465,22 @@ void draw_inputs(std::string& script, const NamedReport& report,
   }
   fmt::format_to(to, "set xlabel {}\n", gnuplot_string(xlabel));
   fmt::format_to(to, "set ylabel {}\n", gnuplot_string(text ? "%" : "share of inputs, %"));
-  fmt::format_to(to, "set xrange [{}:{}]\nset xtics autofreq norotate\n", bins.low, bins.high);
+  fmt::format_to(to, "set xrange [{}:{}]\nset xtics {} norotate\n", bins.low, bins.high,
+                 tic_step(bins.high - bins.low));
   fmt::format_to(to, "set yrange [0:{}]\nset ytics autofreq\n", most > 0 ? 1.15 * most : 1.0);
   // Zero output stands at the bottom unless some outputs are below.
   const double margin = 0.06 * (high - low);
-  fmt::format_to(to, "set y2range [{}:{}]\nset y2tics autofreq\nset y2label 'output'\n",
-                 low - margin, high + 2 * margin);
-  script += "set key at graph 0.02,0.97 left top reverse Left\n";
+  fmt::format_to(to, "set y2range [{}:{}]\nset y2tics autofreq nomirror {}\n", low - margin,
+                 high + 2 * margin, text ? "" : "textcolor rgb '#24292f'\nset y2label 'output'");
+  script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
+                 : "set key at graph 0.02,0.97 left top reverse Left\n";
   if (text) {
     fmt::format_to(to, "plot $inputs{} using 1:2 with impulses lc rgb '{}' notitle", number,
                    kInputColour);
   } else {
     fmt::format_to(to,
-                   "plot $inputs{} using 1:2 with boxes fill solid 1 noborder lc rgb '{}' notitle",
+                   "set boxwidth 0.94 relative\nplot $inputs{} using 1:2 with boxes fill solid 1 "
+                   "noborder lc rgb '{}' notitle",
                    number, kInputColour);
   }
   // The baseline last, thin and on top: where the others part from it is what is to be seen.
@@ -471,7 +491,8 @@ void draw_inputs(std::string& script, const NamedReport& report,
                    text     ? fmt::format("lines dt {}", i + 1)
                    : i == 0 ? "lines lw 1.6 dt (7,5)"
                             : "lines lw 3.2",
-                   kLineColours[i % std::size(kLineColours)], gnuplot_string(name));
+                   kLineColours[i % std::size(kLineColours)],
+                   gnuplot_string(text ? name + " (right)" : name));
   }
   script += "\nunset y2tics\nunset y2label\nset y2range [*:*]\n";
 }
@@ -510,8 +531,7 @@ std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& rep
     script +=
         "set border 3 lw 0.8 lc rgb '#57606a'\n"
         "set tics nomirror out scale 0.6 textcolor rgb '#24292f'\n"
-        "set grid ytics lw 0.6 lc rgb '#d8dee4'\n"
-        "set boxwidth 0.8 relative\n"
+        "set grid ytics back lt 1 lw 0.6 lc rgb '#d8dee4'\n"
         "set title font ',14'\n";
   }
   script += "set style data lines\n";
@@ -528,6 +548,20 @@ std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& rep
   }
   script += "unset multiplot\n";
   return script;
+}
+
+/// gnuplot fills every line, and leaves empty ones at either end.
+std::string without_trailing_blanks(std::string_view picture) {
+  std::string text;
+  while (!picture.empty()) {
+    const std::size_t end = std::min(picture.find('\n'), picture.size());
+    std::string_view line = picture.substr(0, end);
+    line = line.substr(0, line.find_last_not_of(" \f\r") + 1);
+    if (!line.empty() || !text.empty()) (text += line) += '\n';
+    picture.remove_prefix(std::min(end + 1, picture.size()));
+  }
+  while (text.ends_with("\n\n")) text.pop_back();
+  return text;
 }
 
 Kind kind_of(const std::string& target) {
@@ -548,6 +582,7 @@ void plot(const std::string& target, const std::vector<NamedReport>& reports,
                 static_cast<std::size_t>(std::max(options.columns, 40))};
   if (reports.empty()) return;
   std::string picture = gnuplot(script_for(canvas, reports, histograms, options));
+  if (canvas.kind == Kind::text) picture = without_trailing_blanks(picture);
   Output output = canvas.kind == Kind::text ? Output::standard_output() : Output::file(target);
   output.write(picture);
   output.commit();

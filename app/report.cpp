@@ -525,7 +525,7 @@ class TableWriter {
     const std::uint64_t samples = samples_of(figures);
     const bool few = samples < kFewSamples && figures.input.n != 0;
     if (options_.per_unit || figures.units > 1) {
-      const std::size_t used = lines_ - begin + 3 + (few ? 2 : 0);
+      const std::size_t used = lines_ - begin + 3 + (few ? 2 : 0) + (options_.check ? 2 : 0);
       units(report, judged, screen_ / std::max<std::size_t>(reports_, 1), used);
     }
     if (few) {

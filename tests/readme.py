@@ -105,14 +105,15 @@ def snippets():
 
 
 def options(binary):
-    def printed(option):
-        return subprocess.run([binary, option], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    def printed(*words):
+        return subprocess.run([binary, *words], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
 
     def words(text):
         return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*\b", text))
 
     # An option's line begins with two blanks; its explanation stands further to the right.
-    listed = set().union(*(words(head) for head in re.findall(r"^  (-.*?)(?:  |$)", printed("--help"), re.MULTILINE)))
+    pages = printed("--help") + printed("compare", "--help")
+    listed = set().union(*(words(head) for head in re.findall(r"^  (-.*?)(?:  |$)", pages, re.MULTILINE)))
     named = words(MANUAL.read_text(encoding="utf-8").replace(r"\-", "-"))
     check("--help lists options", len(listed) > 10, f"only {sorted(listed)}")
     for option in sorted(listed):
@@ -120,10 +121,11 @@ def options(binary):
     for option in sorted(word for word in named if word.startswith("--")):
         check(f"--help lists {option}, which app/rectify.1 names", option in listed)
 
-    screen = printed("-h").splitlines()
-    check("-h fits 50 lines", len(screen) <= 50, f"it has {len(screen)}")
-    for i, line in enumerate(screen, 1):
-        check(f"-h, line {i} fits 80 columns", len(line) <= 80, line)
+    for command in ["-h"], ["compare", "-h"]:
+        screen = printed(*command).splitlines()
+        check(f"{' '.join(command)} fits 50 lines", len(screen) <= 50, f"it has {len(screen)}")
+        for i, line in enumerate(screen, 1):
+            check(f"{' '.join(command)}, line {i} fits 80 columns", len(line) <= 80, line)
 
 
 def main():

@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
@@ -26,12 +27,11 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr int kPartialVersion = 1;
-constexpr std::uint64_t kMostValues = std::uint64_t{1} << 62;  // what an ExactSum has room for
+constexpr std::uint64_t kMostRows = std::uint64_t{1} << 62;
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-// ---- values in order
-// -----------------------------------------------------------------------------
+// ---- values in order ----------------------------------------------------------------------------
 
 /// An integer that is less where the value is: integers themselves, and the bits of floating-point
 /// values (of float32 for the 16-bit dtypes) with those of negative ones turned over. No NaN; both
@@ -79,8 +79,7 @@ struct Range {
   bool operator==(const Range&) const = default;
 };
 
-// ---- what is kept
-// --------------------------------------------------------------------------------
+// ---- what is kept -------------------------------------------------------------------------------
 
 /// Of a unit's inputs; the sums are those of the finite values above zero.
 struct Inputs {
@@ -221,14 +220,6 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
   }
 }
 
-// ---- JSON
-// ----------------------------------------------------------------------------------------
-
-[[noreturn]] void refuse(const std::string& what) {
-  throw Error(ErrorKind::data, "these partial figures cannot be read: " + what,
-              "make them again with compare --partial");
-}
-
 }  // namespace
 
 struct Report::State {
@@ -247,7 +238,9 @@ struct Report::State {
   std::vector<std::uint64_t> classes;                // of the histogram, or nothing
 
   std::size_t units() const { return inputs.size(); }
+  std::uint64_t rows() const;
   void resize(std::size_t units);
+  void append_rows(std::int64_t rows);
 
   template <class T>
   void add(const T* x, std::size_t outer, std::size_t first_unit, std::size_t units,
@@ -263,7 +256,23 @@ struct Report::State {
   Outcome outcome(std::size_t candidate, std::size_t unit) const;
 };
 
+/// Rows so far; a tensor without dimensions is a row once it is there.
+std::uint64_t Report::State::rows() const {
+  if (shape.empty()) return inputs[0].nan + inputs[0].count();
+  return static_cast<std::uint64_t>(shape[0]);
+}
+
+/// Throws Error{data} if the values could not be counted then.
+void Report::State::append_rows(std::int64_t more) {
+  Shape longer = shape;
+  if (__builtin_add_overflow(longer[0], more, longer.data()))
+    throw Error(ErrorKind::data, "there are more rows than can be counted");
+  numel(longer, dtype);
+  shape = std::move(longer);
+}
+
 void Report::State::resize(std::size_t units) {
+  if (units > inputs.max_size() / 4) throw Error(ErrorKind::data, "there are too many units");
   inputs.resize(units);
   for (std::size_t c = 0; c < plans.size(); ++c) {
     if (!plans[c].rectifier) {
@@ -275,8 +284,7 @@ void Report::State::resize(std::size_t units) {
   }
 }
 
-// ---- adding
-// --------------------------------------------------------------------------------------
+// ---- adding -------------------------------------------------------------------------------------
 
 template <class T>
 void Report::State::add_value(std::size_t unit, Compute<T> x) {
@@ -475,10 +483,10 @@ void Report::add(const Tensor& slab) {
   }
   const Shape& shape = slab.shape();
   if (slab.dim() == 0) {
-    if (state.inputs[0].count() + state.inputs[0].nan != 0)
+    if (state.rows() != 0)
       throw Error(ErrorKind::data, "a tensor without dimensions has one value only");
   } else {
-    state.shape[0] += shape[0];
+    state.append_rows(shape[0]);
   }
   std::size_t outer = 1;
   std::size_t first_unit = 0;
@@ -530,8 +538,9 @@ void Report::merge(const Report& other) {
 
   const std::size_t first_unit = to.axis == 0 ? to.units() : 0;
   if (!to.shape.empty()) {
-    if (__builtin_add_overflow(to.shape[0], from.shape[0], &to.shape[0]))
-      differ("they have too many rows");
+    to.append_rows(from.shape[0]);
+  } else if (to.rows() + from.rows() > 1) {
+    differ("a tensor without dimensions has one value only");
   }
   to.resize(first_unit + (to.axis == 0 ? from.units() : to.units()));
   for (std::size_t u = 0; u < from.units(); ++u) to.inputs[first_unit + u].add(from.inputs[u]);
@@ -546,8 +555,7 @@ void Report::merge(const Report& other) {
   for (std::size_t i = 0; i < to.classes.size(); ++i) to.classes[i] += from.classes[i];
 }
 
-// ---- figures
-// -------------------------------------------------------------------------------------
+// ---- figures ------------------------------------------------------------------------------------
 
 /// What is kept of a unit, as if the candidate were general.
 Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
@@ -648,11 +656,50 @@ void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome&
   if (!is_baseline) figures.max_abs_diff = outcome.difference.greatest;
 }
 
-/// mean_abs of each unit by their mean. Quotients of double-doubles: far closer than one last
-/// place.
+/// mean_abs of each unit by the mean of mean_abs over the units that have values. The means come as
+/// double-doubles and so do the quotients, which leaves about 2^-100 for the errors of all steps
+/// before the one rounding to double.
 void set_dormancy(std::vector<UnitFigures>& units, const std::vector<DoubleDouble>& means) {
-  (void)units;
-  (void)means;
+  std::uint64_t count = 0;  // of units with values
+  bool any_nan = false;
+  bool any_infinite = false;
+  int scale = std::numeric_limits<int>::min();  // the greatest exponent
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    const double* const mean_abs = std::get_if<double>(&units[u].mean_abs);
+    if (mean_abs == nullptr) continue;
+    ++count;
+    any_nan |= std::isnan(*mean_abs);
+    any_infinite |= std::isinf(*mean_abs);
+    if (means[u].high != 0) scale = std::max(scale, means[u].exponent);
+  }
+  if (!any_nan && !any_infinite && scale == std::numeric_limits<int>::min()) return;  // 0/0
+  // The sum of the means, in units of 2^scale; what is lost far below does not show.
+  double high = 0;
+  double low = 0;
+  for (const DoubleDouble& mean : means) {
+    const double term = std::ldexp(mean.high, mean.exponent - scale);
+    const double sum = high + term;
+    const double rest = sum - high;
+    low += (high - (sum - rest)) + (term - rest);  // Knuth's exact error of the addition
+    low += std::ldexp(mean.low, mean.exponent - scale);
+    high = sum;
+  }
+  for (std::size_t u = 0; u < units.size(); ++u) {
+    const double* const mean_abs = std::get_if<double>(&units[u].mean_abs);
+    if (mean_abs == nullptr) continue;
+    if (any_nan || (any_infinite && std::isinf(*mean_abs))) {
+      units[u].dormancy = kNan;
+    } else if (any_infinite || means[u].high == 0) {
+      units[u].dormancy = 0.0;
+    } else {
+      const auto times = static_cast<double>(count);
+      const double dividend = means[u].high * times;
+      const double dividend_low = std::fma(means[u].high, times, -dividend) + means[u].low * times;
+      const double quotient = dividend / high;
+      const double rest = std::fma(-quotient, high, dividend) + (dividend_low - quotient * low);
+      units[u].dormancy = std::ldexp(quotient + rest / high, means[u].exponent - scale);
+    }
+  }
 }
 
 }  // namespace
@@ -682,7 +729,7 @@ TensorFigures Report::figures(double dead_below) const {
       UnitFigures& unit = activation.units[u];
       set_figures(unit, state.dtype, in, outcome, c == 0);
       const std::uint64_t k = in.count();
-      if (k != 0) means[u] = outcome.magnitudes.precise_mean(k);
+      if (k != 0 && outcome.y.finite()) means[u] = outcome.magnitudes.precise_mean(k);
       unit.dead = k != 0 && std::get<double>(unit.live_frac) <= dead_below;
       if (unit.dead) activation.dead_at.push_back(static_cast<std::int64_t>(u));
       if (k != 0 && in.positive == k) ++activation.linear_units;
@@ -720,11 +767,436 @@ std::vector<Report::Bin> Report::histogram() const {
   return bins;
 }
 
-std::string Report::partial(std::size_t) const { refuse("not yet"); }
+// ---- partial figures ----------------------------------------------------------------------------
+//
+// {"version":1,"mode":"leaky","slope":0.01,"rows":64,"units":[[...],...]}. What is in a unit's
+// array is what the functions named put() append, in that order; get() reads it back. "classes", of
+// the first candidate alone and only if there is a histogram, are pairs of an index and a count.
 
-Report Report::from_partial(const CompareOptions&, DType, const Shape&,
-                            const std::vector<std::string>&) {
-  refuse("not yet");
+namespace {
+
+class PartialWriter {
+ public:
+  explicit PartialWriter(DType dtype) : dtype_(dtype) {}
+
+  void put(std::uint64_t count) { item(std::to_string(count)); }
+  void put(const ExactSum& sum) { item('"' + sum.text() + '"'); }
+  void put(double value) {
+    if (std::isfinite(value)) {
+      std::array<char, 32> digits;
+      const char* const end =
+          std::to_chars(digits.data(), digits.data() + digits.size(), value).ptr;
+      item({digits.data(), end});
+    } else {
+      item(std::isnan(value) ? "\"NaN\"" : value > 0 ? "\"Infinity\"" : "\"-Infinity\"");
+    }
+  }
+  void put(const Range& range) {
+    for (const Key key : {range.low, range.high}) {
+      if (range.empty()) {
+        item("null");
+      } else if (is_floating_point(dtype_)) {
+        put(std::get<double>(figure_of(dtype_, key)));
+      } else {
+        item(std::to_string(key));
+      }
+    }
+  }
+  void put(const Series& series) {
+    put(series.nan);
+    put(series.plus_infinite);
+    put(series.minus_infinite);
+    put(series.sum);
+  }
+  void put_counts(const Inputs& in) {
+    put(in.nan);
+    put(in.positive_infinite);
+    put(in.negative_infinite);
+    put(in.positive);
+    put(in.zero);
+    put(in.negative);
+  }
+  void put(const Inputs& in) {
+    put_counts(in);
+    put(in.above);
+    put(in.below);
+    put(in.sum);
+    put(in.squares);
+  }
+  void put(const Below& below) {
+    put(below.zero);
+    put(below.infinite);
+    put(below.sum);
+    put(below.squares);
+  }
+  void put(const Outcome& outcome) {
+    put(outcome.zero);
+    put(outcome.live);
+    put(outcome.y);
+    put(outcome.g);
+    put(outcome.range);
+    put(outcome.squares);
+    put(outcome.magnitudes);
+  }
+  void put(const Difference& difference) {
+    put(difference.count);
+    put(difference.greatest);
+  }
+
+  void begin() {
+    text += text.ends_with(']') ? ",[" : "[";
+    first_ = true;
+  }
+  void end() { text += ']'; }
+
+  std::string text;
+
+ private:
+  void item(std::string_view json) {
+    if (!first_) text += ',';
+    text += json;
+    first_ = false;
+  }
+
+  DType dtype_;
+  bool first_ = true;
+};
+
+[[noreturn]] void refuse(const std::string& what) {
+  throw Error(ErrorKind::data, "these partial figures cannot be read: " + what,
+              "make them again with compare --partial");
+}
+
+void require(bool possible, const char* what) {
+  if (!possible) refuse(what);
+}
+
+std::uint64_t count_in(const Json& json, std::uint64_t most) {
+  require(json.is_number_unsigned(), "a count is missing");
+  const auto count = json.get<std::uint64_t>();
+  require(count <= most, "a count is too large");
+  return count;
+}
+
+double number_in(const Json& json) {
+  if (json.is_number()) return json.get<double>();
+  if (json == "Infinity") return kInfinity;
+  if (json == "-Infinity") return -kInfinity;
+  if (json == "NaN") return kNan;
+  refuse("a number is missing");
+}
+
+/// Takes a unit's array apart and checks that there could be such a unit: one of `n` values.
+class PartialReader {
+ public:
+  PartialReader(DType dtype, const Json& items, std::uint64_t n)
+      : dtype_(dtype), items_(items), n_(n) {
+    require(items.is_array(), "a unit is no array");
+  }
+
+  void get_counts(Inputs& in) {
+    for (std::uint64_t* const count : {&in.nan, &in.positive_infinite, &in.negative_infinite,
+                                       &in.positive, &in.zero, &in.negative})
+      *count = get_count();
+    require(in.nan + in.count() == n_, "the counts of a unit do not add up");
+    require(in.positive_infinite <= in.positive && in.negative_infinite <= in.negative,
+            "a unit has more infinities than values");
+    require(is_floating_point(dtype_) || in.nan + in.positive_infinite + in.negative_infinite == 0,
+            "integers are not NaN or infinite");
+  }
+
+  void get(Inputs& in) {
+    get_counts(in);
+    in.above = get_range(in.positive);
+    in.below = get_range(in.negative);
+    const double low = as_double(in.above.low);
+    const double high = as_double(in.above.high);
+    if (in.positive != 0) {
+      require(in.above.low > 0, "the least of the positive values is not positive");
+      require(std::isinf(high) == (in.positive_infinite != 0) &&
+                  std::isinf(low) == (in.positive_infinite == in.positive),
+              "an extreme and a count of infinities contradict each other");
+    }
+    if (in.negative != 0) {
+      require(in.below.high < 0, "the greatest of the negative values is not negative");
+      require(std::isinf(as_double(in.below.low)) == (in.negative_infinite != 0) &&
+                  std::isinf(as_double(in.below.high)) == (in.negative_infinite == in.negative),
+              "an extreme and a count of infinities contradict each other");
+    }
+    in.sum = get_sum();
+    in.squares = get_sum();
+    const std::uint64_t finite = in.positive - in.positive_infinite;
+    check_sums(in.sum, in.squares, finite, 1);
+    if (finite != 0) {
+      const double mean = in.sum.mean(finite);
+      require(low <= mean && mean <= high, "a mean is not between the extremes");
+    }
+  }
+
+  void get(Below& below, const Inputs& in, const Plan& plan) {
+    below.zero = get_count();
+    below.infinite = get_count();
+    require(below.zero <= in.negative && below.infinite <= in.negative - below.zero &&
+                below.infinite >= in.negative_infinite,
+            "a unit has more values below zero than inputs");
+    below.sum = get_sum();
+    below.squares = get_sum();
+    check_sums(below.sum, below.squares, in.negative - below.zero - below.infinite,
+               plan.slope > 0 ? -1 : 1);
+  }
+
+  void get(Outcome& outcome, const Inputs& in) {
+    const std::uint64_t k = in.count();
+    outcome.zero = get_count();
+    outcome.live = get_count();
+    require(outcome.zero <= k && outcome.live <= k, "a unit has more values than inputs");
+    get(outcome.y, k);
+    get(outcome.g, k);
+    outcome.range = get_range(k - outcome.y.nan);
+    outcome.squares = get_sum();
+    outcome.magnitudes = get_sum();
+    const std::uint64_t finite =
+        k - outcome.y.nan - outcome.y.plus_infinite - outcome.y.minus_infinite;
+    check_sums(outcome.magnitudes, outcome.squares, finite, finite == outcome.zero ? 0 : 1);
+    require(finite < 2 || ExactSum::standard_deviation(outcome.y.sum, outcome.squares, finite),
+            "sums contradict each other");
+  }
+
+  void get(Difference& difference, std::uint64_t most) {
+    difference.count = get_count();
+    require(difference.count <= most, "more values differ than there are");
+    difference.greatest = number_in(item());
+    require(std::isnan(difference.greatest) || difference.greatest >= 0,
+            "a greatest difference is negative");
+    require((difference.count == 0) == (difference.greatest == 0),
+            "a greatest difference and the count of differences contradict each other");
+  }
+
+  static constexpr int kInputItems = 12;  // that get(Inputs&) takes
+
+  void end() { require(next_ == items_.size(), "a unit has more items than it should"); }
+
+ private:
+  const Json& item() {
+    require(next_ < items_.size(), "a unit has fewer items than it should");
+    return items_[next_++];
+  }
+  std::uint64_t get_count() { return count_in(item(), n_); }
+
+  ExactSum get_sum() {
+    const Json& json = item();
+    require(json.is_string(), "a sum is missing");
+    std::optional<ExactSum> sum = ExactSum::from_text(json.get_ref<const std::string&>());
+    require(sum.has_value(), "a sum is not written as it should be");
+    return *std::move(sum);
+  }
+
+  void get(Series& series, std::uint64_t k) {
+    series.nan = get_count();
+    series.plus_infinite = get_count();
+    series.minus_infinite = get_count();
+    require(series.nan <= k && series.plus_infinite <= k - series.nan &&
+                series.minus_infinite <= k - series.nan - series.plus_infinite,
+            "a unit has more values than inputs");
+    series.sum = get_sum();
+  }
+
+  /// The extremes of `count` values: null if there are none.
+  Range get_range(std::uint64_t count) {
+    const Json& low = item();
+    const Json& high = item();
+    if (count == 0) {
+      require(low.is_null() && high.is_null(), "there are extremes of no values");
+      return {};
+    }
+    const Range range{get_key(low), get_key(high)};
+    require(range.low <= range.high && (count > 1 || range.low == range.high),
+            "the least value is greater than the greatest");
+    return range;
+  }
+
+  Key get_key(const Json& json) const {
+    return dispatch(dtype_, [&](auto type) -> Key {
+      using T = typename decltype(type)::type;
+      if constexpr (is_floating<T>) {
+        const double value = number_in(json);
+        const bool in_float =
+            std::isinf(value) || std::abs(value) <= std::numeric_limits<float>::max();
+        if constexpr (std::is_same_v<T, double>) {
+          require(!std::isnan(value), "an extreme is no value of the dtype");
+          return key_of(value);
+        } else {
+          require(in_float, "an extreme is no value of the dtype");  // NaN neither
+          const T narrowed = narrow<T>(static_cast<float>(value));
+          require(static_cast<double>(widen(narrowed)) == value,
+                  "an extreme is no value of the dtype");
+          return key_of(widen(narrowed));
+        }
+      } else {
+        require(json.is_number_integer(), "an extreme is no value of the dtype");
+        require(!json.is_number_unsigned() ||
+                    json.get<std::uint64_t>() <= std::uint64_t{0x7FFFFFFFFFFFFFFF},
+                "an extreme is no value of the dtype");
+        const auto value = json.get<std::int64_t>();
+        require(value >= static_cast<std::int64_t>(std::numeric_limits<T>::min()) &&
+                    value <= static_cast<std::int64_t>(std::numeric_limits<T>::max()),
+                "an extreme is no value of the dtype");
+        return value;
+      }
+    });
+  }
+
+  double as_double(Key key) const {
+    const Figure figure = figure_of(dtype_, key);
+    const double* const value = std::get_if<double>(&figure);
+    return value != nullptr ? *value : static_cast<double>(key);
+  }
+
+  /// Of `count` values of that sign (0: all are zero). Their squares cannot sum to less than the
+  /// inequality of Cauchy and Schwarz allows.
+  static void check_sums(const ExactSum& sum, const ExactSum& squares, std::uint64_t count,
+                         int sign) {
+    if (count == 0) sign = 0;
+    require(sum.sign() == sign && squares.sign() == std::abs(sign),
+            "a sum has not the sign of its terms");
+    require(count < 2 || ExactSum::standard_deviation(sum, squares, count),
+            "sums contradict each other");
+  }
+
+  DType dtype_;
+  const Json& items_;
+  std::uint64_t n_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace
+
+std::string Report::partial(std::size_t candidate) const {
+  const State& state = *state_;
+  const Candidate& of = state.options.candidates.at(candidate);
+  const Plan& plan = state.plans[candidate];
+  PartialWriter writer(state.dtype);
+  writer.text = "{\"version\":" + std::to_string(kPartialVersion) + ",\"mode\":\"" +
+                std::string(of.activation->name) + '"';
+  if (of.activation->has_slope) {
+    writer.text += ",\"slope\":";
+    writer.put(of.parameters.negative_slope);
+  }
+  writer.text += ",\"rows\":" + std::to_string(state.rows()) + ",\"units\":";
+  writer.begin();
+  for (std::size_t u = 0; u < state.units(); ++u) {
+    writer.begin();
+    if (plan.rectifier) {
+      writer.put(state.inputs[u]);
+      if (!plan.flat) writer.put(state.below[candidate][u]);
+    } else {
+      writer.put_counts(state.inputs[u]);
+      writer.put(state.outcomes[candidate][u]);
+    }
+    if (plan.differs) writer.put(state.differences[candidate][u]);
+    writer.end();
+  }
+  writer.end();
+  if (candidate == 0 && !state.classes.empty()) {
+    writer.text += ",\"classes\":";
+    writer.begin();
+    for (std::size_t i = 0; i < state.classes.size(); ++i) {
+      if (state.classes[i] == 0) continue;
+      writer.begin();
+      writer.put(std::uint64_t{i});
+      writer.put(state.classes[i]);
+      writer.end();
+    }
+    writer.end();
+  }
+  return writer.text + '}';
+}
+
+Report Report::from_partial(const CompareOptions& options, DType dtype, const Shape& shape,
+                            const std::vector<std::string>& texts) {
+  Report report(options, dtype, shape);
+  State& state = *report.state_;
+  require(texts.size() == state.plans.size(), "there is not one text for each activation");
+  Json repeated;  // the units of the first rectifier, whose inputs the others repeat
+  for (std::size_t c = 0; c < texts.size(); ++c) {
+    const Candidate& candidate = options.candidates[c];
+    const Plan& plan = state.plans[c];
+    Json json = Json::parse(texts[c], nullptr, false);
+    require(json.is_object(), "they are no JSON object");
+    const auto member = [&](const char* key) -> Json& {
+      const auto found = json.find(key);
+      if (found == json.end()) refuse("there is no \"" + std::string(key) + '"');
+      return *found;
+    };
+    require(member("version") == kPartialVersion, "they are of another version of rectify");
+    require(member("mode") == std::string(candidate.activation->name),
+            "they are of another activation");
+    if (candidate.activation->has_slope) {
+      require(member("slope").is_number() &&
+                  member("slope").get<double>() == candidate.parameters.negative_slope,
+              "they are of another slope");
+    }
+    const std::uint64_t rows = count_in(member("rows"), kMostRows);
+    Json& units = member("units");
+    require(units.is_array(), "\"units\" is no array");
+    if (c == 0) {
+      require(!state.shape.empty() || rows <= 1, "a tensor without dimensions has one value");
+      if (!state.shape.empty()) state.shape[0] = static_cast<std::int64_t>(rows);
+      numel(state.shape, dtype);
+      if (state.axis == 0) {
+        require(units.size() == rows, "there is not one unit a row");
+        state.resize(units.size());
+      }
+    }
+    require(units.size() == state.units(), "there are more or fewer units than in the shape");
+    // numel() has found that rows * per_row can be counted.
+    const std::uint64_t n = state.axis == 0 ? state.per_row
+                            : state.axis && state.units() != 0
+                                ? rows * (state.per_row / state.units())
+                                : rows * state.per_row;
+    for (std::size_t u = 0; u < units.size(); ++u) {
+      PartialReader reader(dtype, units[u], n);
+      Inputs in;
+      if (plan.rectifier) {
+        reader.get(in);
+        if (!plan.flat) reader.get(state.below[c][u], in, plan);
+      } else {
+        reader.get_counts(in);
+        reader.get(state.outcomes[c][u], in);
+      }
+      if (plan.differs) reader.get(state.differences[c][u], in.count());
+      reader.end();
+      const InputCounts counts = counts_of(in);
+      const InputCounts before = counts_of(state.inputs[u]);
+      bool same = c == 0 || (counts.nan == before.nan && counts.inf == before.inf &&
+                             counts.positive == before.positive && counts.zero == before.zero &&
+                             counts.n == before.n);
+      if (plan.rectifier && !repeated.is_null()) {
+        same = same && std::equal(units[u].begin(), units[u].begin() + PartialReader::kInputItems,
+                                  repeated[u].begin());
+      } else if (plan.rectifier || c == 0) {
+        state.inputs[u] = std::move(in);
+      }
+      require(same, "the activations' inputs differ");
+    }
+    if (plan.rectifier && repeated.is_null()) repeated = std::move(units);
+    if (c == 0 && !state.classes.empty()) {
+      std::uint64_t finite = 0;
+      for (const Inputs& in : state.inputs)
+        finite += in.positive + in.negative - in.positive_infinite - in.negative_infinite;
+      const Json& classes = member("classes");
+      require(classes.is_array(), "\"classes\" is no array");
+      for (const Json& item : classes) {
+        require(item.is_array() && item.size() == 2, "a class is no pair");
+        std::uint64_t& count = state.classes[count_in(item[0], state.classes.size() - 1)];
+        require(count == 0, "a class is there twice");
+        count = count_in(item[1], finite);
+        finite -= count;
+      }
+      require(finite == 0, "the classes do not hold all values");
+    }
+  }
+  return report;
 }
 
 }  // namespace rectify

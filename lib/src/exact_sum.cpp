@@ -253,8 +253,10 @@ DoubleDouble ExactSum::precise_mean(std::uint64_t count) const {
   if (sum.magnitude.empty()) return {};
   const int bits = 63 + bits_of(Wide{count});
   const int lowest = bits_of(sum.magnitude) - bits;
+  // Long division by words: 64 bits of the quotient, and 64 more from the next 64 of the sum.
   const Wide dividend = bits_from(sum.magnitude, lowest, bits);
-  const Wide quotient = ((dividend / count) << 64) | (((dividend % count) << 64) / count);
+  const Wide next = (dividend % count) << 64 | bits_from(sum.magnitude, lowest - 64, 64);
+  const Wide quotient = (dividend / count) << 64 | next / count;
   const double high = static_cast<double>(static_cast<std::uint64_t>(quotient >> 64));
   // Modulo 2^128, hence also right where high was rounded up to 2^64.
   const Wide high_part = high >= 0x1p64 ? Wide{0} : Wide{static_cast<std::uint64_t>(high)} << 64;

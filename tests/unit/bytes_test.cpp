@@ -114,7 +114,8 @@ TEST_CASE("what cannot be read gives the system's reason") {
   Folder folder;
   CHECK(failure([&] { Source::file(folder / "nothing"); }) ==
         folder / "nothing" + ": cannot open: No such file or directory");
-  CHECK(failure([&] { Source::file(folder / ""); }) == folder / "" + ": cannot read: Is a directory");
+  CHECK(failure([&] { Source::file(folder / ""); }) ==
+        folder / "" + ": cannot read: Is a directory");
 }
 
 TEST_CASE("files of /proc say that they are empty, and are read all the same") {
@@ -277,7 +278,8 @@ TEST_CASE("what cannot be written gives the system's reason") {
   Folder folder;
   CHECK(failure([&] { Output::file(folder / "no/file"); }) ==
         folder / "no/file" + ": cannot write: No such file or directory");
-  CHECK(failure([&] { Output::file(folder / ""); }) == folder / "" + ": cannot write: Is a directory");
+  CHECK(failure([&] { Output::file(folder / ""); }) ==
+        folder / "" + ": cannot write: Is a directory");
   if (std::filesystem::exists("/dev/full")) {
     CHECK(failure([&] {
             Output output = Output::file("/dev/full");

@@ -51,7 +51,9 @@ TEST_CASE("what people write as CSV is read as what they mean") {
   const Row rows[] = {
       {"1,2\r\n3,4\r\n", "[2, 2] 1.0 2.0 3.0 4.0", "CRLF"},
       {"1,2\r\n3,4", "[2, 2] 1.0 2.0 3.0 4.0", "CRLF and no end"},
-      {"\xEF\xBB\xBF" "1,2\n", "[2] 1.0 2.0", "a byte order mark"},
+      {"\xEF\xBB\xBF"
+       "1,2\n",
+       "[2] 1.0 2.0", "a byte order mark"},
       {"\n\n 1 ,\t2 \n\r\n3, 4\n\n", "[2, 2] 1.0 2.0 3.0 4.0", "blanks and blank lines"},
       {"\"1\",\"2\"\n\" 3\",\"4 \" \n", "[2, 2] 1.0 2.0 3.0 4.0", "numbers in quotes"},
       {"x,\"a, \"\"b\"\"\nc\"\n1,2\n", "[2] 1.0 2.0", "a header with everything quoting is for"},
@@ -103,7 +105,9 @@ TEST_CASE("an error says what is wrong and where") {
       {"1,2\n\n\n3, x\n", "in:4:4: 'x' is not a number", "blank lines count"},
       {"1,2\n,4\n", "in:2:1: field 1 of 2 is missing", "missing at the front"},
       {"1,2\n3,\n", "in:2:3: field 2 of 2 is missing", "missing at the end"},
-      {"\xEF\xBB\xBF" "1\nx\n", "in:2:1: 'x' is not a number", "a byte order mark is in line 1"},
+      {"\xEF\xBB\xBF"
+       "1\nx\n",
+       "in:2:1: 'x' is not a number", "a byte order mark is in line 1"},
       {"1\n\"2\n", "in:2:1: this quote is not closed on its line", "an open quote"},
       {"1\n\"2\"3\n", "in:2:4: text after a closing quote", "a quote too early"},
       {"a,\"b\n1,2\n", "in:1:3: this quote is never closed", "an open quote in the header"},
@@ -226,8 +230,7 @@ TEST_CASE("the slabs of a CSV are no larger than its blocks warrant") {
   for (const std::size_t block_bytes : {std::size_t{100}, std::size_t{5000}}) {
     CAPTURE(block_bytes);
     Source source = Source::memory(text, "in");
-    const auto decoder =
-        find_format("csv")->decoder(source, reading("csv", block_bytes), {});
+    const auto decoder = find_format("csv")->decoder(source, reading("csv", block_bytes), {});
     Chunk chunk;
     std::vector<Result> results;
     std::size_t largest = 0;

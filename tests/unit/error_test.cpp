@@ -15,7 +15,7 @@ TEST_CASE("text from an input cannot break the line, move the cursor or be no UT
   struct Row {
     std::string_view text;
     std::string_view shown;
-    const char* why;
+    std::string_view why;
   };
   const Row rows[] = {
       {"plain, {} %s", "plain, {} %s", "no format string"},

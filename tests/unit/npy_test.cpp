@@ -12,8 +12,9 @@ namespace {
 /// A version 1 file as numpy.save might write it.
 std::string npy(const std::string& descr, bool fortran, const std::string& shape,
                 std::string_view data) {
-  std::string header = "{'descr': '" + descr + "', 'fortran_order': " +
-                       (fortran ? "True" : "False") + ", 'shape': " + shape + ", }\n";
+  std::string header = "{'descr': '" + descr +
+                       "', 'fortran_order': " + (fortran ? "True" : "False") +
+                       ", 'shape': " + shape + ", }\n";
   return std::string("\x93NUMPY\x01\x00", 8) + static_cast<char>(header.size()) + '\0' + header +
          std::string(data);
 }
@@ -56,13 +57,10 @@ TEST_CASE("a header is numpy.save's, to the byte") {
       {DType::boolean, {1, 0, 2}, "|b1", "(1, 0, 2)", 128, "empty"},
       {DType::int64, {123456}, "<i8", "(123456,)", 128, "digits leave the length alone"},
       {DType::uint8, {0}, "|u1", "(0,)", 128, "an empty vector"},
-      {DType::float16,
-       Shape(32, 1),
-       "<f2",
+      {DType::float16, Shape(32, 1), "<f2",
        "(1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, "
        "1, 1)",
-       192,
-       "32 dimensions"},
+       192, "32 dimensions"},
   };
   for (const Row& row : rows) {
     CAPTURE(row.why);
@@ -106,8 +104,7 @@ TEST_CASE("both byte orders and both orders of elements are read") {
         "[2, 3] 0 2 4 1 3 5");
   CHECK(loaded(npy("<i2", true, "(2, 2, 2)", counting_bytes(8)), reading("npy")) ==
         "[2, 2, 2] 0 4 2 6 1 5 3 7");
-  CHECK(loaded(npy("<i2", true, "(4, 1)", counting_bytes(4)), reading("npy")) ==
-        "[4, 1] 0 1 2 3");
+  CHECK(loaded(npy("<i2", true, "(4, 1)", counting_bytes(4)), reading("npy")) == "[4, 1] 0 1 2 3");
   CHECK(loaded(npy("|b1", false, "(3,)", std::string_view("\0\1\7", 3)), reading("npy")) ==
         "[3] 0 1 1");
 }
@@ -136,8 +133,8 @@ TEST_CASE("a file that is not what it says is an error") {
       {npy("<c8", false, "(1,)", ""), "dtype '<c8' is not supported", "complex"},
       {npy("|O", false, "(1,)", ""), "Python objects (a pickle), which are never read", "objects"},
       {npy("<f4", false, "(4)", ""), "a number in brackets, not a tuple", "no tuple"},
-      {npy("<f4", false, "(9223372036854775807, 9223372036854775807)", ""), "in: ",
-       "a size beyond counting"},
+      {npy("<f4", false, "(9223372036854775807, 9223372036854775807)", ""),
+       "in: ", "a size beyond counting"},
       {npy("<f4", false, "(-1,)", ""), "where a size was expected", "negative"},
   };
   for (const Row& row : rows) {
@@ -196,6 +193,7 @@ TEST_CASE("neither blocks nor threads change what .npy becomes") {
 }
 
 TEST_CASE("a summary that reads only the edges is that of the whole array") {
+  Folder folder;
   for (const std::string& text : generated()) {
     for (const std::int64_t edgeitems : {0, 1, 2, 3, 60}) {
       for (const std::int64_t threshold : {0, 10, 1000}) {
@@ -214,6 +212,13 @@ TEST_CASE("a summary that reads only the edges is that of the whole array") {
           continue;
         }
         CHECK(converted(text, reading("npy"), options).bytes == expected);
+        if (threshold != 10) continue;
+        put_content(folder / "file", text);
+        CHECK(converted(Source::file(folder / "file"), reading("npy", 20), options).bytes ==
+              expected);
+        const Pipe writer(folder / "pipe", text);
+        CHECK(converted(Source::file(folder / "pipe"), reading("npy", 20), options).bytes ==
+              expected);
       }
     }
   }

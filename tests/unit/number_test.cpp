@@ -138,7 +138,7 @@ struct GrammarRow {
   NumberStatus status;
   std::size_t length;
   double value;
-  const char* why;
+  std::string_view why;
 };
 
 void check_grammar(const GrammarRow& row, NumberGrammar grammar, char decimal = '.') {

@@ -112,7 +112,7 @@ TEST_CASE("a tensor is printed like its list") {
 
 TEST_CASE("the notation follows the numbers shown") {
   const struct {
-    const char* why;
+    std::string_view why;
     std::initializer_list<float> values;
     SciMode sci_mode;
     const char* text;
@@ -245,7 +245,7 @@ TEST_CASE("the edges of more elements than memory holds can be printed") {
 TEST_CASE("edges that do not belong to the shape are refused") {
   const PrintOptions options{.threshold = 6};
   const struct {
-    const char* why;
+    std::string_view why;
     Shape edges;
     Shape shape;
   } rows[] = {
@@ -280,7 +280,7 @@ TEST_CASE("a dimension keeps its edges, or all if they would meet") {
 
 TEST_CASE("options at the ends of their ranges") {
   const struct {
-    const char* why;
+    std::string_view why;
     std::initializer_list<float> values;
     PrintOptions options;
     const char* text;

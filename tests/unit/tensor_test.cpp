@@ -22,7 +22,7 @@ TEST_CASE("copies share their elements, a clone does not") {
 TEST_CASE("a shape whose elements cannot be counted is refused before anything is allocated") {
   struct Row {
     Shape shape;
-    const char* why;
+    std::string_view why;
   };
   const Row rows[] = {
       {{-1}, "negative"},
@@ -60,7 +60,7 @@ TEST_CASE("conversions round as torch's do and refuse what does not fit") {
     double value;
     DType to;
     double expected;  // NaN: refused
-    const char* why;
+    std::string_view why;
   };
   const double refused = std::numeric_limits<double>::quiet_NaN();
   const Row rows[] = {

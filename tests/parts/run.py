@@ -1,0 +1,530 @@
+#!/usr/bin/python3
+"""Parts of a file, one after the other, are the undivided output: run.py BINARY [FILTER]
+
+`--part K/N` for N in 1, 2, 3, 8 and 64, for every format that can be divided, whatever stands where a part begins;
+errors that keep the file's own line; what is refused; and GNU parallel, with a job that is killed. Each function
+below is one such row, its name the sentence that must hold. FILTER picks the rows whose name contains it. A row
+whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
+"""
+import concurrent.futures
+import os
+import pathlib
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+
+SECONDS = 20
+COUNTS = (1, 2, 3, 8, 64)
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **SANITIZERS}
+BINARY = ""
+
+rows = []
+
+
+class Fault(Exception):
+    """What went otherwise than expected."""
+
+
+class Skip(Exception):
+    """Why the row cannot be tried here."""
+
+
+def row(function):
+    rows.append(function)
+    return function
+
+
+def short(data, limit=300):
+    text = repr(data)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def need(ok, *words):
+    if not ok:
+        raise Fault(" ".join(map(str, words)))
+
+
+class Outcome:
+    """What a call of the program gave."""
+
+    def __init__(self, stdout, stderr, status):
+        self.stdout, self.stderr, self.status = stdout, stderr, status
+
+    def __repr__(self):
+        return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
+
+    def refuses(self, pattern, status):
+        """One line on standard error."""
+        text = self.stderr.decode("utf-8", "replace")
+        need(self.status == status and text.startswith("rectify: ") and text.count("\n") == 1 and text.endswith("\n"),
+             f"exit {status} and one line expected, got {self}")
+        need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
+
+
+class Scratch:
+    """A folder of its own, and the program run in it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, data):
+        (self.path / name).write_bytes(data)
+
+    def run(self, *arguments, **streams):
+        streams = {"stdin": subprocess.DEVNULL, **streams}
+        if "input" in streams:
+            del streams["stdin"]
+        try:
+            done = subprocess.run([BINARY, *arguments], cwd=self.path, env=ENVIRONMENT, stdout=subprocess.PIPE,
+                                  stderr=subprocess.PIPE, timeout=SECONDS, check=False, **streams)
+        except subprocess.TimeoutExpired:
+            raise Fault(f"{short(arguments)}: still running after {SECONDS} seconds") from None
+        outcome = Outcome(done.stdout, done.stderr, done.returncode)
+        need(outcome.status >= 0, f"{short(arguments)}: died of a signal: {outcome}")
+        return outcome
+
+    def result(self, *arguments):
+        """Standard output of a call that succeeds in silence."""
+        outcome = self.run(*arguments)
+        need(outcome.status == 0 and not outcome.stderr, f"{short(arguments)}: {outcome}")
+        return outcome.stdout
+
+    def parts(self, count, *arguments):
+        return [self.result("--part", f"{k}/{count}", *arguments) for k in range(1, count + 1)]
+
+    def adds_up(self, name, data, *options, to=("csv", "tsv", "jsonl"), counts=COUNTS):
+        """Of a file with these bytes, the parts of every output are the undivided output."""
+        self.write(name, data)
+        for form in to:
+            arguments = [name, "--to", form, *options]
+            whole = self.result(*arguments)
+            for count in counts:
+                parts = self.parts(count, *arguments)
+                need(b"".join(parts) == whole, f"{short(data, 100)}: {' '.join(arguments)} in {count} parts: "
+                     f"{short(b''.join(parts))}, undivided: {short(whole)}")
+
+
+def numbers(seed, lines, fields, delimiter=",", end="\n"):
+    """Lines of unequal length."""
+    source = random.Random(seed)
+
+    def number():
+        kind = source.randrange(8)
+        if kind == 0:
+            return source.choice(("nan", "-inf", "inf", "-0.0", "1e-45", "0"))
+        return repr(source.gauss(0, 10 ** source.randrange(-8, 8))) if kind > 2 else str(source.randrange(-9, 10))
+
+    return "".join(delimiter.join(number() for _ in range(fields)) + end for _ in range(lines)).encode()
+
+
+def npy(shape, data, descr="<f4", fortran=False):
+    header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def values(seed, count, code="<f"):
+    source = random.Random(seed)
+    number = (lambda: source.randrange(-100, 100)) if code[-1] in "bhiq" else (lambda: source.gauss(0, 3))
+    return struct.pack(f"{code[0]}{count}{code[1]}", *(number() for _ in range(count)))
+
+
+# ---------------------------------------------------------------- CSV and TSV
+
+@row
+def a_csv_without_a_header(s):
+    s.adds_up("a.csv", numbers(1, 500, 7))
+
+
+@row
+def a_csv_with_a_header(s):
+    s.adds_up("a.csv", b"a,b,c\n" + numbers(2, 300, 3))
+
+
+@row
+def a_header_of_numbers(s):
+    s.adds_up("a.csv", b"1,2,3\n" + numbers(3, 50, 3), "--header", "yes")
+
+
+@row
+def a_header_that_goes_unwritten(s):
+    s.adds_up("a.csv", b"a,b\n" + numbers(4, 50, 2), "--out-header", "no")
+
+
+@row
+def a_header_asked_for_stands_before_every_part(s):
+    for head in (b"a,b\n", b""):
+        s.write("a.csv", head + numbers(5, 50, 2))
+        whole = s.result("a.csv", "--to", "csv", "--out-header", "yes")
+        line = whole[:whole.index(b"\n") + 1]
+        for count in COUNTS:
+            parts = s.parts(count, "a.csv", "--to", "csv", "--out-header", "yes")
+            need(all(part.startswith(line) for part in parts), count, short(parts))
+            need(line + b"".join(part[len(line):] for part in parts) == whole, count, short(parts))
+
+
+@row
+def a_line_break_in_a_quoted_name(s):
+    s.adds_up("a.csv", b'"a\nb, ""c""","\n\n",d\n' + numbers(6, 60, 3))
+    s.adds_up("a.csv", b'"a\r\nb",c\r\n' + numbers(6, 60, 2, end="\r\n"))
+
+
+@row
+def a_byte_order_mark(s):
+    s.adds_up("a.csv", b"\xef\xbb\xbf" + numbers(7, 40, 2))
+    s.adds_up("a.csv", b'\xef\xbb\xbf"a",b\n' + numbers(7, 40, 2))
+
+
+@row
+def carriage_returns(s):
+    s.adds_up("a.csv", b"a,b\r\n" + numbers(8, 100, 2, end="\r\n"))
+    s.adds_up("a.csv", numbers(8, 30, 1, end="\r\n").rstrip())
+
+
+@row
+def no_newline_at_the_end(s):
+    s.adds_up("a.csv", numbers(9, 100, 4).rstrip(b"\n"))
+    s.adds_up("a.csv", b"1,2\n3,4")
+    s.adds_up("a.csv", b"a,b\n3,4")
+
+
+@row
+def blank_lines(s):
+    s.adds_up("a.csv", b"\n \n\t\n" + b"\n\n \t \r\n".join(numbers(10, 30, 3).splitlines()) + b"\n" * 500)
+    s.adds_up("a.csv", b"\n\na,b\n" + b"\n" * 300 + b"1,2\n" + b"\r\n" * 300 + b"3,4")
+
+
+@row
+def lines_longer_than_a_part(s):
+    s.adds_up("a.csv", numbers(11, 3, 500), to=("csv",))
+    s.adds_up("a.csv", b"1,2\n" + b"0" * 20000 + b"1,2\n3,4\n")
+    s.adds_up("a.csv", (b"a" * 5000 + b",b\n") + numbers(12, 5, 2))
+
+
+@row
+def more_parts_than_lines(s):
+    s.adds_up("a.csv", b"1,-2\n3,-4\n5,-6\n")
+    s.adds_up("a.csv", b"x,y\n1,-2\n", counts=(2, 64, 1000))
+
+
+@row
+def one_column(s):
+    s.adds_up("a.csv", numbers(13, 100, 1))
+    s.adds_up("a.csv", b"a\n" + numbers(13, 100, 1))
+    s.adds_up("a.csv", b'""\n' + numbers(13, 10, 1), "--header", "yes")
+
+
+@row
+def one_row(s):
+    s.adds_up("a.csv", numbers(14, 1, 9))
+    s.adds_up("a.csv", b"-5\n")
+
+
+@row
+def missing_quoted_and_padded_fields(s):
+    line = b' 1 ,"2", "-3" \n,-4,\n\t5\t,-inf,"nan"\n'
+    s.adds_up("a.csv", line * 20, "--missing", "nan")
+    s.adds_up("a.csv", b'a,"b","c,d"\n' + line * 20, "--missing", "-7")
+
+
+@row
+def other_delimiters_and_decimal_points(s):
+    s.adds_up("a.csv", b"a;b\n" + numbers(15, 80, 2, ";").replace(b".", b","), "--delimiter", ";", "--decimal", ",")
+    s.adds_up("a.tsv", b"a\tb\n" + numbers(15, 80, 2, "\t"))
+    s.adds_up("a.txt", numbers(15, 80, 2, "|"), "--from", "csv", "--delimiter", "|")
+
+
+@row
+def every_operation(s):
+    data = b"a,b\n" + numbers(16, 60, 2)
+    for options in (["--mode", "relu,leaky"], ["--grad", "--slope", "0.2"], ["--echo"], ["--inplace"],
+                    ["--mode", "relu", "--dtype", "float64"], ["--dtype", "bfloat16"]):
+        s.adds_up("a.csv", data, *options, counts=(3, 8))
+    s.adds_up("a.csv", numbers(17, 40, 2), "--mode", "relu,leaky", counts=(3, 8))
+
+
+@row
+def every_number_of_threads(s):
+    s.write("a.csv", numbers(18, 60000, 3))
+    whole = s.result("a.csv", "--to", "csv", "--threads", "1")
+    for threads in ("1", "2", "5"):
+        need(b"".join(s.parts(3, "a.csv", "--to", "csv", "--threads", threads)) == whole, threads, "threads")
+
+
+@row
+def every_byte_may_begin_a_part(s):
+    data = b"a,b\n1,-2\r\n\n-33,44\n 5 , 6\n7,8"
+    s.adds_up("a.csv", data, to=("csv",), counts=range(1, 40))
+    s.adds_up("a.csv", b'\xef\xbb\xbf"a\nb",c\n1,-2\n-33,44', to=("csv",), counts=range(1, 30))
+
+
+# ---------------------------------------------------------------- JSON Lines and NPY
+
+@row
+def json_lines_of_rows(s):
+    lines = [b"[" + line.replace(b"nan", b"NaN").replace(b"inf", b"Infinity") + b"]"
+             for line in numbers(20, 200, 3).splitlines()]
+    s.adds_up("a.jsonl", b"\n".join(lines) + b"\n")
+    s.adds_up("a.jsonl", b"\r\n\r\n".join(lines))
+    s.adds_up("a.jsonl", b"\xef\xbb\xbf" + b"\n".join(lines[:5]))
+
+
+@row
+def json_lines_of_numbers_and_matrices(s):
+    s.adds_up("a.jsonl", b"\n".join(b"%d" % i for i in range(-50, 50)), to=("jsonl",))
+    s.adds_up("a.jsonl", b"[[1,-2],[3,4]]\n[-5]\n-6\n[[[7]],[[-8]]]\n" * 9, to=("jsonl",))
+
+
+@row
+def a_record_behind_a_pointer(s):
+    s.adds_up("a.jsonl", b"".join(b'{"id": %d, "x": [%d, -0.5]}\n' % (i, -i) for i in range(90)), "--pointer", "/x")
+
+
+@row
+def npy_of_one_dimension(s):
+    s.adds_up("a.npy", npy("(100,)", values(21, 100)), to=("csv", "tsv"))
+    s.adds_up("a.npy", npy("(1,)", values(21, 1)), to=("csv", "tsv"))
+
+
+@row
+def npy_of_two_dimensions(s):
+    for shape, count in (("(100, 3)", 300), ("(1, 9)", 9), ("(9, 1)", 9), ("(2, 4000)", 8000)):
+        s.adds_up("a.npy", npy(shape, values(22, count)), counts=(1, 2, 3, 8, 11))
+
+
+@row
+def npy_of_three_dimensions(s):
+    s.adds_up("a.npy", npy("(10, 4, 5)", values(23, 200)), to=("jsonl",))
+
+
+@row
+def npy_in_fortran_order(s):
+    s.adds_up("a.npy", npy("(50, 6)", values(24, 300), fortran=True))
+    s.adds_up("a.npy", npy("(10, 4, 5)", values(24, 200), fortran=True), to=("jsonl",))
+
+
+@row
+def npy_of_every_dtype_and_byte_order(s):
+    for code, kind in (("f", "f4"), ("d", "f8"), ("e", "f2"), ("b", "i1"), ("h", "i2"), ("i", "i4"), ("q", "i8")):
+        for order in "<>":
+            for fortran in (False, True):
+                data = npy("(13, 2)", values(25, 26, order + code), order + kind, fortran)
+                s.adds_up("a.npy", data, "--mode", "relu", to=("csv",), counts=(1, 4))
+
+
+@row
+def npy_without_rows_or_columns(s):
+    s.adds_up("a.npy", npy("(0, 3)", b""), to=("csv", "jsonl"), counts=(1, 3))
+    s.adds_up("a.npy", npy("(3, 0)", b""), to=("jsonl",), counts=(1, 2, 5))
+
+
+@row
+def the_file_behind_standard_input(s):
+    s.write("a.csv", b"a,b\n" + numbers(26, 50, 2))
+    whole = s.result("a.csv", "--to", "csv")
+    got = b""
+    for k in range(1, 4):
+        with open(s.path / "a.csv", "rb") as file:
+            outcome = s.run("--from", "csv", "--to", "csv", "--part", f"{k}/3", stdin=file)
+        need(outcome.status == 0 and not outcome.stderr, outcome)
+        got += outcome.stdout
+    need(got == whole, short(got))
+
+
+@row
+def several_files_are_divided_one_by_one(s):
+    s.write("a.csv", numbers(27, 20, 2))
+    s.write("b.csv", numbers(28, 20, 2))
+    both = s.result("a.csv", "b.csv", "--to", "csv", "--part", "2/3")
+    need(both == s.result("a.csv", "--to", "csv", "--part", "2/3") + s.result("b.csv", "--to", "csv", "--part", "2/3"),
+         short(both))
+
+
+# ---------------------------------------------------------------- errors
+
+def one_part_fails(s, name, data, place, *options):
+    """The part that holds the bad line says what the undivided run says; every other part is as it should be."""
+    s.write(name, data)
+    arguments = [name, "--to", "jsonl", *options]
+    undivided = s.run(*arguments)
+    undivided.refuses(f"^rectify: {re.escape(name)}:{place}: ", 1)
+    for count in COUNTS:
+        outcomes = [s.run("--part", f"{k}/{count}", *arguments) for k in range(1, count + 1)]
+        bad = [outcome for outcome in outcomes if outcome.status]
+        need(len(bad) == 1 and bad[0].stderr == undivided.stderr and bad[0].status == 1,
+             f"one of {count} parts should say {short(undivided.stderr)}; got {bad}")
+        need(not any(outcome.stderr for outcome in outcomes if not outcome.status), count, "parts are not silent")
+
+
+@row
+def an_error_names_the_files_own_line(s):
+    good = numbers(30, 40, 2)
+    one_part_fails(s, "a.csv", good + b"1,x\n" + good, "41:3")
+    one_part_fails(s, "a.csv", b"a,b\n" + good + b"1,2,3\n" + good, "42:5")
+    one_part_fails(s, "a.csv", b'"a\n\n",b\n\n' + good + b"\n\n1\n" + good, "47:2")
+    one_part_fails(s, "a.csv", good.replace(b"\n", b"\r\n") + b"1,2\r\n3,\r\n" + good, "42:3")
+    one_part_fails(s, "a.csv", good + b"1,\"2", "41:3")
+
+
+@row
+def an_error_in_json_lines_names_the_files_own_line(s):
+    good = b"[1,-2]\n" * 30
+    one_part_fails(s, "a.jsonl", good + b"[1,x]\n" + good, "31:4")
+    one_part_fails(s, "a.jsonl", good + b"\n\n[1,2]]\n" + good, "33:6")
+    # A list that goes on is a surprise on another line, depending on where the part ends.
+    s.write("a.jsonl", good + b"[1,2\n" + good)
+    for k in range(1, 4):
+        outcome = s.run("a.jsonl", "--to", "jsonl", "--part", f"{k}/3")
+        if k == 2:
+            outcome.refuses("a.jsonl:3[12]:", 1)
+        else:
+            need(outcome.status == 0, outcome)
+
+
+@row
+def a_bad_header_fails_every_part(s):
+    s.write("a.csv", b'a,"b\n' + numbers(31, 50, 2))
+    undivided = s.run("a.csv", "--to", "csv")
+    for k in range(1, 4):
+        outcome = s.run("a.csv", "--to", "csv", "--part", f"{k}/3")
+        outcome.refuses("a.csv:1:3: ", 1)
+        need(outcome.stderr == undivided.stderr, outcome)
+
+
+@row
+def a_cut_npy_fails(s):
+    s.write("a.npy", npy("(100, 2)", values(32, 200))[:-60])
+    statuses = [s.run("a.npy", "--to", "csv", "--part", f"{k}/4").status for k in range(1, 5)]
+    need(1 in statuses and set(statuses) <= {0, 1}, statuses)
+
+
+@row
+def what_cannot_be_divided_is_wrong_usage(s):
+    s.write("a.csv", b"1,2\n3,4\n")
+    s.write("a.json", b"[[1,2],[3,4]]\n")
+    s.run("--from", "csv", "--part", "1/2", input=b"1,2\n3,4\n").refuses("--part", 2)
+    s.run("--from", "npy", "--part", "1/2", input=npy("(2,)", values(33, 2))).refuses("--part", 2)
+    s.run("--from", "jsonl", "--part", "1/2", input=b"[1]\n[2]\n").refuses("--part", 2)
+    s.run("a.json", "--part", "1/2").refuses("--part", 2)
+    s.run("a.csv", "--from", "json", "--part", "1/2").refuses("--part", 2)
+    s.run("--randn", "4,2", "--seed", "0", "--part", "1/2").refuses("--part", 2)
+    s.run("--tensor", "[1,2]", "--part", "1/2").refuses("--part", 2)
+    s.write("two.npy", npy("(2,)", values(33, 2)) * 2)
+    s.run("two.npy", "--part", "1/2", "--to", "csv").refuses("--part", 2)
+
+
+@row
+def what_is_no_part_is_wrong_usage(s):
+    s.write("a.csv", b"1,2\n3,4\n")
+    for text in ("", "1", "0/2", "3/2", "1/0", "-1/2", "1/-2", "a/b", "1/2/3", "1/2x", " 1/2", "1 /2", "1.5/2", "1/",
+                 "/2", "1e0/2", "1/18446744073709551617", "18446744073709551616/2", "+1/2", "0x1/2"):
+        s.run("a.csv", f"--part={text}").refuses("--part", 2)
+    need(s.run("a.csv", "--part").status == 2, "no value")
+
+
+# ---------------------------------------------------------------- GNU parallel
+
+def parallel(s, job, *options, before=""):
+    """`seq 8 | parallel -k OPTIONS JOB`, where `rectify` is the program."""
+    program = shutil.which("parallel")
+    if program is None:
+        raise Skip("no GNU parallel")
+    version = subprocess.run([program, "--version"], capture_output=True, check=False, env=ENVIRONMENT,
+                             stdin=subprocess.DEVNULL).stdout
+    if b"GNU parallel" not in version:
+        raise Skip("this parallel is not GNU's")
+    (s.path / "bin").mkdir(exist_ok=True)
+    if not (s.path / "bin" / "rectify").is_symlink():
+        (s.path / "bin" / "rectify").symlink_to(BINARY)
+    environment = {**ENVIRONMENT, "PATH": f"{s.path / 'bin'}:{ENVIRONMENT['PATH']}", "HOME": str(s.path),
+                   "SHELL": "/bin/sh"}
+    done = subprocess.run(["sh", "-c", f'{before}\nseq 8 | parallel --will-cite -k -j2 "$@"', "sh", *options, job],
+                          cwd=s.path, env=environment, stdin=subprocess.DEVNULL, capture_output=True, timeout=60,
+                          check=False)
+    return Outcome(done.stdout, done.stderr, done.returncode)
+
+
+@row
+def gnu_parallel_gives_the_undivided_bytes(s):
+    s.write("acts.csv", b"a,b,c\n" + numbers(40, 2000, 3))
+    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "now,fail=1")
+    need(outcome.status == 0 and outcome.stdout == s.result("acts.csv", "--to", "csv"), outcome)
+
+
+@row
+def a_killed_job_stops_gnu_parallel(s):
+    s.write("acts.csv", b"a,b,c\n" + numbers(41, 2000, 3))
+    job = "if [ {} = 5 ]; then kill -9 $$; fi; rectify --part {}/8 acts.csv --to csv"
+    outcome = parallel(s, job, "--halt", "now,fail=1")
+    need(outcome.status != 0 and len(outcome.stdout) < len(s.result("acts.csv", "--to", "csv")), outcome)
+
+
+@row
+def a_bad_line_stops_gnu_parallel_with_its_place(s):
+    s.write("acts.csv", numbers(42, 700, 3) + b"1,2,?\n" + numbers(43, 700, 3))
+    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "now,fail=1")
+    need(outcome.status == 1 and b"acts.csv:701:5: " in outcome.stderr, outcome)
+
+
+@row
+def a_job_killed_once_is_made_good_by_a_retry(s):
+    s.write("acts.csv", b"a,b,c\n" + numbers(44, 2000, 3))
+    # The first time, part 3 writes half of its output and dies.
+    job = ("if [ {} = 3 ] && mkdir once 2>/dev/null; then rectify --part {}/8 acts.csv --to csv | head -c 5000; "
+           "kill -9 $$; fi; rectify --part {}/8 acts.csv --to csv")
+    outcome = parallel(s, job, "--retries", "3")
+    need((s.path / "once").is_dir(), "the job was not killed", outcome)
+    need(outcome.status == 0 and outcome.stdout == s.result("acts.csv", "--to", "csv"), outcome)
+
+
+@row
+def a_killed_job_leaves_no_file(s):
+    s.write("acts.csv", b"a,b,c\n" + numbers(45, 2000, 3))
+    # With -o a part is there whole or not at all, so that a second run need only make what is missing.
+    job = ("[ -e {}.csv ] || { [ {} != 6 ] || [ -e again ] || "
+           "{ (ulimit -f 1; exec rectify --part {}/8 acts.csv -o {}.csv); exit 1; }; "
+           "rectify --part {}/8 acts.csv -o {}.csv; }")
+    first = parallel(s, job)
+    made = sorted(path.name for path in s.path.glob("[0-9]*.csv"))
+    need(first.status == 1 and made == [f"{k}.csv" for k in (1, 2, 3, 4, 5, 7, 8)], first, made)
+    second = parallel(s, job, before="touch again")
+    whole = b"".join((s.path / f"{k}.csv").read_bytes() for k in range(1, 9))
+    need(second.status == 0 and whole == s.result("acts.csv", "--to", "csv"), second)
+
+
+# ---------------------------------------------------------------- runner
+
+def outcome_of(function):
+    with tempfile.TemporaryDirectory(prefix="rectify-parts-") as name:
+        try:
+            function(Scratch(pathlib.Path(name)))
+            return "passed", ""
+        except Skip as why:
+            return "skipped", str(why)
+        except (Fault, OSError, subprocess.SubprocessError) as why:
+            return "failed", str(why)
+
+
+def main():
+    global BINARY
+    if not 2 <= len(sys.argv) <= 3:
+        sys.exit(__doc__)
+    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
+    wanted = [function for function in rows if len(sys.argv) < 3 or sys.argv[2] in function.__name__]
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for function, (result, why) in zip(wanted, pool.map(outcome_of, wanted)):
+            counts[result] += 1
+            if result != "passed":
+                print(f"{result}: {function.__name__.replace('_', ' ')}: {why}", flush=True)
+    print(", ".join(f"{count} {result}" for result, count in counts.items()))
+    return 1 if counts["failed"] or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,769 @@
+#include "rectify/compare.hpp"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <functional>
+#include <limits>
+#include <nlohmann/json.hpp>
+#include <numeric>
+#include <random>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "dispatch.hpp"
+#include "dyadic.hpp"
+#include "half.hpp"
+#include "rectify/error.hpp"
+
+using namespace rectify;
+
+namespace {
+
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+const Activation* relu() { return find_activation("relu"); }
+const Activation* leaky() { return find_activation("leaky"); }
+
+CompareOptions relu_and_leaky(double slope = 0.01, std::optional<std::int64_t> axis = -1) {
+  return {axis, {{relu(), {}}, {leaky(), {slope}}}, false};
+}
+
+Tensor tensor(std::initializer_list<float> values, Shape shape) {
+  return Tensor::of(std::span<const float>(values.begin(), values.size()), std::move(shape));
+}
+
+Report report_of(const Tensor& tensor, const CompareOptions& options) {
+  Report report(options, tensor.dtype(), tensor.shape());
+  report.add(tensor);
+  return report;
+}
+
+double number(const Figure& figure) {
+  REQUIRE(std::holds_alternative<double>(figure));
+  return std::get<double>(figure);
+}
+
+std::string text(const Figure& figure) {
+  if (std::holds_alternative<std::monostate>(figure)) return "null";
+  if (const auto* const integer = std::get_if<std::int64_t>(&figure))
+    return "int " + std::to_string(*integer);
+  char digits[64];
+  std::snprintf(digits, sizeof digits, "%a", std::get<double>(figure));
+  return digits;
+}
+
+// ---- the reference: plain loops over plain lists, sums by the oracle ----------------------------
+
+/// The elements as doubles, and exactly also where those cannot hold an int64.
+struct Values {
+  std::vector<double> doubles;
+  std::vector<Dyadic> exact;  // zero for what is not finite
+  std::vector<std::int64_t> integers;
+};
+
+Values values_of(const Tensor& tensor) {
+  Values values;
+  dispatch(tensor.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    for (const T element : tensor.data<T>()) {
+      const auto wide = widen(element);
+      const auto value = static_cast<double>(wide);
+      values.doubles.push_back(value);
+      values.integers.push_back(is_floating<T> ? 0 : static_cast<std::int64_t>(wide));
+      values.exact.push_back(!is_floating<T>        ? Dyadic::integer(values.integers.back())
+                             : std::isfinite(value) ? Dyadic(value)
+                                                    : Dyadic());
+    }
+  });
+  return values;
+}
+
+/// mean_abs is compared with this before dormancy is made of it.
+struct Expected {
+  std::uint64_t k = 0;
+  Dyadic magnitudes;
+  bool finite = true;
+};
+
+/// Checks `figures` against the elements at `indices`.
+Expected check(const Figures& figures, const std::vector<std::size_t>& indices, const Values& x,
+               const Values& y, const Values& g, const Values* baseline, bool integers) {
+  std::uint64_t nan = 0, k = 0, active = 0, zero = 0, live = 0, differ = 0;
+  std::uint64_t y_nan = 0, y_plus = 0, y_minus = 0, g_plus = 0, g_minus = 0;
+  double greatest = 0;
+  std::vector<double> in_order;
+  std::vector<std::int64_t> integers_in_order;
+  Dyadic sum, squares, magnitudes, gradient;
+  for (const std::size_t i : indices) {
+    if (std::isnan(x.doubles[i])) {
+      ++nan;
+      continue;
+    }
+    ++k;
+    active += x.doubles[i] > 0;
+    zero += y.doubles[i] == 0;
+    live += g.doubles[i] != 0;
+    y_nan += std::isnan(y.doubles[i]);
+    y_plus += y.doubles[i] == kInfinity;
+    y_minus += y.doubles[i] == -kInfinity;
+    g_plus += g.doubles[i] == kInfinity;
+    g_minus += g.doubles[i] == -kInfinity;
+    sum += y.exact[i];
+    squares += y.exact[i] * y.exact[i];
+    magnitudes += y.exact[i].abs();
+    gradient += g.exact[i];
+    if (!std::isnan(y.doubles[i])) in_order.push_back(y.doubles[i]);
+    integers_in_order.push_back(y.integers[i]);
+    if (baseline != nullptr) {
+      const double a = y.doubles[i];
+      const double b = baseline->doubles[i];
+      if (a != b && !(std::isnan(a) && std::isnan(b))) {
+        ++differ;
+        if (!(std::abs(a - b) <= greatest))
+          greatest = std::isnan(greatest) ? kNan : std::abs(a - b);
+      }
+    }
+  }
+  const auto is_share = [&](const Figure& figure, std::uint64_t part) {
+    return k == 0 ? figure == Figure() : is_quotient(number(figure), Dyadic(part), k);
+  };
+  CHECK(figures.n == indices.size());
+  CHECK(figures.nan == nan);
+  CHECK(is_share(figures.active_frac, active));
+  CHECK(is_share(figures.zero_frac, zero));
+  CHECK(is_share(figures.live_frac, live));
+  CHECK(figures.differs.has_value() == (baseline != nullptr));
+  if (baseline != nullptr) {
+    CHECK(*figures.differs == differ);
+    CHECK(text(figures.max_abs_diff) == (k == 0 ? "null" : text(greatest)));
+  } else {
+    CHECK(figures.max_abs_diff == Figure());
+  }
+  const bool finite = y_nan + y_plus + y_minus == 0;
+  if (k == 0) {
+    for (const Figure& figure :
+         {figures.grad_mean, figures.min, figures.max, figures.mean, figures.std, figures.mean_abs})
+      CHECK(figure == Figure());
+    return {0, {}, true};
+  }
+  if (g_plus + g_minus == 0) {
+    CHECK(is_quotient(number(figures.grad_mean), gradient, k));
+  } else {
+    CHECK(text(figures.grad_mean) == text(g_plus == 0    ? -kInfinity
+                                          : g_minus == 0 ? kInfinity
+                                                         : kNan));
+  }
+  if (y_nan != 0) {
+    CHECK(std::isnan(number(figures.min)));
+    CHECK(std::isnan(number(figures.max)));
+  } else if (integers) {
+    const auto [low, high] =
+        std::minmax_element(integers_in_order.begin(), integers_in_order.end());
+    CHECK(figures.min == Figure(*low));
+    CHECK(figures.max == Figure(*high));
+  } else {
+    const auto [low, high] = std::minmax_element(in_order.begin(), in_order.end());
+    CHECK(text(figures.min) == text(*low + 0.0));
+    CHECK(text(figures.max) == text(*high + 0.0));
+  }
+  if (finite) {
+    CHECK(is_quotient(number(figures.mean), sum, k));
+    CHECK(is_quotient(number(figures.mean_abs), magnitudes, k));
+    if (sum == Dyadic()) CHECK_FALSE(std::signbit(number(figures.mean)));
+  } else {
+    CHECK(text(figures.mean) == text(y_nan != 0 || (y_plus != 0 && y_minus != 0) ? kNan
+                                     : y_plus != 0                               ? kInfinity
+                                                                                 : -kInfinity));
+    CHECK(text(figures.mean_abs) == text(y_nan != 0 ? kNan : kInfinity));
+  }
+  if (k == 1) {
+    CHECK(figures.std == Figure());
+  } else if (finite) {
+    CHECK(is_deviation(number(figures.std), sum, squares, k));
+  } else {
+    CHECK(std::isnan(number(figures.std)));
+  }
+  return {k, magnitudes, finite};
+}
+
+/// Checks every figure of the whole tensor.
+void check(const TensorFigures& figures, const Tensor& tensor, const CompareOptions& options,
+           double dead_below = 0) {
+  const Shape& shape = tensor.shape();
+  const bool integers = !is_floating_point(tensor.dtype());
+  std::size_t outer = 1, units = 1, inner = static_cast<std::size_t>(tensor.numel());
+  std::optional<std::int64_t> axis;
+  if (shape.size() >= 2 && options.unit_axis) {
+    axis = *options.unit_axis + (*options.unit_axis < 0 ? std::ssize(shape) : 0);
+    outer = inner = 1;
+    for (std::size_t i = 0; i < shape.size(); ++i) {
+      const auto size = static_cast<std::size_t>(shape[i]);
+      if (static_cast<std::int64_t>(i) < *axis) outer *= size;
+      if (static_cast<std::int64_t>(i) == *axis) units = size;
+      if (static_cast<std::int64_t>(i) > *axis) inner *= size;
+    }
+  }
+  CHECK(figures.dtype == tensor.dtype());
+  CHECK(figures.shape == shape);
+  CHECK(figures.unit_axis == axis);
+  CHECK(figures.units == static_cast<std::int64_t>(units));
+  REQUIRE(figures.unit_inputs.size() == units);
+  REQUIRE(figures.activations.size() == options.candidates.size());
+
+  std::vector<std::vector<std::size_t>> of_unit(units);
+  for (std::size_t i = 0; i < outer * units * inner; ++i) of_unit[i / inner % units].push_back(i);
+  std::vector<std::size_t> all(outer * units * inner);
+  std::iota(all.begin(), all.end(), std::size_t{0});
+
+  const Values x = values_of(tensor);
+  const auto check_counts = [&](const InputCounts& counts,
+                                const std::vector<std::size_t>& indices) {
+    InputCounts expected;
+    for (const std::size_t i : indices) {
+      const double value = x.doubles[i];
+      ++expected.n;
+      expected.nan += std::isnan(value);
+      expected.inf += std::isinf(value);
+      expected.positive += value > 0;
+      expected.zero += value == 0;
+      expected.negative += value < 0;
+    }
+    CHECK(counts.n == expected.n);
+    CHECK(counts.nan == expected.nan);
+    CHECK(counts.inf == expected.inf);
+    CHECK(counts.positive == expected.positive);
+    CHECK(counts.zero == expected.zero);
+    CHECK(counts.negative == expected.negative);
+  };
+  check_counts(figures.input, all);
+  for (std::size_t u = 0; u < units; ++u) check_counts(figures.unit_inputs[u], of_unit[u]);
+
+  Values baseline;
+  for (std::size_t c = 0; c < options.candidates.size(); ++c) {
+    CAPTURE(c);
+    const Candidate& candidate = options.candidates[c];
+    const ActivationFigures& ours = figures.activations[c];
+    const Values y = values_of(apply(*candidate.activation, tensor.clone(), candidate.parameters));
+    Tensor gradients = Tensor::empty(shape, tensor.dtype());
+    candidate.activation->backward(tensor.dtype(), tensor.bytes(), gradients.bytes(), all.size(),
+                                   candidate.parameters);
+    const Values g = values_of(gradients);
+    if (c == 0) baseline = y;
+    const Values* const against = c == 0 ? nullptr : &baseline;
+    CHECK(ours.candidate == candidate);
+    check(ours, all, x, y, g, against, integers);
+
+    std::uint64_t linear = 0;
+    std::vector<std::int64_t> dead_at;
+    std::vector<Expected> expected(units);
+    double mean = 0;
+    std::uint64_t with_values = 0;
+    REQUIRE(ours.units.size() == units);
+    for (std::size_t u = 0; u < units; ++u) {
+      CAPTURE(u);
+      const UnitFigures& unit = ours.units[u];
+      expected[u] = check(unit, of_unit[u], x, y, g, against, integers);
+      const bool dead = expected[u].k != 0 && number(unit.live_frac) <= dead_below;
+      CHECK(unit.dead == dead);
+      if (dead) dead_at.push_back(static_cast<std::int64_t>(u));
+      linear += expected[u].k != 0 && number(unit.active_frac) == 1;
+      if (expected[u].k != 0) {
+        mean += number(unit.mean_abs);
+        ++with_values;
+      }
+    }
+    CHECK(ours.dead_at == dead_at);
+    CHECK(ours.dead_units == dead_at.size());
+    CHECK((units == 0 ? ours.dead_frac == Figure()
+                      : is_quotient(number(ours.dead_frac), Dyadic(dead_at.size()), units)));
+    CHECK(ours.linear_units == linear);
+    mean /= static_cast<double>(with_values);
+    for (std::size_t u = 0; u < units; ++u) {
+      const Figure& dormancy = ours.units[u].dormancy;
+      if (expected[u].k == 0 || mean == 0) {
+        CHECK(dormancy == Figure());
+      } else {
+        const double quotient = number(ours.units[u].mean_abs) / mean;
+        if (std::isfinite(quotient) && std::isfinite(mean)) {
+          CHECK(number(dormancy) == doctest::Approx(quotient).epsilon(1e-9));
+        } else if (!std::isinf(mean) || std::isinf(number(ours.units[u].mean_abs))) {
+          // (where the plain mean overflowed there is nothing to compare with)
+          CHECK((std::isnan(number(dormancy)) || std::isinf(mean)));
+        }
+      }
+    }
+  }
+}
+
+void check(const Tensor& tensor, const CompareOptions& options) {
+  check(report_of(tensor, options).figures(), tensor, options);
+}
+
+// ---- random tensors
+// ------------------------------------------------------------------------------
+
+enum Kind { normal, wide, special, bits, all_dead, all_linear, tiny, huge, kinds };
+
+Tensor random_tensor(std::mt19937_64& random, DType dtype, const Shape& shape, int kind) {
+  Tensor result = Tensor::empty(shape, dtype);
+  std::normal_distribution<double> gauss;
+  dispatch(dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    for (T& element : result.data<T>()) {
+      double x = gauss(random);
+      if (kind == wide) x = std::ldexp(x, static_cast<int>(random() % 60) - 30);
+      if (kind == all_dead) x = -std::abs(x);
+      if (kind == all_linear) x = std::abs(x) + 1e-3;
+      if constexpr (std::is_same_v<T, bool>) {
+        element = x > 0;
+      } else if constexpr (!is_floating<T>) {
+        element = kind == bits || kind == huge ? static_cast<T>(random())
+                                               : static_cast<T>(std::clamp(40 * x, 0.0, 120.0));
+        if (kind == normal) element = static_cast<T>(element - (std::is_signed_v<T> ? 40 : 0));
+      } else {
+        if (kind == tiny) x *= static_cast<double>(0x1p-140f) * (random() % 8 == 0 ? 0x1p-900 : 1);
+        if (kind == huge)
+          x *= dtype == DType::float16 ? 0x1p15 : dtype == DType::float64 ? 0x1p1021 : 0x1p125;
+        if constexpr (std::is_same_v<T, double>) {
+          element = x;
+        } else {
+          element = narrow<T>(static_cast<float>(x));
+        }
+        if (kind == bits) {
+          const std::uint64_t all = random();
+          std::memcpy(&element, &all, sizeof element);
+        }
+        if (kind == special && random() % 16 == 0) {
+          constexpr float kSpecial[] = {0.0f,      -0.0f,     NAN,        -NAN,     INFINITY,
+                                        -INFINITY, 0x1p-149f, -0x1p-149f, 0x1p-24f, 1e-30f};
+          const float chosen = kSpecial[random() % std::size(kSpecial)];
+          if constexpr (std::is_same_v<T, double>) {
+            element = static_cast<double>(chosen);
+          } else {
+            element = narrow<T>(chosen);
+          }
+        }
+      }
+    }
+  });
+  return result;
+}
+
+constexpr DType kFloats[] = {DType::float32, DType::float64, DType::float16, DType::bfloat16};
+
+/// All partial texts, one below the other.
+std::string partials(const Report& report, const CompareOptions& options) {
+  std::string text;
+  for (std::size_t c = 0; c < options.candidates.size(); ++c) text += report.partial(c) + "\n";
+  return text;
+}
+
+std::vector<std::string> partial_texts(const Report& report, const CompareOptions& options) {
+  std::vector<std::string> texts;
+  for (std::size_t c = 0; c < options.candidates.size(); ++c) texts.push_back(report.partial(c));
+  return texts;
+}
+
+/// Rows [first, last) of a tensor.
+Tensor rows_of(const Tensor& tensor, std::int64_t first, std::int64_t last) {
+  Shape shape = tensor.shape();
+  const std::size_t row = shape[0] == 0 ? 0 : tensor.nbytes() / static_cast<std::size_t>(shape[0]);
+  shape[0] = last - first;
+  Tensor rows = Tensor::empty(shape, tensor.dtype());
+  std::memcpy(rows.bytes(), tensor.bytes() + static_cast<std::size_t>(first) * row, rows.nbytes());
+  return rows;
+}
+
+/// An activation that is no rectifier to the library: relu and leaky by other addresses, and |x|,
+/// whose value depends on the sign in another way.
+Activation copy_of(const Activation& activation) { return activation; }
+
+}  // namespace
+
+TEST_CASE("the figures are those of the reference, for every dtype, shape and kind of values") {
+  std::mt19937_64 random(3);
+  struct Row {
+    Shape shape;
+    std::optional<std::int64_t> axis;
+    const char* why;
+  };
+  const Row rows[] = {
+      {{300, 5}, -1, "fewer units than lanes"},
+      {{41, 19}, -1, "units left over after whole vectors"},
+      {{70, 16}, 1, "whole vectors"},
+      {{9, 16}, 0, "rows are units"},
+      {{700}, -1, "1-D: one unit"},
+      {{40, 18}, std::nullopt, "the tensor is one unit"},
+      {{6, 5, 23}, 1, "channels in the middle"},
+      {{5, 3, 4, 5}, -3, "channels of images"},
+      {{4, 3, 200}, 0, "images are units"},
+      {{30, 4, 6}, 2, "3-D, last axis"},
+      {{1, 11}, -1, "one sample"},
+      {{1}, -1, "one value"},
+      {{}, -1, "no dimensions"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const DType dtype : kFloats) {
+      CAPTURE(name(dtype));
+      for (int kind = 0; kind < kinds; ++kind) {
+        CAPTURE(kind);
+        const Tensor input = random_tensor(random, dtype, row.shape, kind);
+        constexpr double kSlopes[] = {0.01, 0.2, -0.5, 3.0};
+        check(input, relu_and_leaky(kSlopes[random() % std::size(kSlopes)], row.axis));
+      }
+    }
+  }
+}
+
+TEST_CASE("any list of candidates can be compared, in any order") {
+  std::mt19937_64 random(4);
+  const std::vector<Candidate> all = {{leaky(), {0.01}},  {relu(), {}},       {leaky(), {0.0}},
+                                      {leaky(), {-0.0}},  {leaky(), {0.01}},  {leaky(), {1.0}},
+                                      {leaky(), {-2.0}},  {leaky(), {1e-30}}, {leaky(), {1e30}},
+                                      {leaky(), {1e-45}}, {leaky(), {1e-300}}};
+  for (std::size_t baseline = 0; baseline < all.size(); ++baseline) {
+    CAPTURE(baseline);
+    CompareOptions options;
+    options.candidates = all;
+    std::swap(options.candidates[0], options.candidates[baseline]);
+    for (const DType dtype : kFloats) {
+      CAPTURE(name(dtype));
+      for (const int kind : {normal, special, bits}) {
+        CAPTURE(kind);
+        check(random_tensor(random, dtype, {33, 9}, kind), options);
+      }
+    }
+  }
+}
+
+TEST_CASE("integers go through relu exactly") {
+  std::mt19937_64 random(5);
+  for (const DType dtype : {DType::int8, DType::int16, DType::int32, DType::int64, DType::uint8}) {
+    CAPTURE(name(dtype));
+    for (const int kind : {normal, bits, all_dead, all_linear}) {
+      CAPTURE(kind);
+      for (const Shape& shape : {Shape{50, 7}, Shape{300}, Shape{}, Shape{0, 3}, Shape{1, 3}}) {
+        check(random_tensor(random, dtype, shape, kind), {-1, {{relu(), {}}, {relu(), {}}}, false});
+      }
+    }
+  }
+  const Tensor extremes = Tensor::of<std::int64_t>({std::numeric_limits<std::int64_t>::max(),
+                                                    std::numeric_limits<std::int64_t>::max(),
+                                                    std::numeric_limits<std::int64_t>::min()});
+  check(extremes, {-1, {{relu(), {}}}, false});
+  CHECK_THROWS_AS(Report(relu_and_leaky(), DType::int32, {2}), Error);
+  CHECK_THROWS_AS(Report({-1, {{relu(), {}}}, false}, DType::boolean, {2}), Error);
+}
+
+TEST_CASE("an activation that is no rectifier is taken through its own functions") {
+  const Activation other_relu = copy_of(*relu());
+  const Activation other_leaky = copy_of(*leaky());
+  std::mt19937_64 random(6);
+  for (const DType dtype : kFloats) {
+    CAPTURE(name(dtype));
+    for (int kind = 0; kind < kinds; ++kind) {
+      CAPTURE(kind);
+      const Tensor input = random_tensor(random, dtype, {200, 13}, kind);
+      for (const std::vector<Candidate>& candidates :
+           {std::vector<Candidate>{{&other_relu, {}}, {&other_leaky, {0.2}}},
+            std::vector<Candidate>{{relu(), {}}, {&other_leaky, {0.0}}, {leaky(), {0.1}}},
+            std::vector<Candidate>{{&other_leaky, {-1e30}}, {relu(), {}}}}) {
+        const CompareOptions options{-1, candidates, false};
+        const Report report = report_of(input, options);
+        check(report.figures(), input, options);
+        const Report again =
+            Report::from_partial(options, dtype, input.shape(), partial_texts(report, options));
+        CHECK(partials(again, options) == partials(report, options));
+      }
+    }
+  }
+  const CompareOptions options{-1, {{relu(), {}}, {&other_relu, {}}}, false};
+  check(random_tensor(random, DType::int64, {100, 5}, bits), options);
+}
+
+TEST_CASE("empty tensors and tensors without units have figures that are nothing") {
+  for (const Shape& shape : {Shape{0}, Shape{0, 4}, Shape{4, 0}, Shape{0, 0}, Shape{2, 0, 3}}) {
+    CAPTURE(to_string(shape));
+    for (const std::optional<std::int64_t> axis :
+         {std::optional<std::int64_t>(-1), std::optional<std::int64_t>(0),
+          std::optional<std::int64_t>()}) {
+      check(Tensor::empty(shape, DType::float32), relu_and_leaky(0.01, axis));
+    }
+  }
+  const TensorFigures figures =
+      report_of(Tensor::empty({4, 0}, DType::float32), relu_and_leaky()).figures();
+  CHECK(figures.activations[0].dead_frac == Figure());
+  CHECK(figures.input.n == 0);
+}
+
+TEST_CASE("a worked example") {
+  const Tensor input = tensor({1, -2, 0, 3, -1, -0.0f, 2, -3, NAN, -INFINITY, 4, 0}, {4, 3});
+  const TensorFigures figures = report_of(input, relu_and_leaky(0.5)).figures();
+  CHECK(figures.input.n == 12);
+  CHECK(figures.input.nan == 1);
+  CHECK(figures.input.inf == 1);
+  CHECK(figures.input.positive == 4);
+  CHECK(figures.input.zero == 3);
+  CHECK(figures.input.negative == 4);
+  const ActivationFigures& with_relu = figures.activations[0];
+  CHECK(with_relu.units[0].mean == Figure(1.5));  // 1, 3, 2, -inf
+  CHECK(with_relu.units[0].grad_mean == Figure(0.75));
+  CHECK(with_relu.units[1].max == Figure(4.0));  // -2, -1, -3, 4
+  CHECK(with_relu.units[2].dead);                // 0, -0, NaN, 0
+  CHECK(with_relu.dead_at == std::vector<std::int64_t>{2});
+  CHECK(with_relu.units[1].dormancy == Figure(12.0 / 10));  // 1 of (1.5 + 1 + 0) / 3
+  const ActivationFigures& with_leaky = figures.activations[1];
+  CHECK(with_leaky.units[0].mean == Figure(-kInfinity));
+  CHECK(with_leaky.units[0].max_abs_diff == Figure(kInfinity));
+  CHECK(*with_leaky.units[1].differs == 3);
+  CHECK(with_leaky.units[1].max_abs_diff == Figure(1.5));
+  CHECK_FALSE(with_leaky.units[2].dead);
+}
+
+TEST_CASE("the limit of dead units is a share") {
+  const Tensor input = tensor({1, -2, -1, -3, -1, -1, -1, -1}, {4, 2});
+  const Report report = report_of(input, relu_and_leaky());
+  CHECK(report.figures(0).activations[0].dead_at == std::vector<std::int64_t>{1});
+  CHECK(report.figures(0.25).activations[0].dead_at == std::vector<std::int64_t>{0, 1});
+  CHECK(report.figures(0.25).activations[1].dead_at.empty());
+  CHECK(report.figures(1).activations[1].dead_units == 2);
+}
+
+TEST_CASE("dormancy neither overflows nor loses the small") {
+  const double big = std::numeric_limits<double>::max();
+  const auto dormancies = [](std::initializer_list<double> values) {
+    const Tensor input = Tensor::of(std::span<const double>(values.begin(), values.size()),
+                                    {1, static_cast<std::int64_t>(values.size())});
+    std::vector<std::string> texts;
+    const TensorFigures figures = report_of(input, {-1, {{relu(), {}}}, false}).figures();
+    for (const UnitFigures& unit : figures.activations[0].units)
+      texts.push_back(text(unit.dormancy));
+    return texts;
+  };
+  const auto texts = [](std::initializer_list<double> values) {
+    std::vector<std::string> list;
+    for (const double value : values) list.push_back(text(value));
+    return list;
+  };
+  CHECK(dormancies({big, big}) == texts({1, 1}));
+  CHECK(dormancies({0x1p-1074, 0x1p-1074, 0}) == texts({1.5, 1.5, 0}));
+  CHECK(dormancies({1, 1, 1, 0x1p-1000}) == texts({4.0 / 3, 4.0 / 3, 4.0 / 3, 0x1p-998 / 3}));
+  CHECK(dormancies({kInfinity, 1}) == texts({kNan, 0}));
+  CHECK(dormancies({0, -1}) == std::vector<std::string>{"null", "null"});
+  CHECK(dormancies({kNan, 2}) == std::vector<std::string>{"null", text(1.0)});
+}
+
+TEST_CASE("slabs of any size, in parts merged in any order, give the same bytes") {
+  std::mt19937_64 random(7);
+  for (const DType dtype : kFloats) {
+    CAPTURE(name(dtype));
+    for (const Shape& shape : {Shape{600, 11}, Shape{90, 3, 40}, Shape{3000}, Shape{500, 8}}) {
+      CAPTURE(to_string(shape));
+      for (const int kind : {normal, special, wide}) {
+        CAPTURE(kind);
+        const Tensor input = random_tensor(random, dtype, shape, kind);
+        CompareOptions options = relu_and_leaky(0.01, shape.size() == 3 ? 1 : -1);
+        options.candidates.push_back({leaky(), {0.3}});
+        options.histogram = true;
+        const std::string whole = partials(report_of(input, options), options);
+        const bool merges_in_texts = kind == special;
+
+        std::vector<Report> parts;
+        for (int i = 0; i < 4; ++i) parts.emplace_back(options, dtype, shape);
+        for (std::int64_t row = 0; row < shape[0];) {
+          const std::int64_t rows =
+              std::min<std::int64_t>(shape[0] - row, 1 + static_cast<std::int64_t>(random() % 300));
+          parts[random() % parts.size()].add(rows_of(input, row, row + rows));
+          row += rows;
+        }
+        std::shuffle(parts.begin(), parts.end(), random);
+        Report merged(options, dtype, shape);
+        for (const Report& part : parts) {
+          if (merges_in_texts) {
+            merged.merge(Report::from_partial(options, dtype, shape, partial_texts(part, options)));
+          } else {
+            merged.merge(part);
+          }
+        }
+        CHECK(partials(merged, options) == whole);
+        const auto bins = merged.histogram();
+        std::uint64_t counted = 0;
+        double last = -kInfinity;
+        for (const Report::Bin& bin : bins) {
+          CHECK(bin.low >= last);
+          CHECK(bin.low <= bin.high);
+          last = bin.high;
+          counted += bin.count;
+        }
+        const InputCounts counts = merged.figures().input;
+        CHECK(counted == counts.n - counts.nan - counts.inf);
+      }
+    }
+  }
+}
+
+TEST_CASE("with rows as units, slabs and merged reports follow one another") {
+  std::mt19937_64 random(8);
+  const Tensor input = random_tensor(random, DType::float32, {20, 33}, special);
+  const CompareOptions options = relu_and_leaky(0.01, 0);
+  const std::string whole = partials(report_of(input, options), options);
+  Report first(options, input.dtype(), input.shape());
+  Report second(options, input.dtype(), input.shape());
+  first.add(rows_of(input, 0, 3));
+  first.add(rows_of(input, 3, 9));
+  second.add(rows_of(input, 9, 20));
+  first.merge(second);
+  CHECK(partials(first, options) == whole);
+  check(first.figures(), input, options);
+  const Report again =
+      Report::from_partial(options, input.dtype(), {0, 33}, partial_texts(first, options));
+  CHECK(partials(again, options) == whole);
+}
+
+TEST_CASE("values fall into the class that holds them") {
+  CompareOptions options = relu_and_leaky();
+  options.histogram = true;
+  for (const double x :
+       {1.0, 1.124, 1.125, 0.0, -1.0, 1e-40, 1e-45, 3e38, -0x1.fffffep127, 0x1p-126, -0x1.fp-127}) {
+    CAPTURE(x);
+    const auto bins = report_of(tensor({static_cast<float>(x)}, {1}), options).histogram();
+    REQUIRE(bins.size() == 1);
+    const double magnitude = static_cast<double>(static_cast<float>(x));
+    CHECK(bins[0].low <= magnitude);
+    CHECK(magnitude <= bins[0].high);
+    if (std::abs(x) >= 0x1p-126) CHECK(std::abs(bins[0].high / bins[0].low - 1) < 0.126);
+  }
+  CHECK(report_of(tensor({NAN, INFINITY}, {2}), options).histogram().empty());
+  options.histogram = false;
+  CHECK(report_of(tensor({1}, {1}), options).histogram().empty());
+}
+
+TEST_CASE("a report refuses what does not belong to it") {
+  const CompareOptions options = relu_and_leaky();
+  Report report(options, DType::float32, {2, 3});
+  CHECK_THROWS_AS(report.add(Tensor::empty({2, 4}, DType::float32)), Error);
+  CHECK_THROWS_AS(report.add(Tensor::empty({6}, DType::float32)), Error);
+  CHECK_THROWS_AS(report.add(Tensor::empty({2, 3}, DType::float64)), Error);
+  CHECK_THROWS_AS(report.merge(Report(options, DType::float64, {2, 3})), Error);
+  CHECK_THROWS_AS(report.merge(Report(options, DType::float32, {2, 4})), Error);
+  CHECK_THROWS_AS(report.merge(Report(relu_and_leaky(0.2), DType::float32, {2, 3})), Error);
+  CHECK_THROWS_AS(report.merge(Report(relu_and_leaky(0.01, 0), DType::float32, {2, 3})), Error);
+  CHECK_THROWS_AS(Report(relu_and_leaky(0.01, 2), DType::float32, {2, 3}), Error);
+  CHECK_THROWS_AS(Report(relu_and_leaky(0.01, -3), DType::float32, {2, 3}), Error);
+  CHECK_THROWS_AS(Report(relu_and_leaky(kInfinity), DType::float32, {2, 3}), Error);
+  CHECK_THROWS_AS(Report({-1, {}, false}, DType::float32, {2, 3}), Error);
+  Report scalar(options, DType::float32, {});
+  scalar.add(tensor({1}, {}));
+  CHECK_THROWS_AS(scalar.add(tensor({1}, {})), Error);
+}
+
+TEST_CASE("partial figures that cannot be are refused") {
+  const Tensor input = tensor({1, -2, 0, 3, NAN, -INFINITY, 2, -3, 5, 0, 4, INFINITY}, {4, 3});
+  CompareOptions options = relu_and_leaky(0.5);
+  options.histogram = true;
+  const std::vector<std::string> texts = partial_texts(report_of(input, options), options);
+  CAPTURE(texts[1]);
+  const auto read = [&](const std::vector<std::string>& from) {
+    return Report::from_partial(options, DType::float32, {0, 3}, from);
+  };
+  CHECK(partial_texts(read(texts), options) == texts);
+  CHECK_THROWS_AS(read({}), Error);
+  CHECK_THROWS_AS(read({texts[0]}), Error);
+  CHECK_THROWS_AS(read({texts[1], texts[0]}), Error);
+  CHECK_THROWS_AS(Report::from_partial(options, DType::float32, {0, 4}, texts), Error);
+  CHECK_THROWS_AS(Report::from_partial(relu_and_leaky(0.25), DType::float32, {0, 3}, texts), Error);
+  for (const char* text : {"", "{", "[]", "null", "1", "{}", "{\"version\":1}", "\xff", "[[[[[["}) {
+    CAPTURE(text);
+    CHECK_THROWS_AS(read({texts[0], text}), Error);
+  }
+  CHECK_THROWS_AS(read({texts[0], std::string(100'000, '[')}), Error);
+
+  // Every item of every unit replaced by things it is not. Some of them could be, of other inputs;
+  // none may crash, and what is read must be written as it was.
+  const nlohmann::json good = nlohmann::json::parse(texts[1]);
+  const char* const replacements[] = {"null",
+                                      "-1",
+                                      "0",
+                                      "1",
+                                      "3",
+                                      "1e300",
+                                      "18446744073709551615",
+                                      "2.5",
+                                      "\"\"",
+                                      "\"0\"",
+                                      "\"1p0\"",
+                                      "\"-1p0\"",
+                                      "\"1p2112\"",
+                                      "\"ffp-2148\"",
+                                      "[]",
+                                      "{}",
+                                      "true",
+                                      "\"NaN\"",
+                                      "\"Infinity\"",
+                                      "\"-Infinity\"",
+                                      "-1e-50"};
+  int refused = 0;
+  for (std::size_t u = 0; u < 3; ++u) {
+    for (std::size_t i = 0; i < good["units"][u].size(); ++i) {
+      for (const char* const replacement : replacements) {
+        nlohmann::json bad = good;
+        bad["units"][u][i] = nlohmann::json::parse(replacement);
+        if (bad == good) continue;
+        CAPTURE(bad.dump());
+        try {
+          const Report report = read({texts[0], bad.dump()});
+          report.figures();
+          CHECK(nlohmann::json::parse(report.partial(1)) == bad);
+        } catch (const Error& error) {
+          CHECK(error.kind() == ErrorKind::data);
+          ++refused;
+        }
+      }
+      nlohmann::json shorter = good;
+      shorter["units"][u].erase(i);
+      CHECK_THROWS_AS(read({texts[0], shorter.dump()}), Error);
+      nlohmann::json longer = good;
+      longer["units"][u].push_back(longer["units"][u][i]);
+      CHECK_THROWS_AS(read({texts[0], longer.dump()}), Error);
+    }
+  }
+  CHECK(refused > 900);
+  for (const auto& [key, value] : good.items()) {
+    for (const char* const replacement : replacements) {
+      nlohmann::json bad = good;
+      bad[key] = nlohmann::json::parse(replacement);
+      CHECK_THROWS_AS(read({texts[0], bad.dump()}), Error);
+    }
+    nlohmann::json bad = good;
+    bad.erase(key);
+    CHECK_THROWS_AS(read({texts[0], bad.dump()}), Error);
+  }
+}
+
+TEST_CASE("random damage to partial figures never crashes") {
+  std::mt19937_64 random(9);
+  const Tensor input = random_tensor(random, DType::float64, {30, 2}, special);
+  const CompareOptions options = relu_and_leaky();
+  const std::vector<std::string> texts = partial_texts(report_of(input, options), options);
+  for (int round = 0; round < 3000; ++round) {
+    std::vector<std::string> damaged = texts;
+    std::string& text = damaged[random() % 2];
+    for (std::uint64_t hits = 1 + random() % 3; hits != 0; --hits) {
+      constexpr char kBytes[] = "0123456789abcdefp-+.,[]{}\"nulNaIfity:";
+      text[random() % text.size()] = kBytes[random() % (sizeof kBytes - 1)];
+    }
+    try {
+      Report report = Report::from_partial(options, input.dtype(), input.shape(), damaged);
+      report.merge(report_of(input, options));
+      report.figures();
+    } catch (const Error&) {
+    }
+  }
+}
