@@ -147,7 +147,14 @@ void apply(const Options& options) {
 }
 
 bool compare(Options options) {
-  if (options.plot) check_plot_target(*options.plot);
+  if (options.plot) {
+    check_plot_target(*options.plot);
+    if (*options.plot == "-" && options.report_format != "table" && !options.output) {
+      throw Error(ErrorKind::usage,
+                  "--plot - would draw into the " + options.report_format + " on standard output",
+                  "-o FILE for the one, or --plot FILE.svg for the other");
+    }
+  }
   std::vector<Merged> reports = options.merge ? merge(options) : reports_of(options);
   options.dead_below = std::max(options.dead_below, 0.0);
 
@@ -168,6 +175,8 @@ bool compare(Options options) {
   }
 
   ReportOptions show;
+  fit_to_terminal(show);
+  show.colour = show.colour && !options.output;
   show.per_unit = options.per_unit;
   show.dead_below = options.dead_below;
   const auto [worst, share] = worst_of(named, options.check);
@@ -178,7 +187,6 @@ bool compare(Options options) {
   }
   Output output = open_output(options);
   if (options.report_format == "table") {
-    if (!options.output) fit_to_terminal(show);
     output.write(report_table(named, show));
   } else if (options.report_format == "csv" || options.report_format == "tsv") {
     output.write(report_csv(named, show, options.report_format == "csv" ? ',' : '\t'));

@@ -13,9 +13,12 @@ namespace {
 using Json = nlohmann::json;
 
 constexpr std::string_view kSchema = "rectify.compare/1";
+constexpr int kDeepest = 32;  // a partial report nests 9 deep
 
-[[noreturn]] void fail(const std::string& file, std::string message, std::string hint = {}) {
-  throw Error(ErrorKind::data, std::move(message), std::move(hint), {file});
+constexpr std::string_view kPartialHint = "rectify compare --partial writes those";
+
+[[noreturn]] void fail(const std::string& file, std::string message, std::string_view hint = {}) {
+  throw Error(ErrorKind::data, std::move(message), std::string(hint), {file});
 }
 
 std::string read_all(const std::string& path) {
@@ -28,6 +31,31 @@ std::string read_all(const std::string& path) {
     text.resize(before + got);
     if (got < block) return text;
   }
+}
+
+/// The document of a partial file. Brackets upon brackets are refused before anything walks down
+/// them.
+Json parse(const std::string& file, const std::string& text) {
+  const auto is_shallow = [&](int depth, Json::parse_event_t, const Json&) {
+    if (depth > kDeepest) fail(file, "it is no partial report: it nests too deep", kPartialHint);
+    return true;
+  };
+  Json document = Json::parse(text, is_shallow, false);
+  const auto schema = document.is_object() ? document.find("schema") : document.end();
+  if (schema == document.end() || *schema != kSchema)
+    fail(file, "it is no partial report", kPartialHint);
+  return document;
+}
+
+/// A whole number that `T` holds; the library's own conversion takes any number.
+template <class T>
+T whole(const std::string& file, const Json& json) {
+  const bool fits = json.is_number_unsigned()
+                        ? std::in_range<T>(json.get<std::uint64_t>())
+                        : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
+  if (!fits)
+    fail(file, "it is no partial report: a number in it is not as it must be", kPartialHint);
+  return json.get<T>();
 }
 
 /// One tensor of one partial file.
@@ -52,10 +80,11 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
   const auto dtype = find_dtype(tensor.at("dtype").get<std::string>());
   if (!dtype) fail(file, "it has an unknown dtype");
   partial.dtype = *dtype;
-  partial.shape = tensor.at("shape").get<Shape>();
+  for (const Json& size : tensor.at("shape"))
+    partial.shape.push_back(whole<std::int64_t>(file, size));
   numel(partial.shape);
   if (!tensor.at("unit_axis").is_null())
-    partial.unit_axis = tensor.at("unit_axis").get<std::int64_t>();
+    partial.unit_axis = whole<std::int64_t>(file, tensor.at("unit_axis"));
   if (tensor.contains("names")) partial.names = tensor.at("names").get<std::vector<std::string>>();
   for (const Json& row : tensor.at("activations")) {
     Candidate candidate;
@@ -65,13 +94,19 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
       candidate.parameters.negative_slope = row.at("slope").get<double>();
     partial.candidates.push_back(candidate);
     if (!row.contains("partial")) {
-      fail(file, "it is a report, but not a partial one", "rectify compare --partial writes those");
+      fail(file, "it is a report, but not a partial one", kPartialHint);
     }
     const Json& state = row.at("partial");
-    partial.part.index = state.at("part").at(0).get<std::uint64_t>();
-    partial.part.count = state.at("part").at(1).get<std::uint64_t>();
+    const Part part{whole<std::uint64_t>(file, state.at("part").at(0)),
+                    whole<std::uint64_t>(file, state.at("part").at(1))};
+    if (!partial.states.empty() &&
+        (part.index != partial.part.index || part.count != partial.part.count))
+      fail(file, "its activations are of different parts");
+    partial.part = part;
     if (partial.part.index < 1 || partial.part.index > partial.part.count)
       fail(file, "its part is none");
+    if (!partial.shape.empty() && state.at("state").at("rows") != partial.shape[0])
+      fail(file, "its rows are more or fewer than in its shape");
     partial.states.push_back(state.at("state").dump());
   }
   if (partial.candidates.empty()) fail(file, "it compares nothing");
@@ -80,19 +115,15 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
 
 std::vector<PartialTensor> read_file(const std::string& path) {
   const std::string name = path == "-" ? "<stdin>" : path;
-  const std::string text = read_all(path);
-  Json document = Json::parse(text, nullptr, false);
-  if (document.is_discarded() || !document.is_object() || document.value("schema", "") != kSchema) {
-    fail(name, "it is no partial report", "rectify compare --partial writes those");
-  }
+  const Json document = parse(name, read_all(path));
   std::vector<PartialTensor> tensors;
   try {
     const double dead_below = document.at("dead_below").get<double>();
+    if (!(dead_below >= 0 && dead_below <= 1)) fail(name, "its dead_below is no share");
     for (const Json& tensor : document.at("tensors"))
       tensors.push_back(read_tensor(name, tensor, dead_below));
   } catch (const Json::exception& error) {
-    fail(name, "it is no partial report: " + escaped(error.what(), 200),
-         "rectify compare --partial writes those");
+    fail(name, "it is no partial report: " + escaped(error.what(), 200), kPartialHint);
   } catch (const Error& error) {
     throw error.at({name});
   }
@@ -158,8 +189,8 @@ std::vector<Merged> merge(Options& options) {
   for (const std::string& input : inputs) {
     std::vector<PartialTensor> tensors = read_file(input);
     if (!firsts.empty() && tensors.size() != firsts.size()) {
-      fail(input, fmt::format("it has {} tensors, and {} has {}", tensors.size(),
-                              escaped(firsts[0].file), firsts.size()));
+      fail(tensors[0].file, fmt::format("it has {} tensors, and {} has {}", tensors.size(),
+                                        escaped(firsts[0].file), firsts.size()));
     }
     const bool is_first = firsts.empty();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -171,7 +202,7 @@ std::vector<Merged> merge(Options& options) {
       try {
         report = Report::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
       } catch (const Error& error) {
-        throw error.at({tensor.file});
+        fail(tensor.file, error.message(), error.hint());  // data, whatever it is to who computes
       }
       if (is_first) {
         seen.emplace_back().insert(tensor.part.index);

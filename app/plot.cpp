@@ -16,8 +16,10 @@
 #include <cerrno>
 #include <cmath>
 #include <csignal>
+#include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <limits>
 #include <span>
 #include <utility>
 #include <variant>
@@ -219,7 +221,6 @@ double value_of(const Figure& figure, double otherwise) {
 struct Canvas {
   Kind kind = Kind::svg;
   bool utf8 = false;
-  bool colour = false;
   std::size_t columns = 80;  // of text
 };
 
@@ -232,6 +233,8 @@ constexpr std::size_t kMostReports = 24;
 /// Units that get a bar and a name each; more are one outline.
 constexpr std::size_t kMostBars = 48;
 constexpr std::size_t kOutlinePoints = 600;
+/// Values beyond are cut off, so that ranges stay finite.
+constexpr double kMostDrawn = std::numeric_limits<double>::max() / 8;
 /// Columns of text that fit below a panel.
 constexpr std::size_t kLabelColumns = 56;
 
@@ -362,11 +365,12 @@ Histogram even_bins(std::span<const Report::Bin> bins, std::size_t count) {
   // Zero is always in sight: that is where the activations bend.
   result.low = std::min(quantile(bins, result.total, kTail), 0.0);
   result.high = std::max(quantile(bins, result.total, 1 - kTail), 0.0);
+  constexpr double kLeastWidth = 1e-290;  // what is narrower is out of gnuplot's reach
   double width = result.high - result.low;
-  if (!(width > 0)) width = 1;
-  if (!std::isfinite(width)) width = std::numeric_limits<double>::max() / 4;
-  result.low = std::max(result.low, -std::numeric_limits<double>::max() / 8) - 0.04 * width;
-  result.high = std::min(result.high, std::numeric_limits<double>::max() / 8) + 0.04 * width;
+  if (!(width > kLeastWidth)) width = 1;
+  if (!std::isfinite(width)) width = 2 * kMostDrawn;
+  result.low = std::max(result.low, -kMostDrawn) - 0.04 * width;
+  result.high = std::min(result.high, kMostDrawn) + 0.04 * width;
   const double step = (result.high - result.low) / static_cast<double>(count);
   const auto cell = [&](double x) {
     return std::clamp((x - result.low) / step, 0.0, static_cast<double>(count));
@@ -434,7 +438,8 @@ void draw_inputs(std::string& script, const NamedReport& report,
   std::vector<double> x;
   for (std::size_t i = 0; i < kHalf; ++i)
     x.push_back(bins.low * (1 - static_cast<double>(i) / kHalf));
-  for (std::size_t i = 0; i <= kHalf; ++i) x.push_back(bins.high * static_cast<double>(i) / kHalf);
+  for (std::size_t i = 0; i <= kHalf; ++i)
+    x.push_back(bins.high * (static_cast<double>(i) / kHalf));
   double low = 0;
   double high = 0;
   fmt::format_to(to, "$curves{} << EOD\n", number);
@@ -446,7 +451,7 @@ void draw_inputs(std::string& script, const NamedReport& report,
   for (std::size_t i = 0; i < x.size(); ++i) {
     fmt::format_to(to, "{}", x[i]);
     for (const Tensor& curve : curves) {
-      const double y = curve.data<double>()[i];
+      const double y = std::clamp(curve.data<double>()[i], -kMostDrawn, kMostDrawn);
       low = std::min(low, y);
       high = std::max(high, y);
       fmt::format_to(to, " {}", y);
@@ -475,8 +480,11 @@ void draw_inputs(std::string& script, const NamedReport& report,
   script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
                  : "set key at graph 0.02,0.97 left top reverse Left\n";
   if (text) {
-    fmt::format_to(to, "plot $inputs{} using 1:2 with impulses lc rgb '{}' notitle", number,
-                   kInputColour);
+    // Twice, half a bin apart, so that rounding to columns leaves no gaps.
+    fmt::format_to(to,
+                   "plot $inputs{0} using 1:2 with impulses lt 1 lc rgb '{1}' notitle, "
+                   "$inputs{0} using ($1+{2}):2 with impulses lt 1 lc rgb '{1}' notitle",
+                   number, kInputColour, step / 2);
   } else {
     fmt::format_to(to,
                    "set boxwidth 0.94 relative\nplot $inputs{} using 1:2 with boxes fill solid 1 "
@@ -488,7 +496,7 @@ void draw_inputs(std::string& script, const NamedReport& report,
     const std::string name = label(report.figures.activations[i].candidate);
     fmt::format_to(to, ", $curves{} using 1:{} axes x1y2 with {} lc rgb '{}' title {} noenhanced",
                    number, i + 2,
-                   text     ? fmt::format("lines dt {}", i + 1)
+                   text     ? fmt::format("lines lt {}", i + 2)
                    : i == 0 ? "lines lw 1.6 dt (7,5)"
                             : "lines lw 3.2",
                    kLineColours[i % std::size(kLineColours)],
@@ -523,8 +531,9 @@ std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& rep
                      width, height);
       break;
     case Kind::text:
-      fmt::format_to(to, "set terminal dumb {} {} noenhanced nofeed {}\n", canvas.columns,
-                     rows * kTextHeight, canvas.colour ? "ansi" : "mono");
+      // Without colours: characters tell the curves apart, on a light and on a dark background.
+      fmt::format_to(to, "set terminal dumb {} {} mono noenhanced nofeed\n", canvas.columns,
+                     rows * kTextHeight);
       break;
   }
   if (canvas.kind != Kind::text) {
@@ -578,7 +587,7 @@ void check_plot_target(const std::string& target) { kind_of(target); }
 
 void plot(const std::string& target, const std::vector<NamedReport>& reports,
           const std::vector<std::vector<Report::Bin>>& histograms, const ReportOptions& options) {
-  Canvas canvas{kind_of(target), options.utf8, options.colour,
+  Canvas canvas{kind_of(target), options.utf8,
                 static_cast<std::size_t>(std::max(options.columns, 40))};
   if (reports.empty()) return;
   std::string picture = gnuplot(script_for(canvas, reports, histograms, options));
@@ -589,14 +598,22 @@ void plot(const std::string& target, const std::vector<NamedReport>& reports,
 }
 
 std::string gnuplot_string(std::string_view text, bool tic_label) {
-  // In single quotes a quote is written twice and nothing else means anything; escaped() has taken
-  // line breaks away.
-  std::string out = "'";
+  // All that could mean anything to gnuplot is an octal escape. (A quote written twice in single
+  // quotes will not do: 5.4 takes it for the end of the string where it stands first.)
+  std::string out = "\"";
   for (const char c : escaped(text)) {
-    if (c == '\'' || (tic_label && c == '%')) out += c;
-    out += c;
+    const auto byte = static_cast<unsigned char>(c);
+    const bool harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                          (c >= '0' && c <= '9') || byte >= 0x80 ||
+                          std::string_view(" .,:()-_/").find(c) != std::string_view::npos;
+    if (harmless) {
+      out += c;
+    } else {
+      for (int times = tic_label && c == '%' ? 2 : 1; times > 0; --times)
+        fmt::format_to(std::back_inserter(out), "\\{:03o}", byte);
+    }
   }
-  return out + "'";
+  return out + '"';
 }
 
 }  // namespace rectify::app

@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstdint>
 #include <cstdlib>
+#include <initializer_list>
 #include <iterator>
 #include <numeric>
 #include <span>
@@ -561,7 +562,7 @@ class TableWriter {
  private:
   static constexpr std::uint64_t kFewSamples = 100;
   static constexpr std::size_t kFewestRows = 4;
-  static constexpr std::size_t kListLines = 3;
+  static constexpr std::size_t kDeadLines = 3;
 
   struct Cell {
     std::string text;
@@ -674,7 +675,8 @@ class TableWriter {
         figures.activations.empty() ? std::string() : label(figures.activations.front().candidate);
     Column differs{"unlike " + baseline, {}}, by{"by up to", {}};
     for (const ActivationFigures& row : figures.activations) {
-      labels.cells.push_back({label(row.candidate), Style::bold});
+      labels.cells.push_back(
+          {shortened(label(row.candidate), width_ - 20, options_.utf8), Style::bold});
       const std::string share =
           value_of(row.dead_frac) ? fmt::format(" ({})", percent(row.dead_frac)) : "";
       dead.cells.push_back({fmt::format("{} of {}{}", row.dead_units, figures.units, share),
@@ -764,7 +766,7 @@ class TableWriter {
         paragraph("  ", words(fmt::format("no unit is {}", under)), Style::green);
       } else {
         names(report, fmt::format("{} of {} units {}", dead.size(), figures.units, under), dead,
-              Style::red);
+              kDeadLines, Style::red);
       }
     }
     std::vector<std::size_t> linear;
@@ -774,14 +776,14 @@ class TableWriter {
       if (first.units[unit].nan != 0) nan.push_back(unit);
     }
     if (!linear.empty())
-      names(report, fmt::format("{} linear (always positive)", linear.size()), linear,
+      names(report, fmt::format("{} linear (always positive)", linear.size()), linear, 1,
             Style::yellow);
-    if (!nan.empty()) names(report, fmt::format("{} with nan", nan.size()), nan, Style::yellow);
+    if (!nan.empty()) names(report, fmt::format("{} with nan", nan.size()), nan, 1, Style::yellow);
   }
 
   void names(const NamedReport& report, const std::string& what,
-             const std::vector<std::size_t>& units, Style style) {
-    constexpr std::size_t kMoreWidth = 18;  // of "... 1000000 more"
+             const std::vector<std::size_t>& units, std::size_t most_lines, Style style) {
+    constexpr std::size_t kMoreWidth = 17;  // of " ... 1000000 more"
     const bool named = has_names(report);
     std::string text = "  " + painted(what + ":", style);
     std::size_t used = 2 + display_width(what) + 1;
@@ -797,10 +799,16 @@ class TableWriter {
       const bool last = end == units.size();
       if (!last) item += ',';
       const std::size_t columns = 1 + display_width(item);
-      const std::size_t room = lines == kListLines && !last ? kMoreWidth : 0;
+      const std::size_t room = lines == most_lines && !last ? kMoreWidth : 0;
       if (used + columns + room > width_ && used > 4) {
-        if (lines == kListLines) {
-          text += fmt::format(" {} {} more", options_.utf8 ? "\u2026" : "...", units.size() - i);
+        if (lines == most_lines) {
+          const std::string more =
+              fmt::format(" {} {} more", options_.utf8 ? "\u2026" : "...", units.size() - i);
+          if (used + display_width(more) > width_) {
+            line(text);
+            text = "   ";
+          }
+          text += more;
           break;
         }
         line(text);
@@ -897,10 +905,13 @@ class TableWriter {
     const std::size_t note_width = width_of(notes);
     std::size_t fixed =
         2 + unit_width + 2 + active_width + 1 + 2 + (note_width ? 2 : 0) + note_width;
-    std::size_t shown = 0;
-    while (shown < figures_of.size() &&
-           fixed + 2 + width_of(figures_of[shown]) + kLeastBar <= width_)
-      fixed += 2 + width_of(figures_of[shown++]);
+    std::vector<std::size_t> widths;
+    for (const Column& column : figures_of) {
+      const std::size_t width = width_of(column);
+      if (fixed + 2 + width + kLeastBar > width_) break;
+      fixed += 2 + width;
+      widths.push_back(width);
+    }
     const std::size_t bar_width = std::min(kMostBar, width_ > fixed ? width_ - fixed : 0);
     const bool bars = bar_width >= kLeastBar;
 
@@ -908,14 +919,14 @@ class TableWriter {
     std::string text = "  " + left({unit.header, Style::dim}, unit_width) + "  " +
                        right({active.header, Style::dim}, active_width);
     if (bars) text += std::string(1 + 2 + bar_width, ' ');
-    for (std::size_t i = 0; i < shown; ++i)
-      text += "  " + right({figures_of[i].header, Style::dim}, width_of(figures_of[i]));
+    for (std::size_t k = 0; k < widths.size(); ++k)
+      text += "  " + right({figures_of[k].header, Style::dim}, widths[k]);
     line(text);
     for (std::size_t i = 0; i < order.size(); ++i) {
       text = "  " + left(unit.cells[i], unit_width) + "  " + right(active.cells[i], active_width);
       if (bars) text += " " + bar(row.units[order[i]].active_frac, bar_width);
-      for (std::size_t k = 0; k < shown; ++k)
-        text += "  " + right(figures_of[k].cells[i], width_of(figures_of[k]));
+      for (std::size_t k = 0; k < widths.size(); ++k)
+        text += "  " + right(figures_of[k].cells[i], widths[k]);
       if (!notes.cells[i].text.empty())
         text += "  " + painted(notes.cells[i].text, notes.cells[i].style);
       line(text);

@@ -13,9 +13,11 @@
 #include <cmath>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <span>
 #include <utility>
 
+#include "compare_kernel.hpp"
 #include "dispatch.hpp"
 #include "exact_sum.hpp"
 #include "half.hpp"
@@ -248,6 +250,14 @@ struct Report::State {
   template <class T>
   void add_value(std::size_t unit, Compute<T> x);
   template <class T>
+  void add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
+                 const std::size_t* units, std::size_t ahead);
+  template <class T>
+  void add_matrix(const T* x, std::size_t rows, std::size_t columns, std::size_t first_unit,
+                  std::size_t units, std::size_t inner);
+  template <class T>
+  void add_run(const T* x, std::size_t n, std::size_t unit);
+  template <class T>
   void add_general(const T* x, std::size_t n, std::size_t first_unit, std::size_t units,
                    std::size_t inner);
   template <class T>
@@ -341,12 +351,235 @@ void Report::State::add_value(std::size_t unit, Compute<T> x) {
   }
 }
 
+/// The float32 values of a block: those of float32 where they are, 16-bit ones made wider in
+/// `tile`; so are blocks of fewer lanes than the kernels', filled up with zeros.
+template <class T>
+kernel::Block block_of(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
+                       std::size_t ahead, std::size_t kernel_lanes, T* packed, float* tile) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (lanes == kernel_lanes) return {x, stride, rows, ahead};
+  }
+  for (std::size_t r = 0; r < rows; ++r) {
+    std::copy_n(x + r * stride, lanes, packed + r * kernel_lanes);
+    std::fill_n(packed + r * kernel_lanes + lanes, kernel_lanes - lanes, T{});
+  }
+  if constexpr (std::is_same_v<T, float>) {
+    return {packed, kernel_lanes, rows, 0};
+  } else {
+    for (std::size_t i = 0; i < rows * kernel_lanes; ++i) tile[i] = to_float(packed[i]);
+    return {tile, kernel_lanes, rows, 0};
+  }
+}
+
+/// Adds the sums of a block to the ExactSums that to(lane) gives, layer by layer. All values of the
+/// part that are not zero have magnitudes from least to greatest.
+template <class To>
+void add_sums(const kernel::Functions& kernel, const kernel::Block& block, kernel::Part part,
+              float slope, float least, float greatest, std::size_t lanes, const To& to) {
+  const int bottom = std::ilogb(least);
+  for (int top = std::ilogb(greatest); top >= bottom; top -= kernel::kBinades) {
+    const int end = top - (kernel::kBinades - 1);
+    kernel::Sums sums;
+    kernel.sum(block, part, slope, {end, top, std::ilogb(greatest) - bottom < kernel::kBinades},
+               sums);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto [sum, squares] = to(l);
+      sum->add(sums.sum[l]);
+      squares->add(sums.high[l]);
+      squares->add(sums.low[l]);
+    }
+  }
+}
+
+/// Adds values of float32 or of 16 bits: lane l of row r is x[r * stride + l], of units[l].
+template <class T>
+void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
+                              const std::size_t* units, std::size_t ahead) {
+  const kernel::Functions& kernel = kernel::best();
+  constexpr std::size_t kValues = kernel::kRows * kernel::kMostLanes;
+  T packed[kValues];
+  float tile[is_half<T> ? kValues : 1];
+  const kernel::Block block = block_of(x, stride, rows, lanes, ahead, kernel.lanes, packed, tile);
+  kernel::Scan scan;
+  kernel.scan(block, scan);
+
+  constexpr float kInfinite = std::numeric_limits<float>::infinity();
+  float highest = -kInfinite, lowest = kInfinite;
+  float least_positive = kInfinite, greatest_negative = -kInfinite;
+  for (std::size_t l = 0; l < lanes; ++l) {
+    highest = std::max(highest, scan.highest[l]);
+    lowest = std::min(lowest, scan.lowest[l]);
+    least_positive = std::min(least_positive, scan.least_positive[l]);
+    greatest_negative = std::max(greatest_negative, scan.greatest_negative[l]);
+  }
+  // Values below zero that become zero or infinite are counted one by one, as are infinities.
+  bool plain = highest != kInfinite && lowest != -kInfinite;
+  if (lowest < 0) {
+    for (const Plan& plan : plans) {
+      if (!plan.rectifier || plan.flat) continue;
+      plain = plain && value_below<T>(plan, greatest_negative) != 0 &&
+              std::isfinite(value_below<T>(plan, lowest));
+    }
+  }
+  if (!plain) {
+    for (std::size_t r = 0; r < rows; ++r) {
+      for (std::size_t l = 0; l < lanes; ++l) add_value<T>(units[l], widen(x[r * stride + l]));
+    }
+    return;
+  }
+
+  for (std::size_t l = 0; l < lanes; ++l) {
+    Inputs& in = inputs[units[l]];
+    const auto positive = static_cast<std::uint64_t>(scan.positive[l]);
+    const auto negative = static_cast<std::uint64_t>(scan.negative[l]);
+    const auto nan = static_cast<std::uint64_t>(scan.nan[l]);
+    in.nan += nan;
+    in.positive += positive;
+    in.zero += rows - positive - negative - nan;
+    in.negative += negative;
+    if (positive != 0) {
+      in.above.add({key_of(scan.least_positive[l]), key_of(scan.highest[l])});
+    }
+    if (negative != 0) {
+      in.below.add({key_of(scan.lowest[l]), key_of(scan.greatest_negative[l])});
+    }
+  }
+  if (highest > 0) {
+    add_sums(kernel, block, kernel::Part::above, 0, least_positive, highest, lanes,
+             [&](std::size_t l) {
+               Inputs& in = inputs[units[l]];
+               return std::pair(&in.sum, &in.squares);
+             });
+  }
+  if (!(lowest < 0)) return;
+
+  // What a candidate makes of the values below zero, as a block and a slope that the kernels
+  // multiply with. 16-bit products are rounded to 16 bits, hence made here; the kernels take values
+  // below zero, so that their sign goes into the slope.
+  struct Scaled {
+    kernel::Block block;
+    float slope;
+  };
+  float scaled_tiles[is_half<T> ? 2 : 1][is_half<T> ? kValues : 1];
+  const auto scaled = [&](std::size_t c, float* into) -> Scaled {
+    if constexpr (is_half<T>) {
+      T y[kValues];
+      const std::size_t n = rows * kernel.lanes;
+      const Candidate& candidate = options.candidates[c];
+      candidate.activation->forward(dtype, reinterpret_cast<const std::byte*>(packed),
+                                    reinterpret_cast<std::byte*>(y), n, candidate.parameters);
+      for (std::size_t i = 0; i < n; ++i) into[i] = tile[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
+      return {{into, kernel.lanes, rows, 0}, plans[c].slope > 0 ? 1.0f : -1.0f};
+    } else {
+      (void)into;
+      return {block, static_cast<float>(plans[c].slope)};
+    }
+  };
+  const Plan& baseline = plans[0];
+  std::optional<Scaled> of_baseline;
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    const Plan& plan = plans[c];
+    if (!plan.rectifier) continue;
+    Scaled values{};
+    if (!plan.flat) {
+      values = scaled(c, scaled_tiles[is_half<T> && c != 0 ? 1 : 0]);
+      if (c == 0) of_baseline = values;
+      add_sums(kernel, values.block, kernel::Part::below, values.slope,
+               std::abs(value_below<T>(plan, greatest_negative)),
+               std::abs(value_below<T>(plan, lowest)), lanes, [&](std::size_t l) {
+                 Below& to = this->below[c][units[l]];
+                 return std::pair(&to.sum, &to.squares);
+               });
+    }
+    if (!plan.differs || general || plan.slope == baseline.slope) continue;
+    if (!plan.flat && !baseline.flat) {
+      kernel::Differences found;
+      kernel.differ(values.block, values.slope, of_baseline->block, of_baseline->slope, found);
+      for (std::size_t l = 0; l < lanes; ++l) {
+        differences[c][units[l]].add(
+            {static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
+      }
+    } else {
+      // From zero: everything differs, the lowest most.
+      const Plan& other = plan.flat ? baseline : plan;
+      for (std::size_t l = 0; l < lanes; ++l) {
+        if (scan.negative[l] == 0) continue;
+        differences[c][units[l]].add(
+            {static_cast<std::uint64_t>(scan.negative[l]),
+             static_cast<double>(std::abs(value_below<T>(other, scan.lowest[l])))});
+      }
+    }
+  }
+}
+
+/// Adds rows of `columns` values; column c is of unit first_unit + c / inner % units.
+template <class T>
+void Report::State::add_matrix(const T* x, std::size_t rows, std::size_t columns,
+                               std::size_t first_unit, std::size_t units, std::size_t inner) {
+  const std::size_t most = kernel::best().lanes;
+  // Memory that is wanted soon: the next block of rows, or with long rows the columns after next.
+  const std::size_t ahead = columns <= 64 ? kernel::kRows * columns : 2 * kernel::kMostLanes;
+  for (std::size_t r = 0; r < rows; r += kernel::kRows) {
+    const std::size_t some_rows = std::min(kernel::kRows, rows - r);
+    for (std::size_t c = 0; c < columns; c += most) {
+      const std::size_t lanes = std::min(most, columns - c);
+      std::array<std::size_t, kernel::kMostLanes> of;
+      for (std::size_t l = 0; l < lanes; ++l) of[l] = first_unit + (c + l) / inner % units;
+      add_block(x + r * columns + c, columns, some_rows, lanes, of.data(), ahead);
+    }
+  }
+}
+
+/// Adds values that are all of one unit.
+template <class T>
+void Report::State::add_run(const T* x, std::size_t n, std::size_t unit) {
+  const std::size_t lanes = kernel::best().lanes;
+  const std::size_t rows = n / lanes;
+  add_matrix(x, rows, lanes, unit, 1, 1);
+  for (std::size_t i = rows * lanes; i < n; ++i) add_value<T>(unit, widen(x[i]));
+}
+
 template <class T>
 void Report::State::add(const T* x, std::size_t outer, std::size_t first_unit, std::size_t units,
                         std::size_t inner) {
-  for (std::size_t o = 0; o < outer; ++o) {
-    for (std::size_t u = 0; u < units; ++u) {
-      for (std::size_t i = 0; i < inner; ++i) add_value<T>(first_unit + u, widen(*x++));
+  if constexpr (is_half<T> || std::is_same_v<T, float>) {
+    const std::size_t lanes = kernel::best().lanes;
+    if (units == 1) {
+      add_run(x, outer * inner, first_unit);
+    } else if (inner < 16 || outer > inner) {
+      // Rows that are a few times the lanes leave few lanes idle; short ones are laid side by side
+      // until they are a multiple of the lanes.
+      const std::size_t columns = units * inner;
+      const std::size_t together = columns < 8 * lanes ? lanes / std::gcd(lanes, columns) : 1;
+      add_matrix(x, outer / together, together * columns, first_unit, units, inner);
+      x += outer / together * together * columns;
+      add_matrix(x, 1, outer % together * columns, first_unit, units, inner);
+    } else {
+      // Runs of a unit, joined to whole blocks where they are short.
+      constexpr std::size_t kValues = kernel::kRows * kernel::kMostLanes;
+      for (std::size_t u = 0; u < units; ++u) {
+        T joined[kValues];
+        std::size_t size = 0;
+        for (std::size_t o = 0; o < outer; ++o) {
+          const T* const run = x + (o * units + u) * inner;
+          const std::size_t whole = inner / kValues * kValues;
+          if (whole != 0) add_run(run, whole, first_unit + u);
+          for (std::size_t taken = whole; taken < inner;) {
+            const std::size_t more = std::min(inner - taken, kValues - size);
+            std::copy_n(run + taken, more, joined + size);
+            taken += more;
+            size += more;
+            if (size == kValues) add_run(joined, std::exchange(size, 0), first_unit + u);
+          }
+        }
+        add_run(joined, size, first_unit + u);
+      }
+    }
+  } else {
+    for (std::size_t o = 0; o < outer; ++o) {
+      for (std::size_t u = 0; u < units; ++u) {
+        for (std::size_t i = 0; i < inner; ++i) add_value<T>(first_unit + u, widen(*x++));
+      }
     }
   }
 }
@@ -677,6 +910,7 @@ void set_dormancy(std::vector<UnitFigures>& units, const std::vector<DoubleDoubl
   double high = 0;
   double low = 0;
   for (const DoubleDouble& mean : means) {
+    if (mean.high == 0) continue;
     const double term = std::ldexp(mean.high, mean.exponent - scale);
     const double sum = high + term;
     const double rest = sum - high;

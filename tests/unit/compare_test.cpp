@@ -99,7 +99,8 @@ Expected check(const Figures& figures, const std::vector<std::size_t>& indices, 
   double greatest = 0;
   std::vector<double> in_order;
   std::vector<std::int64_t> integers_in_order;
-  Dyadic sum, squares, magnitudes, gradient;
+  DyadicSum sums, gradients;
+  Dyadic squares, magnitudes;
   for (const std::size_t i : indices) {
     if (std::isnan(x.doubles[i])) {
       ++nan;
@@ -114,10 +115,10 @@ Expected check(const Figures& figures, const std::vector<std::size_t>& indices, 
     y_minus += y.doubles[i] == -kInfinity;
     g_plus += g.doubles[i] == kInfinity;
     g_minus += g.doubles[i] == -kInfinity;
-    sum += y.exact[i];
+    sums += y.exact[i];
     squares += y.exact[i] * y.exact[i];
     magnitudes += y.exact[i].abs();
-    gradient += g.exact[i];
+    gradients += g.exact[i];
     if (!std::isnan(y.doubles[i])) in_order.push_back(y.doubles[i]);
     integers_in_order.push_back(y.integers[i]);
     if (baseline != nullptr) {
@@ -130,6 +131,8 @@ Expected check(const Figures& figures, const std::vector<std::size_t>& indices, 
       }
     }
   }
+  const Dyadic sum = sums;
+  const Dyadic gradient = gradients;
   const auto is_share = [&](const Figure& figure, std::uint64_t part) {
     return k == 0 ? figure == Figure() : is_quotient(number(figure), Dyadic(part), k);
   };
@@ -337,7 +340,7 @@ Tensor random_tensor(std::mt19937_64& random, DType dtype, const Shape& shape, i
         }
         if (kind == bits) {
           const std::uint64_t all = random();
-          std::memcpy(&element, &all, sizeof element);
+          std::memcpy(static_cast<void*>(&element), &all, sizeof element);
         }
         if (kind == special && random() % 16 == 0) {
           constexpr float kSpecial[] = {0.0f,      -0.0f,     NAN,        -NAN,     INFINITY,
@@ -379,10 +382,6 @@ Tensor rows_of(const Tensor& tensor, std::int64_t first, std::int64_t last) {
   std::memcpy(rows.bytes(), tensor.bytes() + static_cast<std::size_t>(first) * row, rows.nbytes());
   return rows;
 }
-
-/// An activation that is no rectifier to the library: relu and leaky by other addresses, and |x|,
-/// whose value depends on the sign in another way.
-Activation copy_of(const Activation& activation) { return activation; }
 
 }  // namespace
 
@@ -463,14 +462,14 @@ TEST_CASE("integers go through relu exactly") {
 }
 
 TEST_CASE("an activation that is no rectifier is taken through its own functions") {
-  const Activation other_relu = copy_of(*relu());
-  const Activation other_leaky = copy_of(*leaky());
+  const Activation other_relu = *relu();
+  const Activation other_leaky = *leaky();
   std::mt19937_64 random(6);
   for (const DType dtype : kFloats) {
     CAPTURE(name(dtype));
     for (int kind = 0; kind < kinds; ++kind) {
       CAPTURE(kind);
-      const Tensor input = random_tensor(random, dtype, {200, 13}, kind);
+      const Tensor input = random_tensor(random, dtype, {50, 13}, kind);
       for (const std::vector<Candidate>& candidates :
            {std::vector<Candidate>{{&other_relu, {}}, {&other_leaky, {0.2}}},
             std::vector<Candidate>{{relu(), {}}, {&other_leaky, {0.0}}, {leaky(), {0.1}}},
@@ -739,6 +738,7 @@ TEST_CASE("partial figures that cannot be are refused") {
     for (const char* const replacement : replacements) {
       nlohmann::json bad = good;
       bad[key] = nlohmann::json::parse(replacement);
+      if (bad == good) continue;
       CHECK_THROWS_AS(read({texts[0], bad.dump()}), Error);
     }
     nlohmann::json bad = good;

@@ -50,12 +50,13 @@ std::vector<double> random_values(std::mt19937_64& random, int kind, std::size_t
 }
 
 void check_against_oracle(const std::vector<double>& values) {
-  Dyadic sum;
+  DyadicSum terms;
   Dyadic squares;
   for (const double x : values) {
-    sum += Dyadic(x);
+    terms += Dyadic(x);
     squares += Dyadic(x) * Dyadic(x);
   }
+  const Dyadic sum = terms;
   const ExactSum ours = sum_of(values);
   const ExactSum our_squares = squares_of(values);
   CHECK(ours.sign() == (sum <=> Dyadic() > 0 ? 1 : sum == Dyadic() ? 0 : -1));

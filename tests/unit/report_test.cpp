@@ -86,9 +86,9 @@ TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
   for (const double x : all) {
     InputCounts& input = tensor.input;
     ++input.n;
-    input.nan += std::isnan(x) ? 1 : 0, input.inf += std::isinf(x) ? 1 : 0;
-    input.positive += x > 0 ? 1 : 0, input.zero += x == 0 ? 1 : 0;
-    input.negative += x < 0 ? 1 : 0;
+    input.nan += std::isnan(x) ? 1u : 0u, input.inf += std::isinf(x) ? 1u : 0u;
+    input.positive += x > 0 ? 1u : 0u, input.zero += x == 0 ? 1u : 0u;
+    input.negative += x < 0 ? 1u : 0u;
   }
   const auto outputs = [](const Candidate& candidate, const std::vector<double>& x) {
     const Tensor y =
@@ -111,8 +111,8 @@ TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
       of(figures, columns[unit]);
       figures.dead = figures.live_frac == Figure{0.0};
       if (figures.n > figures.nan) figures.dormancy = 0.5;
-      row.dead_units += figures.dead ? 1 : 0;
-      row.linear_units += figures.active_frac == Figure{1.0} ? 1 : 0;
+      row.dead_units += figures.dead ? 1u : 0u;
+      row.linear_units += figures.active_frac == Figure{1.0} ? 1u : 0u;
       if (figures.dead) row.dead_at.push_back(static_cast<std::int64_t>(unit));
       row.units.push_back(std::move(figures));
     }
@@ -294,7 +294,7 @@ TEST_CASE("strings in JSON are valid UTF-8 whatever bytes a name holds") {
     const std::string text = report_json({report}, {}, false);
     CHECK(contains(text, "\"source\": \"" + std::string(row.written) + "\""));
     CHECK(contains(text, "\"names\": [\"" + std::string(row.written) + "\"]"));
-    CHECK_NOTHROW(static_cast<void>(Json::parse(text)));
+    CHECK(Json::accept(text));
   }
 }
 
@@ -332,7 +332,7 @@ TEST_CASE("a report of very many units takes time in proportion") {
   const std::string screen = report_table(reports, {});
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - started).count();
-  CHECK(seconds < 20);  // 1 s without optimization; quadratic work would be minutes
+  CHECK(seconds < 60);  // 1 s as a rule; quadratic work takes many minutes
   CHECK(Json::parse(json)["tensors"][0]["activations"][1]["per_unit"].size() == 100000);
   CHECK(lines(csv).size() == 1 + 2 * 100000);
   CHECK(lines(table).size() > 100000);
@@ -758,12 +758,13 @@ TEST_CASE("gnuplot's output may come before it has read everything") {
 }
 
 TEST_CASE("text for gnuplot is one quoted string in which nothing is expanded") {
-  CHECK(gnuplot_string("plain") == "'plain'");
-  CHECK(gnuplot_string("it's") == "'it''s'");
-  CHECK(gnuplot_string("50 %") == "'50 %'");
-  CHECK(gnuplot_string("50 %", true) == "'50 %%'");
-  CHECK(gnuplot_string("a\nb\\n`id`@x\"") == "'a\\nb\\n`id`@x\"'");
-  CHECK(gnuplot_string("\xff\x1b") == "'\\xff\\x1b'");
+  CHECK(gnuplot_string("plain, 1.5") == "\"plain, 1.5\"");
+  CHECK(gnuplot_string("\u5c64") == "\"\u5c64\"");
+  CHECK(gnuplot_string("5%") == "\"5\\045\"");
+  CHECK(gnuplot_string("5%", true) == "\"5\\045\\045\"");
+  CHECK(gnuplot_string("'`@\"") == "\"\\047\\140\\100\\042\"");
+  CHECK(gnuplot_string("a\n") == "\"a\\134n\"");
+  CHECK(gnuplot_string("\xff") == "\"\\134xff\"");
 }
 
 TEST_CASE("an SVG names the units and marks the dead ones") {
@@ -828,6 +829,8 @@ TEST_CASE("a name neither runs a command nor breaks the picture") {
     CHECK(why_not(target, {report}) == "");
     CHECK_FALSE(std::filesystem::exists(proof));
     const std::string svg = contents(target);
+    // What a name says is there to be read.
+    if (name.starts_with('`')) CHECK(contains(svg, "> `touch ") != contains(svg, ">`touch "));
     CHECK_FALSE(contains(svg, "<script>"));
     CHECK(svg.ends_with("</svg>\n\n"));
   }

@@ -1,0 +1,104 @@
+// What Report::add() costs beside a plain pass over the same memory that only counts signs:
+//   compare_bench [millions of values]
+// Processor time of one thread, the best of several rounds, in nanoseconds a value.
+#include <time.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <random>
+#include <utility>
+
+#include "rectify/compare.hpp"
+
+namespace {
+
+using namespace rectify;
+
+double seconds() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+/// Seconds of the fastest of a few calls.
+template <class F>
+double fastest(F&& f) {
+  double best = 1e9;
+  for (int round = 0; round < 7; ++round) {
+    const double start = seconds();
+    f();
+    best = std::min(best, seconds() - start);
+  }
+  return best;
+}
+
+struct Signs {
+  std::int64_t positive = 0, negative = 0;
+};
+
+/// The pass to compare with. Compilers make vector code of it; counts of 32 bits keep it short.
+template <class T>
+#if defined(__x86_64__) && defined(__GNUC__)
+__attribute__((target("avx2"), noinline, optimize("O3")))
+#endif
+Signs count_signs(const T* x, std::size_t n) {
+  Signs signs;
+  for (std::size_t start = 0; start < n; start += 65536) {
+    const std::size_t end = std::min(n, start + 65536);
+    std::int32_t positive = 0;
+    std::int32_t negative = 0;
+    for (std::size_t i = start; i < end; ++i) {
+      positive += x[i] > 0;
+      negative += x[i] < 0;
+    }
+    signs.positive += positive;
+    signs.negative += negative;
+  }
+  return signs;
+}
+
+template <class T>
+void measure(const char* what, const Shape& shape, double spread) {
+  Tensor tensor = Tensor::empty(shape, dtype_of<T>);
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal;
+  std::uniform_real_distribution<double> binades(-spread, spread);
+  for (T& x : tensor.template data<T>())
+    x = static_cast<T>(static_cast<double>(normal(random)) *
+                       (spread > 0 ? std::exp2(binades(random)) : 1));
+  const auto n = static_cast<std::size_t>(tensor.numel());
+  const CompareOptions options{
+      -1, {{find_activation("relu"), {}}, {find_activation("leaky"), {0.01}}}, false};
+  volatile std::int64_t kept = 0;
+  const double plain =
+      fastest([&] { kept = count_signs(tensor.template data<T>().data(), n).positive; });
+  double units = 0;
+  const double ours = fastest([&] {
+    const double start = seconds();
+    Report report(options, tensor.dtype(), shape);
+    units = seconds() - start;
+    report.add(tensor);
+  });
+  const auto count = static_cast<double>(n);
+  std::printf("%-34s signs %6.3f ns   relu,leaky %6.3f ns   ratio %5.2f   (%.1f GB/s)\n", what,
+              plain / count * 1e9, ours / count * 1e9, ours / plain,
+              count * static_cast<double>(sizeof(T)) / ours * 1e-9);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const std::int64_t millions = argc > 1 ? std::atoll(argv[1]) : 32;
+  const std::int64_t n = millions * 1'000'000;
+  measure<float>("float32 [n / 32, 32]", {n / 32, 32}, 0);
+  measure<float>("float32 [n / 100, 100]", {n / 100, 100}, 0);
+  measure<float>("float32 [n / 4096, 4096]", {n / 4096, 4096}, 0);
+  measure<float>("float32 [n / 100000, 100000]", {n / 100'000, 100'000}, 0);
+  measure<float>("float32 [n]", {n}, 0);
+  measure<float>("float32 [n / 3, 3]", {n / 3, 3}, 0);
+  measure<float>("float32 [n / 32, 32], 80 binades", {n / 32, 32}, 40);
+  measure<double>("float64 [n / 32, 32]", {n / 32, 32}, 0);
+}

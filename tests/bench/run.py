@@ -1,0 +1,273 @@
+#!/usr/bin/python3
+"""What users wait for, beside what they would use instead: run.py BINARY [--numbers N] [--rounds N] [--filter TEXT]
+
+Start-up, files from format to format, a full print, randn and compare, beside cat, cp, NumPy and PyTorch doing the same
+(as far as this python3 has them). Each is run once to warm up, where its peak memory is taken, then in rounds, one after
+the other; times are medians. What takes more than 1.5 seconds to warm up is not run again. `times` is its wall time
+by rectify's in the same rounds, the figure to quote: it depends least on the machine. Python's times include its
+imports, as its users' do. Inputs are rectify's own --randn in a temporary folder. Nothing is asserted.
+"""
+import argparse
+import datetime
+import os
+import pathlib
+import platform
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+PATIENCE = 1.5  # seconds of a warm-up beyond which there are no rounds
+GNU_TIME = shutil.which("time")
+BINARY = ""
+
+
+# ---------------------------------------------------------------- measuring
+
+class Run:
+    """How long a call took, and what of the processors."""
+
+    def __init__(self, arguments, folder, stdout):
+        with open(folder / stdout if stdout else os.devnull, "wb") as file:
+            begin = time.perf_counter()
+            process = subprocess.Popen(arguments, cwd=folder, stdin=subprocess.DEVNULL, stdout=file,
+                                       stderr=subprocess.PIPE)
+            message = process.stderr.read()
+            _, status, usage = os.wait4(process.pid, 0)
+            self.wall = time.perf_counter() - begin
+        process.returncode = os.waitstatus_to_exitcode(status)
+        process.stderr.close()
+        if process.returncode:
+            sys.exit(f"run.py: {' '.join(map(str, arguments))[:200]}: exit {process.returncode}: {message.decode()[:500]}")
+        self.cpu = usage.ru_utime + usage.ru_stime
+        self.peak_kib = usage.ru_maxrss
+
+
+class Contestant:
+    """A call to measure. `new`: the file it writes, which is removed before each run."""
+
+    def __init__(self, name, arguments, stdout=None, new=None):
+        self.name, self.arguments, self.stdout, self.new = name, arguments, stdout, new
+        self.runs, self.peak = [], ""
+
+    def run(self, folder, prefix=()):
+        if self.new:
+            (folder / self.new).unlink(missing_ok=True)
+        return Run([*prefix, *self.arguments], folder, self.stdout)
+
+    def warm_up(self, folder):
+        if GNU_TIME:
+            run = self.run(folder, [GNU_TIME, "-f", "%M", "-o", "peak"])
+            self.peak = f"{int((folder / 'peak').read_text().split()[-1]) / 1024:.1f}"
+        else:
+            run = self.run(folder)  # Linux counts what the forking process held, too
+            self.peak = f"<{run.peak_kib / 1024:.0f}"
+        if run.wall > PATIENCE:
+            self.runs.append(run)
+
+    @property
+    def done(self):
+        return len(self.runs) == 1 and self.runs[0].wall > PATIENCE
+
+    def wall(self):
+        return statistics.median(run.wall for run in self.runs)
+
+    def cpu(self):
+        return statistics.median(run.cpu for run in self.runs)
+
+
+def seconds(value):
+    return f"{1000 * value:.1f} ms" if value < 1 else f"{value:.2f} s"
+
+
+def race(title, contestants, folder, rounds, amount=0, unit=""):
+    """Runs them, rectify first, and prints a line for each; `amount` units are dealt with in a run."""
+    for contestant in contestants:
+        contestant.warm_up(folder)
+    for _ in range(rounds):
+        for contestant in contestants:
+            if not contestant.done:
+                contestant.runs.append(contestant.run(folder))
+    print(f"\n{title}")
+    for contestant in contestants:
+        rate = f"{amount / contestant.wall() / 1e6:10.4g} {unit}" if amount else ""
+        print(f"  {contestant.name:<47} {seconds(contestant.wall()):>10} {seconds(contestant.cpu()):>10} CPU "
+              f"{contestant.peak:>8} MiB {contestant.wall() / contestants[0].wall():9.2f} times {rate}", flush=True)
+
+
+# ---------------------------------------------------------------- contestants
+
+def has(module):
+    return subprocess.run([sys.executable, "-c", f"import {module}"], capture_output=True, check=False).returncode == 0
+
+
+def version(module):
+    done = subprocess.run([sys.executable, "-c", f"import {module}; print({module}.__version__)"], capture_output=True,
+                          text=True, check=False)
+    return f"{module} {done.stdout.strip()}" if done.returncode == 0 else f"no {module}"
+
+
+def rectify(*arguments, **how):
+    return Contestant("rectify " + " ".join(arguments), [BINARY, *arguments], **how)
+
+
+def tool(*arguments, **how):
+    return Contestant(" ".join(arguments), [shutil.which(arguments[0]), *arguments[1:]], **how)
+
+
+class Python:
+    """Contestants in NumPy or PyTorch, or none where the module is not there."""
+
+    def __init__(self, module):
+        self.module, self.there = module, has(module)
+
+    def __call__(self, code, **how):
+        imports = "import numpy as np\n" + ("import torch\nimport torch.nn.functional as F\n"
+                                            if self.module == "torch" else "")
+        return [Contestant(self.module, [sys.executable, "-c", imports + code], **how)] if self.there else []
+
+
+NUMPY_LEAKY = "y = np.where(x > 0, x, x * np.float32(0.01))\n"
+TORCH_LEAKY = "y = F.leaky_relu(x).numpy()\n"
+NUMPY_JSON = "x = np.array(json.load(open('in.json')), np.float32)\n" + NUMPY_LEAKY
+TORCH_JSON = "x = torch.tensor(json.load(open('in.json')))\n" + TORCH_LEAKY
+
+
+def races(folder, numbers, rounds):
+    """Every race as a title and a function."""
+    numpy, torch = Python("numpy"), Python("torch")
+    rows = max(numbers // 8, 1)
+    large_rows = numbers  # .npy goes so much faster that start-up would be all there is to see
+    print_rows = max(numbers // 80, 1)
+
+    def make(name, shape):
+        if not (folder / name).exists():
+            subprocess.run([BINARY, "--randn", shape, "--seed", "0", "--slope", "1", "-o", name], cwd=folder, check=True)
+        return (folder / name).stat().st_size
+
+    def start_up():
+        race("start-up: four numbers", [
+            rectify("--tensor", "[2,-4,5,-6]"), tool("true"),
+            *([Contestant("python3 -c 'import numpy'", [sys.executable, "-c", "import numpy"])] if numpy.there else []),
+            *([Contestant("python3 -c 'import torch'", [sys.executable, "-c", "import torch"])] if torch.there else []),
+        ], folder, max(rounds, 9))
+
+    def csv():
+        size = make("in.csv", f"{rows},8")
+        save = "np.savetxt('out.csv', y, '%.9g', ',')\n"
+        read = "np.loadtxt('in.csv', np.float32, delimiter=',')"
+        race(f"CSV to CSV: {rows} x 8, {size / 1e6:.1f} MB", [
+            rectify("in.csv", "--to", "csv", stdout="out.csv"),
+            rectify("in.csv", "--to", "csv", "--threads", "1", stdout="out.csv"), tool("cat", "in.csv", stdout="out.csv"),
+            *numpy(f"x = {read}\n{NUMPY_LEAKY}{save}"), *torch(f"x = torch.from_numpy({read})\n{TORCH_LEAKY}{save}"),
+        ], folder, rounds, size, "MB/s")
+
+    def json():
+        size = make("in.json", f"{rows},8")
+        save = "json.dump(y.tolist(), open('out.json', 'w'))\n"
+        race(f"JSON to JSON: {rows} x 8, {size / 1e6:.1f} MB", [
+            rectify("in.json", "--to", "json", stdout="out.json"),
+            rectify("in.json", "--to", "json", "--threads", "1", stdout="out.json"),
+            tool("cat", "in.json", stdout="out.json"),
+            *numpy(f"import json\n{NUMPY_JSON}{save}"), *torch(f"import json\n{TORCH_JSON}{save}"),
+        ], folder, rounds, size, "MB/s")
+
+    def jsonl():
+        size = make("in.jsonl", f"{rows},8")
+        loop = "import json\nwith open('out.jsonl', 'w') as out:\n  for line in open('in.jsonl'):\n    "
+        save = "    out.write(json.dumps(y.tolist()) + '\\n')\n"
+        race(f"JSON Lines to JSON Lines: {rows} records of 8, {size / 1e6:.1f} MB", [
+            rectify("in.jsonl", "--to", "jsonl", stdout="out.jsonl"),
+            rectify("in.jsonl", "--to", "jsonl", "--threads", "1", stdout="out.jsonl"),
+            tool("cat", "in.jsonl", stdout="out.jsonl"),
+            *numpy(f"{loop}x = np.array(json.loads(line), np.float32)\n    {NUMPY_LEAKY}{save}"),
+            *torch(f"{loop}x = torch.tensor(json.loads(line))\n    {TORCH_LEAKY}{save}"),
+        ], folder, rounds, size, "MB/s")
+
+    def npy():
+        size = make("in.npy", f"{large_rows},8")
+        save = "np.save('out.npy', y)\n"
+        race(f"NPY to NPY: {large_rows} x 8, {size / 1e6:.1f} MB", [
+            rectify("in.npy", "-o", "out.npy", new="out.npy"),
+            rectify("in.npy", "-o", "out.npy", "--threads", "1", new="out.npy"),
+            tool("cp", "in.npy", "out.npy", new="out.npy"), tool("cat", "in.npy", stdout="out.npy"),
+            *numpy(f"x = np.load('in.npy')\n{NUMPY_LEAKY}{save}"),
+            *torch(f"x = torch.from_numpy(np.load('in.npy'))\n{TORCH_LEAKY}{save}"),
+        ], folder, rounds, size, "MB/s")
+
+    def full_print():
+        make("print.npy", f"{print_rows},8")
+        race(f"a full print of {print_rows} x 8", [
+            rectify("print.npy", "--profile", "full", stdout="out.txt"),
+            *torch("torch.set_printoptions(threshold=float('inf'))\n"
+                   "print(F.leaky_relu(torch.from_numpy(np.load('print.npy'))))\n", stdout="out.txt"),
+        ], folder, rounds, print_rows * 8, "million numbers/s")
+        make("long.npy", f"{rows},8")
+        race(f"a full print of {rows} x 8", [rectify("long.npy", "--profile", "full", stdout="out.txt")],
+             folder, rounds, rows * 8, "million numbers/s")
+        make("in.npy", f"{large_rows},8")
+        race(f"a summary of {large_rows} x 8", [
+            rectify("in.npy"), *torch("print(F.leaky_relu(torch.from_numpy(np.load('in.npy'))))\n")], folder, rounds)
+
+    def randn():
+        race(f"randn of {large_rows} x 8 to NPY", [
+            rectify("--randn", f"{large_rows},8", "--seed", "0", "-o", "out.npy", new="out.npy"),
+            *torch(f"torch.manual_seed(0)\nx = torch.randn({large_rows}, 8)\n{TORCH_LEAKY}np.save('out.npy', y)\n"),
+        ], folder, rounds, large_rows * 8, "million numbers/s")
+
+    def compare():
+        size = make("in.npy", f"{large_rows},8")
+        race(f"compare: {large_rows} x 8, {size / 1e6:.1f} MB of NPY", [
+            rectify("compare", "in.npy"), rectify("compare", "in.npy", "--threads", "1"),
+            *numpy("x = np.load('in.npy')\nprint((x > 0).sum(0), (x == 0).sum(0), (x < 0).sum(0))\n"),
+        ], folder, rounds, size, "MB/s")
+        size = make("in.csv", f"{rows},8")
+        race(f"compare: {rows} x 8, {size / 1e6:.1f} MB of CSV", [
+            rectify("compare", "in.csv"),
+            *numpy("x = np.loadtxt('in.csv', np.float32, delimiter=',')\n"
+                   "print((x > 0).sum(0), (x == 0).sum(0), (x < 0).sum(0))\n"),
+        ], folder, rounds, size, "MB/s")
+
+    return [("start-up", start_up), ("csv", csv), ("json", json), ("jsonl", jsonl), ("npy", npy), ("print", full_print),
+            ("randn", randn), ("compare", compare)]
+
+
+# ---------------------------------------------------------------- machine
+
+def processor():
+    try:
+        for line in pathlib.Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.lower().startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def main():
+    global BINARY
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("binary", type=lambda text: str(pathlib.Path(text).resolve()))
+    parser.add_argument("--numbers", type=int, default=600000, metavar="N",
+                        help="numbers in a text file; eight times as many in .npy [600000]")
+    parser.add_argument("--rounds", type=int, default=3, metavar="N", help="[3]")
+    parser.add_argument("--filter", default="", metavar="TEXT",
+                        help="only start-up, csv, json, jsonl, npy, print, randn or compare")
+    options = parser.parse_args()
+    BINARY = options.binary
+
+    release = subprocess.run([BINARY, "--version"], capture_output=True, text=True, check=True).stdout.split(" (")[0]
+    print(f"{release.strip()}; python {platform.python_version()}, {version('numpy')}, {version('torch')}")
+    print(f"{processor()}, {len(os.sched_getaffinity(0))} processors, {platform.system()} {platform.release()}, "
+          f"{datetime.date.today()}, load {os.getloadavg()[0]:.1f}")
+    print(f"medians of {options.rounds}: wall time, user and system time of all threads, peak resident memory")
+    with tempfile.TemporaryDirectory(prefix="rectify-bench-") as name:
+        for title, function in races(pathlib.Path(name), options.numbers, options.rounds):
+            if options.filter in title:
+                function()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1055 @@
+#!/usr/bin/python3
+"""`rectify compare` against its contract: run.py BINARY [FILTER [SEED]]
+
+Figures against an exact reference (reference.py), documents against compare.schema.json, reports that are the same
+bytes however the input came and was divided, exit codes, partial files that are wrong, tables, CSV and plots. Each
+function below is one such row, its name the sentence that must hold. FILTER picks the rows whose name contains it. A
+row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
+"""
+import concurrent.futures
+import csv
+import io
+import json
+import math
+import os
+import pathlib
+import pty
+import random
+import re
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import unicodedata
+import xml.etree.ElementTree
+
+import reference
+
+try:
+    import jsonschema
+except ImportError:
+    jsonschema = None
+
+SECONDS = 20
+HERE = pathlib.Path(__file__).resolve().parent
+LAYER = str(HERE.parent.parent / "samples" / "data" / "layer1.npy")
+SCHEMA = json.loads((HERE / "compare.schema.json").read_text(encoding="utf-8"))
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+PATH = os.environ.get("PATH", os.defpath)
+ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", **SANITIZERS}
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+BINARY = ""
+SEED = 0
+
+rows = []
+
+
+class Fault(Exception):
+    """What went otherwise than expected."""
+
+
+class Skip(Exception):
+    """Why the row cannot be tried here."""
+
+
+def row(function):
+    rows.append(function)
+    return function
+
+
+def short(data, limit=300):
+    text = repr(data)
+    return text if len(text) <= limit else text[:limit] + "…"
+
+
+def need(ok, *words):
+    if not ok:
+        raise Fault(" ".join(map(str, words)))
+
+
+# ---------------------------------------------------------------- the schema
+
+def schema_faults(value, schema, where="document"):
+    """What of the schema does not hold; the keywords that compare.schema.json uses."""
+    if "$ref" in schema:
+        schema = SCHEMA["$defs"][schema["$ref"].rsplit("/", 1)[1]]
+    kinds = {"null": value is None, "boolean": isinstance(value, bool), "string": isinstance(value, str),
+             "integer": isinstance(value, int) and not isinstance(value, bool),
+             "number": isinstance(value, (int, float)) and not isinstance(value, bool),
+             "array": isinstance(value, list), "object": isinstance(value, dict)}
+    allowed = schema.get("type", [])
+    allowed = [allowed] if isinstance(allowed, str) else allowed
+    if allowed and not any(kinds[name] for name in allowed):
+        return [f"{where} is {short(value)}, no {' or '.join(allowed)}"]
+    faults = []
+    if "const" in schema and value != schema["const"]:
+        faults.append(f"{where} is {short(value)}")
+    if "enum" in schema and value not in schema["enum"]:
+        faults.append(f"{where} is {short(value)}")
+    if kinds["number"]:
+        if value < schema.get("minimum", value) or value > schema.get("maximum", value):
+            faults.append(f"{where} is {value}")
+    if kinds["array"]:
+        if len(value) < schema.get("minItems", 0):
+            faults.append(f"{where} is too short")
+        for i, item in enumerate(value):
+            faults += schema_faults(item, schema.get("items", {}), f"{where}[{i}]")
+    if kinds["object"]:
+        faults += [f"{where} has no {name}" for name in schema.get("required", []) if name not in value]
+        properties = schema.get("properties", {})
+        for name, item in value.items():
+            if name in properties:
+                faults += schema_faults(item, properties[name], f"{where}.{name}")
+            elif schema.get("additionalProperties", True) is False:
+                faults.append(f"{where} has {name}")
+    for each in schema.get("allOf", []):
+        faults += schema_faults(value, each, where)
+    if "oneOf" in schema and sum(not schema_faults(value, each, where) for each in schema["oneOf"]) != 1:
+        faults.append(f"{where} is none of the alternatives")
+    return faults
+
+
+def strict(text):
+    """A document that every JSON reader takes, and that follows the schema."""
+    def refuse(word):
+        raise Fault(f"{word} is no JSON: {short(text)}")
+
+    def once(pairs):
+        need(len({name for name, _ in pairs}) == len(pairs), "a member twice:", short(pairs))
+        return dict(pairs)
+
+    document = json.loads(text.decode("utf-8"), parse_constant=refuse, object_pairs_hook=once)
+    faults = schema_faults(document, SCHEMA)
+    need(not faults, "against the schema:", "; ".join(faults[:3]))
+    if jsonschema is not None:
+        try:
+            jsonschema.validate(document, SCHEMA)
+        except jsonschema.ValidationError as error:
+            raise Fault(f"against the schema: {error.message}") from None
+    return document
+
+
+# ---------------------------------------------------------------- running
+
+class Outcome:
+    """What a call of the program gave."""
+
+    def __init__(self, stdout, stderr, status):
+        self.stdout, self.stderr, self.status = stdout, stderr, status
+
+    def __repr__(self):
+        return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
+
+    def says(self, pattern, status):
+        """One clean line on standard error."""
+        try:
+            text = self.stderr.decode()
+        except UnicodeDecodeError:
+            raise Fault(f"the message is not UTF-8: {self}") from None
+        need(self.status == status and text.startswith("rectify: ") and text.endswith("\n") and len(text) < 2000 and
+             not UNSAFE.search(text[:-1]), f"exit {status} and one short clean line expected, got {self}")
+        need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
+        return self
+
+    def refuses(self, pattern="", status=1):
+        need(not self.stdout, f"nothing expected on standard output, got {self}")
+        return self.says(pattern, status)
+
+
+class Scratch:
+    """A folder of its own, and the program run in it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, data):
+        (self.path / name).write_bytes(data)
+        return name
+
+    def read(self, name):
+        return (self.path / name).read_bytes()
+
+    def names(self):
+        return sorted(entry.name for entry in self.path.iterdir())
+
+    def run(self, *arguments, data=None, before="", **environment):
+        how = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
+        try:
+            done = subprocess.run(["sh", "-c", f'{before}\nexec "$0" compare "$@"', BINARY, *arguments], cwd=self.path,
+                                  env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  timeout=SECONDS, check=False, **how)
+        except subprocess.TimeoutExpired:
+            raise Fault(f"{short(arguments)}: still running after {SECONDS} seconds") from None
+        outcome = Outcome(done.stdout, done.stderr, done.returncode)
+        need(outcome.status >= 0, f"{short(arguments)}: died of a signal: {outcome}")
+        return outcome
+
+    def result(self, *arguments, **how):
+        """Standard output of a call that succeeds in silence."""
+        outcome = self.run(*arguments, **how)
+        need(outcome.status == 0 and not outcome.stderr, f"{short(arguments)}: {outcome}")
+        return outcome.stdout
+
+    def report(self, *arguments, **how):
+        """The only tensor of the document that a call gives."""
+        document = strict(self.result(*arguments, "--to", "json", "--per-unit", **how))
+        need(len(document["tensors"]) == 1, f"{len(document['tensors'])} tensors")
+        return document["tensors"][0]
+
+    def partials(self, count, name, *options):
+        """Files of the partial figures of the parts."""
+        files = []
+        for k in range(1, count + 1):
+            files.append(f"{count}.{k}.part")
+            self.write(files[-1], self.result("--partial", "--part", f"{k}/{count}", name, *options))
+        return files
+
+
+# ---------------------------------------------------------------- inputs
+
+CODES = {"float16": ("<e", "<f2"), "float32": ("<f", "<f4"), "float64": ("<d", "<f8"), "int8": ("<b", "|i1"),
+         "int16": ("<h", "<i2"), "int32": ("<i", "<i4"), "int64": ("<q", "<i8"), "uint8": ("<B", "|u1")}
+
+
+def npy(values, shape, dtype):
+    code, descr = CODES[dtype]
+    size = "(" + "".join(f"{n}, " for n in shape) + ")"
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {size}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    data = struct.pack(f"<{len(values)}{code[1]}", *values)
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def text_of(value):
+    return "nan" if value != value else repr(value)
+
+
+def csv_of(values, columns, names=()):
+    lines = [",".join(names)] if names else []
+    lines += [",".join(map(text_of, values[i:i + columns])) for i in range(0, len(values), columns)]
+    return ("\n".join(lines) + "\n").encode()
+
+
+def jsonl_of(values, columns):
+    lines = (json.dumps(values[i:i + columns]) for i in range(0, len(values), columns))
+    return ("\n".join(lines) + "\n").encode()
+
+
+def random_value(source, dtype, kind):
+    if dtype not in reference.FLOATS:
+        half = 1 << int(dtype.lstrip("uint")) - 1
+        low, high = (0, 2 * half - 1) if dtype == "uint8" else (-half, half - 1)
+        return source.choice((0, 1, low, high, source.randint(low, high), source.randint(max(low, -9), 9)))
+    if kind == "odd" and source.random() < 0.2:
+        return source.choice((math.nan, math.inf, -math.inf))
+    low, high = {"float16": (-24, 15), "bfloat16": (-133, 127), "float32": (-149, 127), "float64": (-1074, 1023)}[dtype]
+    scale = source.choice((0, 0, 0, 2, -3, source.randint(low, high), low + 3, high))
+    value = source.choice((1.0, source.uniform(1, 2), source.gauss(0, 1), 0.0)) * math.ldexp(1.0, scale)
+    value *= source.choice((1, -1))
+    value = reference.rounded(value, dtype)
+    if math.isinf(value) and kind != "odd":
+        value = 1.0
+    return -abs(value) if kind == "dead" else abs(value) or 1.0 if kind == "linear" else value
+
+
+def random_tensor(source, dtype):
+    """Values, shape and options."""
+    shape = source.choice(([source.randint(1, 40), source.randint(1, 6)], [source.randint(1, 30)],
+                           [source.randint(1, 9), source.randint(1, 5), source.randint(1, 5)], [1, source.randint(1, 9)],
+                           [source.randint(2, 9), 1]))
+    axis = source.choice((-1, -1, -1, None, len(shape) - 1, 1 if len(shape) > 1 else -1, 0 if len(shape) > 1 else -1))
+    units = shape[axis] if axis is not None and len(shape) > 1 else 1
+    kinds = [source.choice(("plain", "plain", "odd", "dead", "linear", "nan")) for _ in range(units)]
+    inner = math.prod(shape[axis % len(shape) + 1:]) if axis is not None else 1
+    values = []
+    for i in range(math.prod(shape)):
+        kind = kinds[i // inner % units]
+        nan = kind == "nan" and dtype in reference.FLOATS
+        values.append(math.nan if nan else random_value(source, dtype, kind))
+    return values, shape, axis
+
+
+# ---------------------------------------------------------------- figures
+
+ROUNDED_ONCE = ("grad_mean", "mean", "mean_abs", "min", "max", "max_abs_diff")
+WITHIN_A_PLACE = ("std", "dormancy")
+
+
+def same_figure(name, got, wanted):
+    if name in WITHIN_A_PLACE and isinstance(got, float) and isinstance(wanted, float):
+        return abs(got - wanted) <= math.ulp(wanted)
+    if type(got) is not type(wanted):
+        return False
+    return got == wanted and (not isinstance(got, float) or math.copysign(1, got) == math.copysign(1, wanted))
+
+
+def check_figures(got, wanted, where):
+    for name, value in wanted.items():
+        need(name in got, where, "has no", name)
+        if name == "per_unit":
+            need(len(got[name]) == len(value), where, "has", len(got[name]), "units")
+            for each, expected in zip(got[name], value):
+                check_figures(each, expected, f"{where}, unit {expected['unit']}")
+        elif name == "activations":
+            need(len(got[name]) == len(value), where, "has", len(got[name]), "activations")
+            for each, expected in zip(got[name], value):
+                check_figures(each, expected, f"{where}, {expected['mode']} {expected.get('slope', '')}")
+        elif name == "input":
+            check_figures(got[name], value, f"{where}, input")
+        else:
+            need(same_figure(name, got[name], value), f"{where}: {name} is {got[name]!r}, expected {value!r}")
+
+
+def check_random(s, dtype, count):
+    source = random.Random(f"{SEED} {dtype}")
+    for trial in range(count):
+        values, shape, axis = random_tensor(source, dtype)
+        floating = dtype in reference.FLOATS
+        modes = source.choice((["relu", "leaky"], ["leaky", "relu"], ["leaky"], ["relu"])) if floating else ["relu"]
+        slopes = source.choice(([0.01], [0.01, 0.2], [0.0], [-0.5, 1.0], [1e-7], [3.0, 0.01]))
+        dead_below = source.choice((0.0, 0.0, 0.05, 0.5, 1.0))
+        wanted = reference.figures(values, shape, dtype, modes, slopes, axis, dead_below)
+        options = ["--mode", ",".join(modes), "--slope", ",".join(map(repr, slopes)), "--dead-below", repr(dead_below)]
+        options += ["--unit-axis", "none" if axis is None else str(axis), "--threads", source.choice("12")]
+        if dtype in CODES and source.random() < 0.7:
+            got = s.report(s.write("in.npy", npy(values, shape, dtype)), *options)
+        else:  # text goes through a double, which holds every value exactly
+            if len(shape) == 1:
+                rows_of_text = values
+            else:
+                rows_of_text = values
+                for size in reversed(shape[1:]):
+                    rows_of_text = [rows_of_text[i:i + size] for i in range(0, len(rows_of_text), size)]
+            got = s.report("--from", "json", "--dtype", dtype, *options, data=json.dumps(rows_of_text).encode())
+        check_figures(got, wanted, f"{dtype} {shape}, trial {trial}, {' '.join(options)}, values {short(values, 200)}")
+
+
+@row
+def float32_figures_are_exact(s):
+    check_random(s, "float32", 60)
+
+
+@row
+def float64_figures_are_exact(s):
+    check_random(s, "float64", 50)
+
+
+@row
+def float16_figures_are_exact(s):
+    check_random(s, "float16", 50)
+
+
+@row
+def bfloat16_figures_are_exact(s):
+    check_random(s, "bfloat16", 50)
+
+
+@row
+def integer_figures_are_exact(s):
+    for dtype in ("int8", "int16", "int32", "int64", "uint8"):
+        check_random(s, dtype, 12)
+
+
+@row
+def a_larger_layer_has_exact_figures(s):
+    source = random.Random(SEED)
+    values = [reference.rounded(source.gauss(-0.5, 2), "float32") for _ in range(3000 * 7)]
+    got = s.report(s.write("in.npy", npy(values, [3000, 7], "float32")))
+    check_figures(got, reference.figures(values, [3000, 7], "float32"), "3000 x 7")
+
+
+@row
+def images_have_their_channel_axis(s):
+    source = random.Random(SEED)
+    values = [reference.rounded(source.gauss(0, 2), "float32") for _ in range(4 * 3 * 5 * 5)]
+    got = s.report(s.write("in.npy", npy(values, [4, 3, 5, 5], "float32")), "--unit-axis", "1")
+    check_figures(got, reference.figures(values, [4, 3, 5, 5], "float32", unit_axis=1), "4 x 3 x 5 x 5")
+
+
+@row
+def sums_that_cancel_are_exact(s):
+    # In doubles, one after the other, these sums are 0 or off by far.
+    for values in ([1e30, 1.0, -1e30, 1.0] * 3, [2.0**120, 2.0**-120, -(2.0**120)], [0.1] * 10, [3.4e38] * 5):
+        values = [reference.rounded(value, "float32") for value in values]
+        got = s.report("--slope", "1", s.write("in.npy", npy(values, [len(values)], "float32")))
+        check_figures(got, reference.figures(values, [len(values)], "float32", slopes=[1.0]), short(values))
+    values = [1.7e308, -1.7e308, 5e-324, 1.0] * 2
+    got = s.report("--slope", "1", s.write("in.npy", npy(values, [2, 4], "float64")))
+    check_figures(got, reference.figures(values, [2, 4], "float64", slopes=[1.0]), short(values))
+
+
+@row
+def nothing_gives_null(s):
+    for shape in ([0], [0, 3], [3, 0], [0, 3, 4], [2, 0, 4]):
+        got = s.report(s.write("in.npy", npy([], shape, "float32")))
+        check_figures(got, reference.figures([], shape, "float32"), shape)
+        need(got["activations"][0]["mean"] is None and got["activations"][0]["active_frac"] is None, short(got))
+    got = s.report(s.write("in.npy", npy([math.nan] * 6, [2, 3], "float32")))
+    check_figures(got, reference.figures([math.nan] * 6, [2, 3], "float32"), "NaN alone")
+    need(got["activations"][0]["dead_units"] == 0, "NaN is never dead")
+    for shape in ([0, 3], [3, 0]):
+        for to in ("table", "csv", "tsv", "jsonl"):
+            s.result(s.write("in.npy", npy([], shape, "float32")), "--to", to, "--per-unit")
+    got = s.report("--tensor", "-3")
+    check_figures(got, reference.figures([-3.0], [], "float32"), "a number alone")
+
+
+@row
+def integers_need_relu(s):
+    s.write("in.npy", npy([1, -2, 3, 4], [2, 2], "int64"))
+    s.run("in.npy").refuses("in.npy: .*(?=.*--mode relu)(?=.*--dtype)|in.npy: .*--mode relu.*--dtype")
+
+
+# ---------------------------------------------------------------- the same bytes
+
+def activations_file(s, name="acts.csv", lines=400, columns=5, seed=1, header=True):
+    source = random.Random(seed)
+    values = []
+    for i in range(lines * columns):
+        value = source.gauss(-1, 3) if source.random() > 0.02 else source.choice((0.0, -0.0, math.nan, math.inf))
+        values.append(-abs(value) if i % columns == 2 and value == value else reference.rounded(value, "float32"))
+    names = [f"u{i}" for i in range(columns)] if header else ()
+    s.write(name, csv_of(values, columns, names))
+    return values
+
+
+FORMATS = (["--to", "json", "--per-unit"], ["--to", "csv", "--per-unit"], ["--to", "table"], ["--to", "jsonl"])
+
+
+@row
+def parts_merged_in_any_order_give_the_undivided_report(s):
+    activations_file(s)
+    source = random.Random(SEED)
+    wanted = [s.result("acts.csv", *to) for to in FORMATS]
+    for count in (1, 3, 7, 64):
+        files = s.partials(count, "acts.csv", "--threads", "2")
+        for to, whole in zip(FORMATS, wanted):
+            source.shuffle(files)
+            need(s.result("--merge", *files, *to) == whole, count, "parts", to)
+
+
+@row
+def parts_of_every_format_and_axis_merge(s):
+    source = random.Random(SEED)
+    values = [reference.rounded(source.gauss(0, 2), "float32") for _ in range(20 * 4 * 3)]
+    s.write("a.npy", npy(values, [20, 4, 3], "float32"))
+    s.write("a.jsonl", jsonl_of(values, 3))
+    s.write("a.csv", csv_of(values, 6))
+    s.write("v.npy", npy(values, [240], "float32"))
+    for arguments in (["a.npy"], ["a.npy", "--unit-axis", "1"], ["a.npy", "--unit-axis", "none"], ["a.jsonl"], ["a.csv"],
+                      ["v.npy"], ["a.csv", "--dtype", "float16", "--slope", "0.01,0.2,-1"], ["a.csv", "--mode", "leaky"],
+                      ["a.csv", "--mode", "leaky,relu", "--dead-below", "0.4"]):
+        whole = s.result(*arguments, "--to", "json", "--per-unit")
+        for count in (3, 64):
+            files = s.partials(count, *arguments)
+            source.shuffle(files)
+            need(s.result("--merge", *files, "--to", "json", "--per-unit") == whole, count, "parts of", arguments)
+
+
+@row
+def a_limit_holds_for_a_merged_report(s):
+    activations_file(s)
+    files = s.partials(3, "acts.csv")
+    outcome = s.run("--merge", *files, "--fail-if-dead", "0.1").says("1 of 5 units dead under relu .*: u2", 3)
+    need(outcome.stdout == s.run("acts.csv", "--fail-if-dead", "0.1").stdout, outcome)
+    s.result("--merge", *files, "--fail-if-dead", "0.2")
+
+
+@row
+def the_number_of_threads_does_not_show(s):
+    activations_file(s, lines=40000)
+    for to in FORMATS:
+        need(len({s.result("acts.csv", "--threads", threads, *to) for threads in "123"}) == 1, to)
+
+
+@row
+def the_format_of_the_input_does_not_show(s):
+    values = activations_file(s, header=False)
+    s.write("acts.jsonl", jsonl_of(values, 5))
+    s.write("acts.npy", npy(values, [400, 5], "float32"))
+    for to in FORMATS:
+        seen = {}
+        for form in ("csv", "jsonl", "npy"):
+            name = f"acts.{form}"
+            seen[name] = s.result(name, *to).replace(name.encode(), b"NAME")
+            seen[f"a pipe of {name}"] = s.result("--from", form, *to, data=s.read(name)).replace(b"<stdin>", b"NAME")
+            with open(s.path / name, "rb") as file:
+                done = subprocess.run([BINARY, "compare", "--from", form, *to], stdin=file, env=ENVIRONMENT,
+                                      capture_output=True, timeout=SECONDS, check=False)
+                seen[f"<{name}"] = done.stdout.replace(b"<stdin>", b"NAME")
+        need(len(set(seen.values())) == 1, to, {name: hash(text) for name, text in seen.items()})
+
+
+@row
+def several_inputs_give_a_report_each(s):
+    activations_file(s, "a.csv")
+    activations_file(s, "b.csv", columns=3)
+    document = strict(s.result("a.csv", "b.csv", "--to", "json"))
+    need([tensor["source"] for tensor in document["tensors"]] == ["a.csv", "b.csv"], short(document))
+    lines = s.result("a.csv", "b.csv", "--to", "jsonl").splitlines()
+    need([strict(line)["tensors"][0] for line in lines] == document["tensors"], "JSON Lines")
+    s.write("two.npy", npy([1.0], [1], "float32") + npy([-1.0, 2.0], [2], "float32"))
+    need(len(strict(s.result("two.npy", "--to", "json"))["tensors"]) == 2, "two arrays in one file")
+
+
+@row
+def output_goes_to_a_file_by_its_extension(s):
+    activations_file(s)
+    for form in ("json", "jsonl", "csv", "tsv"):
+        need(s.result("acts.csv", "-o", f"out.{form}") == b"", form)
+        need(s.read(f"out.{form}") == s.result("acts.csv", "--to", form), form)
+    s.write("out.json", b"old\n")
+    s.run("acts.csv", "missing.csv", "-o", "out.json").refuses("missing.csv: ")
+    need(s.read("out.json") == b"old\n", "a failed report replaced the old one")
+
+
+# ---------------------------------------------------------------- exit codes
+
+@row
+def too_many_dead_units_are_status_3(s):
+    outcome = s.run(LAYER, "--fail-if-dead", "0.3", "--to", "json")
+    outcome.says(r"layer1\.npy: 23 of 32 units dead under relu \(71\.9 %\), limit 30 %: 0, 1, 2, 3, 4, 6", 3)
+    check = strict(outcome.stdout)["check"]
+    need(check == {"mode": "relu", "limit": 0.3, "worst": 0.71875, "passed": False}, check)
+    passed = strict(s.result(LAYER, "--fail-if-dead", "0.8", "--to", "json"))
+    need(passed["check"]["passed"] is True, passed["check"])
+    need(strict(s.result(LAYER, "--to", "json"))["check"] is None, "no check")
+    s.result(LAYER, "--fail-if-dead", "0.71875")  # strictly greater
+
+
+@row
+def the_line_names_the_units_of_the_header(s):
+    s.write("a.csv", b"fc1,fc2,fc3\n1,-1,-2\n2,-3,0\n")
+    s.run("a.csv", "--fail-if-dead", "0").says(r"a\.csv: 2 of 3 units dead under relu .*: fc2, fc3$", 3)
+    s.write("b.csv", "ä\x1b[31m,層\n-1,-2\n".encode())
+    s.run("b.csv", "--fail-if-dead", "0").says("層", 3)
+
+
+@row
+def the_worst_tensor_is_judged(s):
+    s.write("a.csv", b"1,1\n2,-1\n")
+    s.write("b.csv", b"1,-1\n2,-1\n")
+    document = s.run("a.csv", "b.csv", "a.csv", "--fail-if-dead", "0.4", "--to", "json").says("b.csv: 1 of 2", 3)
+    need(strict(document.stdout)["check"]["worst"] == 0.5, "worst")
+    s.result("a.csv", "b.csv", "--fail-if-dead", "0.5")
+
+
+@row
+def another_activation_can_be_checked(s):
+    need(strict(s.result(LAYER, "--fail-if-dead", "0", "--check", "leaky", "--to", "json"))["check"] ==
+         {"mode": "leaky", "limit": 0.0, "worst": 0.0, "passed": True}, "leaky")
+    s.run(LAYER, "--fail-if-dead", "0", "--check", "relu", "--mode", "leaky,relu").says("under relu", 3)
+    s.result(LAYER, "--fail-if-dead", "0", "--mode", "leaky,relu")
+    s.run(LAYER, "--fail-if-dead", "0", "--check", "leaky", "--mode", "relu").refuses("--check", 2)
+    s.run(LAYER, "--fail-if-dead", "0", "--check", "elu").refuses("--check", 2)
+    s.run(LAYER, "--fail-if-dead", "0", "--slope", "0", "--check", "leaky").says("under leaky 0", 3)
+
+
+@row
+def a_nan_is_status_3_on_request(s):
+    s.write("a.csv", b"a,b\n1,nan\n2,3\n")
+    s.result("a.csv")
+    s.run("a.csv", "--fail-if-nan").says(r"a\.csv: 1 of 4 values are NaN", 3)
+    s.result(LAYER, "--fail-if-nan")
+
+
+@row
+def a_broken_file_outranks_a_limit(s):
+    s.write("dead.csv", b"-1,-2\n-3,-4\n")
+    s.write("bad.csv", b"1,2\n3,x\n")
+    for arguments in (["dead.csv", "bad.csv"], ["bad.csv", "dead.csv"]):
+        s.run(*arguments, "--fail-if-dead", "0").refuses("bad.csv:2:3: ")
+    s.run("dead.csv", "missing.csv", "--fail-if-dead", "0").refuses("missing.csv: ")
+    s.run("dead.csv", "--fail-if-dead", "0", before="exec >/dev/full").refuses("No space left")
+
+
+@row
+def dead_below_is_a_share(s):
+    s.write("a.csv", b"1,-1\n" + b"-1,-1\n" * 9)
+    for below, dead in (("0", 1), ("0.09", 1), ("0.1", 2), ("1", 2)):
+        got = s.report("a.csv", "--dead-below", below)
+        need(got["activations"][0]["dead_units"] == dead, below, got["activations"][0]["dead_units"])
+    for below in ("-0.1", "1.1", "nan", "x", ""):
+        s.run("a.csv", f"--dead-below={below}").refuses("--dead-below", 2)
+        s.run("a.csv", f"--fail-if-dead={below}").refuses("--fail-if-dead", 2)
+
+
+@row
+def wrong_usage_is_status_2(s):
+    activations_file(s)
+    for arguments in (["--to", "torch"], ["--to", "npy"], ["--unit-axis", "x"], ["--unit-axis", "2"],
+                      ["--unit-axis=-3"], ["--mode", "relu,elu"], ["--mode", "relu,relu"], ["--slope", "0.1,0.1"],
+                      ["--slope", "nan"], ["--slope", ""], ["--echo"], ["--inplace"], ["--partial", "--to", "csv"],
+                      ["--partial", "--merge"], ["--partial", "--plot", "x.svg"], ["--plot", "x.gif"]):
+        s.run("acts.csv", *arguments).refuses("", 2)
+
+
+# ---------------------------------------------------------------- merging what is wrong
+
+@row
+def a_missing_part_is_named(s):
+    activations_file(s)
+    files = s.partials(7, "acts.csv")
+    for missing in range(7):
+        s.run("--merge", *files[:missing], *files[missing + 1:]).refuses(f"part {missing + 1} of 7 is missing")
+
+
+@row
+def a_part_twice_is_named(s):
+    activations_file(s)
+    files = s.partials(3, "acts.csv")
+    s.run("--merge", *files, files[1]).refuses("3.2.part: part 2 of 3 .*twice")
+    s.run("--merge", files[0], files[0], files[2]).refuses("3.1.part: part 1 of 3 .*twice")
+
+
+@row
+def parts_of_different_runs_are_refused(s):
+    activations_file(s)
+    activations_file(s, "other.csv", seed=2)
+    activations_file(s, "wide.csv", columns=6)
+    s.write("names.csv", s.read("acts.csv").replace(b"u3", b"v3"))
+    one, two = s.partials(2, "acts.csv")
+    part = s.read(one)
+
+    def mixed(name, *options, pattern, source=None):
+        """The second part comes from a run that differs in one thing."""
+        data = s.result("--partial", "--part", "2/2", name, *options)
+        s.write("second", data if source is None else data.replace(name.encode(), source.encode()))
+        s.run("--merge", one, "second").refuses(pattern)
+        s.run("--merge", "second", one).refuses(pattern)
+
+    mixed("other.csv", pattern="other.csv")
+    mixed("acts.csv", "--dtype", "float64", pattern="float64")
+    mixed("acts.csv", "--dtype", "bfloat16", pattern="bfloat16")
+    mixed("acts.csv", "--slope", "0.2", pattern=r"0\.2")
+    mixed("acts.csv", "--slope", "0.01,0.2", pattern=r"0\.2")
+    mixed("acts.csv", "--mode", "relu", pattern="relu")
+    mixed("acts.csv", "--mode", "leaky,relu", pattern="leaky")
+    mixed("acts.csv", "--unit-axis", "none", pattern="--unit-axis")
+    mixed("acts.csv", "--dead-below", "0.5", pattern="--dead-below")
+    mixed("names.csv", source="acts.csv", pattern="header|names")
+    mixed("wide.csv", source="acts.csv", pattern="shape|units|header|names")
+    s.write("third", s.result("--partial", "--part", "2/3", "acts.csv"))
+    s.run("--merge", one, "third").refuses("3 parts|of 3|of 2")
+    need(s.read(one) == part and s.result("--merge", one, two), "the two parts belong together")
+
+
+@row
+def what_is_no_partial_file_is_refused(s):
+    activations_file(s)
+    s.write("whole.json", s.result("acts.csv", "--to", "json"))
+    s.write("empty", b"")
+    s.write("text", b"not JSON\n")
+    for name in ("whole.json", "empty", "text", "acts.csv", LAYER, "missing", "."):
+        s.run("--merge", name).refuses("")
+    s.run("--merge", data=b"").refuses("<stdin>: ")
+    for text in (b"null", b"[]", b"{}", b'{"schema":"rectify.compare/1"}', b'{"schema":1}', b'"x"', b"1e999",
+                 b'{"schema":"rectify.compare/2","tensors":[]}', b"\xff\xfe", b'{"schema":"\xff"}', b"{" * 9):
+        s.run("--merge", data=text).refuses("<stdin>: ")
+    s.run("acts.csv", "--merge", "--part", "1/2").refuses("", 2)
+
+
+@row
+def a_truncated_partial_file_is_refused(s):
+    activations_file(s, lines=6, columns=2)
+    text = s.result("acts.csv", "--partial")
+    end = len(text.rstrip())
+    for size in (*range(0, end, 41), end - 1):
+        s.run("--merge", data=text[:size]).refuses("<stdin>: ")
+    need(s.result("--merge", data=text) == s.result("acts.csv"), "whole it is fine")
+
+
+def with_changed(document, path, value):
+    """A deep copy of the document in which the member at the path is another, or gone."""
+    copy = json.loads(json.dumps(document))
+    target = copy
+    for step in path[:-1]:
+        target = target[step]
+    if value is None:
+        del target[path[-1]]
+    else:
+        target[path[-1]] = value
+    return json.dumps(copy).encode()
+
+
+def paths_in(value, prefix=()):
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield (*prefix, key)
+        yield from paths_in(item, (*prefix, key))
+
+
+def merges_or_refuses(s, text, what):
+    """A changed file gives one clean line, or a report that is still strict."""
+    outcome = s.run("--merge", "--to", "json", "--per-unit", data=text, before="ulimit -t 10")
+    if outcome.status == 0:
+        need(not outcome.stderr, what, outcome)
+        strict(outcome.stdout)
+    else:
+        need(outcome.status == 1, what, outcome)
+        outcome.refuses("")
+    return outcome.status
+
+
+@row
+def hostile_members_are_refused(s):
+    s.write("a.csv", b"a,b\n1,-2\n-3,inf\n")
+    document = json.loads(s.result("a.csv", "--partial"))
+    for path in paths_in(document):
+        for value in (None, [], {}, "x", "", -1, 1e300, 2**63, 2**64 - 1, 10**30, 0.5, True, [[]], {"a": 1}, "\x1b[31m",
+                      "9" * 4000, "-1p99999999999", "1p-999999999"):
+            merges_or_refuses(s, with_changed(document, path, value), f"{path} = {short(value, 60)}")
+
+
+def place_of(document, name):
+    return next(path for path in paths_in(document) if path[-1] == name)
+
+
+@row
+def hostile_sizes_are_refused(s):
+    s.write("a.csv", b"1,-2\n-3,4\n")
+    document = json.loads(s.result("a.csv", "--partial"))
+    shape = place_of(document, "shape")
+    limit = "ulimit -v 1000000 2>/dev/null; " if not SANITIZERS else ""
+    for sizes in ([2, 10**9], [2**62, 2], [2**32, 2**32], [-1, 2], [2, -1], [2, 2**63], [2, 1 << 40], [2] * 1000,
+                  [2, 0], []):
+        outcome = s.run("--merge", data=with_changed(document, shape, sizes), before=limit)
+        need(outcome.status == 1, "shape", sizes, outcome)
+        outcome.refuses("")
+    for count in (0, -1, 2**64, 2**63, 1.5, "1"):
+        changed = with_changed(document, (*place_of(document, "part"), 1), count)
+        outcome = s.run("--merge", data=changed)
+        need(outcome.status == 1, count, "parts:", outcome)
+    many = with_changed(document, (*place_of(document, "part"), 1), 10**18)
+    s.run("--merge", data=many.replace(b'"part": [1, 1]', b'"part": [1, 1000000000000000000]')).refuses("part 2 of 1000")
+
+
+@row
+def deep_documents_do_not_overflow_the_stack(s):
+    s.write("a.csv", b"1,-2\n-3,4\n")
+    document = json.loads(s.result("a.csv", "--partial"))
+    for depth in (1000, 1000000):
+        for nested in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+            s.run("--merge", data=nested.encode(), before="ulimit -s 1024").refuses("")
+            for name in ("state", "units", "names" if "names" in document else "shape", "check"):
+                text = with_changed(document, place_of(document, name), "HERE").replace(b'"HERE"', nested.encode())
+                outcome = s.run("--merge", data=text, before="ulimit -s 1024")
+                need(outcome.status in (0, 1), name, depth, outcome)
+
+
+@row
+def damaged_partial_files_never_crash(s):
+    activations_file(s, lines=8, columns=3)
+    text = s.result("acts.csv", "--partial", "--slope", "0.01,0.2")
+    source = random.Random(SEED)
+    tokens = (b"0", b"-", b"9" * 30, b"null", b"[", b"]", b"{", b"}", b'"', b",", b":", b"1e400", b"p", b"\\", b"\x00",
+              b"\xff", b"NaN", b"true", b'"part":', b"\n")
+    refused = 0
+    for _ in range(600):
+        damaged = bytearray(text)
+        for _ in range(source.choice((1, 1, 2, 5))):
+            at = source.randrange(len(damaged))
+            kind = source.randrange(4)
+            if kind == 0:
+                damaged[at] = source.randrange(256)
+            elif kind == 1:
+                del damaged[at:at + source.choice((1, 2, 30))]
+            elif kind == 2:
+                damaged[at:at] = source.choice(tokens)
+            else:
+                other = source.randrange(len(damaged))
+                damaged[at:at] = damaged[other:other + source.randrange(40)]
+        refused += merges_or_refuses(s, bytes(damaged), short(bytes(damaged), 2000))
+    need(refused > 400, "only", refused, "of 600 were refused")
+
+
+@row
+def rows_as_units_have_no_parts(s):
+    activations_file(s)
+    s.run("acts.csv", "--partial", "--part", "1/2", "--unit-axis", "0").refuses("--unit-axis 0", 2)
+
+
+# ---------------------------------------------------------------- tables
+
+WIDE = "層,Δw,ユニット,ｗｉｄｅ,e\u0301,가,🙂,plain_name_that_goes_on_and_on_and_on_without_end\n"
+
+
+def columns_of(text):
+    return sum(0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
+
+
+@row
+def tables_fit_the_screen(s):
+    source = random.Random(SEED)
+    wide = WIDE + "".join(",".join(str(source.randrange(-9, 5)) for _ in range(8)) + "\n" for _ in range(200))
+    s.write("wide.csv", wide.encode())
+    activations_file(s, "many.csv", columns=90)
+    s.write("dead.csv", b"-1,-2,-3\n" * 3)
+    names = ["wide.csv", "many.csv", "dead.csv", LAYER]
+    for locale in ("C", "C.UTF-8"):
+        for width in (40, 80, 200):
+            for arguments in ([name] for name in names):
+                for more in ([], ["--per-unit"], ["--slope", "0.01,0.2,-3e-12"]):
+                    text = s.result(*arguments, *more, LC_ALL=locale, COLUMNS=str(width)).decode()
+                    widest = max(text.splitlines(), key=columns_of)
+                    need(columns_of(widest) <= width, f"{width} columns, {locale}, {arguments + more}: {widest!r}")
+                    need(not any(line.endswith(" ") for line in text.splitlines()), "blanks at an end")
+            text = s.result(*names, LC_ALL=locale, COLUMNS=str(width)).decode()
+            need(max(map(columns_of, text.splitlines())) <= width, f"{width} columns, {locale}, all")
+
+
+@row
+def tables_are_ascii_where_the_locale_is(s):
+    activations_file(s)
+    for to in ([], ["--per-unit"]):
+        for environment in ({"LC_ALL": "C"}, {"LC_ALL": "POSIX"}, {"LC_ALL": "", "LANG": "de_DE.ISO-8859-1"}):
+            text = s.result("acts.csv", *to, **environment)
+            need(text.isascii(), environment, short(text))
+        for environment in ({"LC_ALL": "C.UTF-8"}, {"LC_ALL": "", "LANG": "de_DE.utf8"},
+                            {"LC_ALL": "", "LC_CTYPE": "C.UTF-8", "LANG": "C"}):
+            need(not s.result("acts.csv", *to, **environment).isascii(), environment)
+    need(b"0,5" not in s.result("acts.csv", LC_ALL="de_DE.UTF-8"), "a decimal comma")
+
+
+@row
+def absurd_sizes_of_the_screen_are_harmless(s):
+    activations_file(s)
+    for size in ("0", "1", "-5", "x", "", "99999999999999999999", "1000000"):
+        s.result("acts.csv", COLUMNS=size, LINES=size)
+
+
+def on_a_terminal(s, *arguments, **environment):
+    """Standard output of a call whose standard output is a terminal."""
+    leader, follower = pty.openpty()
+    process = subprocess.Popen([BINARY, "compare", *arguments], cwd=s.path, stdin=subprocess.DEVNULL, stdout=follower,
+                               stderr=subprocess.DEVNULL, env={**ENVIRONMENT, "TERM": "xterm", **environment})
+    os.close(follower)
+    text = b""
+    try:
+        while block := os.read(leader, 65536):
+            text += block
+    except OSError:  # the other end is closed
+        pass
+    os.close(leader)
+    need(process.wait(SECONDS) in (0, 3), "exit", process.returncode)
+    return text
+
+
+@row
+def colour_is_for_terminals_only(s):
+    activations_file(s)
+    plain = s.result("acts.csv", COLUMNS="80", TERM="xterm", LC_ALL="C.UTF-8")
+    need(b"\x1b" not in plain, "escapes in a pipe")
+    coloured = on_a_terminal(s, "acts.csv", COLUMNS="80", LC_ALL="C.UTF-8")
+    need(b"\x1b[" in coloured, "no colour on a terminal", short(coloured))
+    stripped = re.sub(rb"\x1b\[[0-9;]*m", b"", coloured).replace(b"\r\n", b"\n")
+    need(stripped == plain, "colour changes the text", short(stripped), short(plain))
+    for environment in ({"NO_COLOR": "1"}, {"TERM": "dumb"}):
+        need(b"\x1b" not in on_a_terminal(s, "acts.csv", **environment), environment)
+    need(b"\x1b" in on_a_terminal(s, "acts.csv", NO_COLOR=""), "an empty NO_COLOR says nothing")
+    for to in ("json", "jsonl", "csv", "tsv"):
+        need(b"\x1b" not in on_a_terminal(s, "acts.csv", "--to", to), to)
+
+
+@row
+def names_cannot_reach_the_terminal(s):
+    s.write("a.csv", b'"\x1b[31mred","a\nb","\xc2\x9b","\xe2\x80\xae",\xff\xfe,"\r",x\x07\n' + b"-1,2,-3,4,-5,6,7\n" * 3)
+    name = "b\x1b[2J\n.csv"
+    s.write(name, s.read("a.csv"))
+    for arguments in (["a.csv"], ["a.csv", "--per-unit"], [name], ["a.csv", name]):
+        text = s.result(*arguments, LC_ALL="C.UTF-8").decode()
+        need(not any(UNSAFE.search(line) for line in text.split("\n")), short(text))
+    s.run("a.csv", "--fail-if-dead", "0").says("dead under relu", 3)
+    document = strict(s.result("a.csv", "--to", "json", "--per-unit"))
+    need(document["tensors"][0]["names"][:2] == ["\x1b[31mred", "a\nb"], document["tensors"][0]["names"])
+
+
+# ---------------------------------------------------------------- CSV and TSV
+
+def field_of(figure):
+    """A figure of JSON as CSV has it."""
+    if figure is None:
+        return ""
+    if isinstance(figure, bool):
+        return str(int(figure))
+    if isinstance(figure, list):
+        return " ".join(map(str, figure))
+    return {"NaN": "nan", "Infinity": "inf", "-Infinity": "-inf"}.get(figure, repr(figure)) if isinstance(
+        figure, (float, int)) or figure in ("NaN", "Infinity", "-Infinity") else figure
+
+
+def same_field(text, figure):
+    if isinstance(figure, float) and text:
+        return float(text) == figure and re.search("[.en]", text)
+    return text == field_of(figure)
+
+
+@row
+def csv_and_tsv_have_the_figures_of_json(s):
+    activations_file(s, lines=30)
+    s.write("odd.csv", b'"a,b","c ""d""","e\nf","g\th",,\n1,-2,inf,nan,-0,5\n-1,-2,-inf,nan,7,6\n')
+    s.write("wei,rd\t\"name\".csv", b"1\n-2\n")
+    inputs = ["acts.csv", "odd.csv", "wei,rd\t\"name\".csv", LAYER]
+    for form, delimiter in (("csv", ","), ("tsv", "\t")):
+        for per_unit in ([], ["--per-unit"]):
+            document = strict(s.result(*inputs, "--to", "json", *per_unit, "--slope", "0.01,1e-12"))
+            text = s.result(*inputs, "--to", form, *per_unit, "--slope", "0.01,1e-12").decode()
+            records = list(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True))
+            wanted = []
+            for tensor in document["tensors"]:
+                for activation in tensor["activations"]:
+                    base = {"source": tensor["source"], "mode": activation["mode"], "slope": activation.get("slope")}
+                    wanted += [{**base, "name": "", **unit} for unit in activation["per_unit"]] if per_unit else \
+                        [{**activation, **base}]
+            header = records[0]
+            need(len(set(header)) == len(header) and {"source", "mode", "slope", "n", "mean"} <= set(header), header)
+            need(len(records) == len(wanted) + 1, len(records), "records,", len(wanted), "expected")
+            for record, figures in zip(records[1:], wanted):
+                need(len(record) == len(header), record)
+                need(set(header) == set(figures), set(header) ^ set(figures))
+                for name, value in zip(header, record):
+                    need(same_field(value, figures[name]), form, name, repr(value), figures[name])
+
+
+@row
+def csv_columns_stand_in_the_schemas_order(s):
+    activations_file(s, lines=5)
+    order = list(SCHEMA["$defs"]["figures"]["properties"])
+    for per_unit in ([], ["--per-unit"]):
+        header = s.result("acts.csv", "--to", "csv", *per_unit).decode().split("\n")[0].split(",")
+        need([name for name in header if name in order] == order, header)
+
+
+# ---------------------------------------------------------------- plots
+
+def gnuplot():
+    if shutil.which("gnuplot", path=PATH) is None:
+        raise Skip("no gnuplot")
+
+
+@row
+def a_plot_without_gnuplot_says_how_to_get_it(s):
+    activations_file(s)
+    wanted = s.result("acts.csv")
+    (s.path / "nothing").mkdir()
+    for target in ("x.svg", "x.png", "-"):
+        done = subprocess.run([BINARY, "compare", "acts.csv", "--plot", target], cwd=s.path, capture_output=True,
+                              env={**ENVIRONMENT, "PATH": str(s.path / "nothing")}, stdin=subprocess.DEVNULL,
+                              timeout=SECONDS, check=False)
+        outcome = Outcome(done.stdout, done.stderr, done.returncode).says("gnuplot.*install", 1)
+        need(outcome.stdout == wanted, "the report is not complete:", outcome)
+        need(s.names() == ["acts.csv", "nothing"], s.names())
+
+
+def svg_of(s, *arguments):
+    """The text of the picture that a call draws."""
+    s.result(*arguments, "--plot", "x.svg")
+    data = s.read("x.svg")
+    need(len(data) > 1000, short(data))
+    (s.path / "x.svg").unlink()
+    try:
+        tree = xml.etree.ElementTree.fromstring(data)
+    except xml.etree.ElementTree.ParseError as error:
+        raise Fault(f"the SVG is no XML: {error}") from None
+    need(tree.tag.endswith("svg"), tree.tag)
+    return "".join(tree.itertext())
+
+
+@row
+def a_plot_is_drawn(s):
+    gnuplot()
+    activations_file(s)
+    wanted = s.result("acts.csv")
+    need(s.result("acts.csv", "--plot", "x.svg") == wanted, "the report beside a plot")
+    need("acts.csv" in svg_of(s, "acts.csv"), "the name of the input")
+    need("relu" in svg_of(s, LAYER, "acts.csv"), "two inputs")
+    s.result("acts.csv", "--plot", "x.png")
+    need(s.read("x.png").startswith(b"\x89PNG\r\n"), "no PNG")
+    text = s.result("acts.csv", "--plot", "-")
+    need(text.startswith(wanted) and len(text) > len(wanted) + 500 and b"\x1b" not in text, short(text))
+    s.run("acts.csv", "--to", "json", "--plot", "-").refuses("--plot", 2)
+    s.result("acts.csv", "--to", "json", "-o", "out.json", "--plot", "-")
+
+
+@row
+def all_units_or_none_may_be_dead_in_a_plot(s):
+    gnuplot()
+    for data in (b"1,2\n-1,3\n", b"-1,-2\n-3,-4\n", b"1,2\n3,4\n"):
+        s.write("a.csv", data)
+        svg_of(s, "a.csv")
+        s.result("a.csv", "--plot", "-")
+
+
+@row
+def plots_of_odd_inputs_are_drawn(s):
+    gnuplot()
+    for values, shape in (([], [0, 3]), ([], [3, 0]), ([math.nan] * 4, [2, 2]), ([math.inf, -math.inf], [1, 2]),
+                          ([3.4e38, -3.4e38], [2, 1]), ([1e-45], [1]), ([0.0] * 6, [2, 3]), ([5.0], [1, 1]),
+                          ([float(i % 7 - 3) for i in range(5000)], [5, 1000])):
+        s.write("in.npy", npy(values, shape, "float32"))
+        svg_of(s, "in.npy")
+        s.result("in.npy", "--plot", "-")
+
+
+@row
+def hostile_names_are_only_text_in_plots(s):
+    gnuplot()
+    names = ["'; system('touch pwned'); '", '`touch pwned`', '"; !touch pwned', "$(touch pwned)", "a\nset output 'pwned'",
+             "EOD\n!touch pwned", "\\", "%s%n", "<script>", "&amp;", "]]>", "{/Symbol a}", "@x_y^z", "é層🙂", "\x1b[31m",
+             "'", "''", "a'b", "#c"]
+    header = ",".join('"' + name.replace('"', '""') + '"' for name in names).encode()
+    s.write("a.csv", header + b"\n" + b",".join([b"-1", b"2"] * 9 + [b"3"]) + b"\n")
+    texts = [svg_of(s, "a.csv")]
+    for name in ("'; system('touch pwned'); '.csv", "`touch pwned`.csv", "a\nset output 'pwned'.csv", "\\.csv", "é'\".csv",
+                 "EOD\n!touch pwned.csv", "|touch pwned.csv"):
+        s.write(name, s.read("a.csv"))
+        texts.append(svg_of(s, name))
+        s.result(name, "--plot", "-")
+    need("pwned" not in s.names() and "x.svg" not in s.names(), s.names())
+    need("<script>" in texts[0] and "é層" in texts[0], short(texts[0], 2000))
+
+
+@row
+def a_plot_that_cannot_be_written_leaves_the_report(s):
+    gnuplot()
+    activations_file(s)
+    outcome = s.run("acts.csv", "--plot", "nowhere/x.svg").says("nowhere/x.svg", 1)
+    need(outcome.stdout == s.result("acts.csv"), outcome)
+    s.write("x.svg", b"old\n")
+    s.result("acts.csv", "--plot", "x.svg")
+    need(s.read("x.svg") != b"old\n", "the old picture is still there")
+
+
+# ---------------------------------------------------------------- runner
+
+def outcome_of(function):
+    with tempfile.TemporaryDirectory(prefix="rectify-compare-") as name:
+        try:
+            function(Scratch(pathlib.Path(name)))
+            return "passed", ""
+        except Skip as why:
+            return "skipped", str(why)
+        except (Fault, OSError, ValueError, subprocess.SubprocessError) as why:
+            return "failed", f"{'' if isinstance(why, Fault) else type(why).__name__ + ': '}{why}"
+
+
+def main():
+    global BINARY, SEED
+    if not 2 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
+    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
+    SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    wanted = [function for function in rows if len(sys.argv) < 3 or sys.argv[2] in function.__name__]
+    counts = {"passed": 0, "failed": 0, "skipped": 0}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for function, (result, why) in zip(wanted, pool.map(outcome_of, wanted)):
+            counts[result] += 1
+            if result != "passed":
+                print(f"{result}: {function.__name__.replace('_', ' ')}: {why}", flush=True)
+    print(", ".join(f"{count} {result}" for result, count in counts.items()))
+    return 1 if counts["failed"] or not wanted else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
