@@ -23,7 +23,7 @@ Tensor noise(const Options& options) {
     seed = *options.seed;
   } else {
     seed = std::random_device{}();
-    if (options.verbose) fmt::print(stderr, "rectify: --seed {}\n", seed);
+    if (options.verbose) say(fmt::format("--seed {}", seed));
   }
   Generator generator(seed);
   return randn(*options.randn, generator, options.read.dtype.value_or(DType::float32));
@@ -74,7 +74,7 @@ std::vector<Merged> reports_of(const Options& options) {
   }
   for (const std::string& input : inputs_of(options)) {
     Source source = open(options, input);
-    Progress progress(source);
+    Progress progress(source, !options.output || *options.output == "-");
     RunOptions run_options = options.run;
     run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
     std::vector<std::vector<std::string>> names;
@@ -110,9 +110,10 @@ void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
   if (figures.dead_at.size() > kMostNames)
     units += fmt::format(", and {} more", figures.dead_at.size() - kMostNames);
   const double* share = std::get_if<double>(&figures.dead_frac);
-  fmt::print(stderr, "rectify: {}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}\n",
-             escaped(report.source), figures.dead_units, report.figures.units,
-             label(figures.candidate), 100 * (share == nullptr ? 0 : *share), 100 * limit, units);
+  say(fmt::format("{}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}",
+                  escaped(report.source), figures.dead_units, report.figures.units,
+                  label(figures.candidate), 100 * (share == nullptr ? 0 : *share), 100 * limit,
+                  units));
 }
 
 }  // namespace
@@ -130,13 +131,17 @@ void apply(const Options& options) {
   } else {
     for (const std::string& input : inputs_of(options)) {
       Source source = open(options, input);
-      Progress progress(source);
+      Progress progress(source, !options.output || *options.output == "-");
       RunOptions run_options = options.run;
       run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
       try {
         run(source, options.read, options.operation, writer, run_options);
       } catch (const Error&) {
-        output.flush();  // what came before is right, and whole
+        try {
+          output.flush();  // what came before is right, and whole
+        } catch (const std::exception&) {
+          // The first error counts.
+        }
         throw;
       }
       output.flush();
@@ -185,15 +190,19 @@ bool compare(Options options) {
     show.check = Check{std::string(checked.name), *options.fail_if_dead, share,
                        share <= *options.fail_if_dead};
   }
-  Output output = open_output(options);
-  if (options.report_format == "table") {
-    output.write(report_table(named, show));
-  } else if (options.report_format == "csv" || options.report_format == "tsv") {
-    output.write(report_csv(named, show, options.report_format == "csv" ? ',' : '\t'));
-  } else {
-    output.write(report_json(named, show, options.report_format == "jsonl"));
+  try {
+    Output output = open_output(options);
+    if (options.report_format == "table") {
+      output.write(report_table(named, show));
+    } else if (options.report_format == "csv" || options.report_format == "tsv") {
+      output.write(report_csv(named, show, options.report_format == "csv" ? ',' : '\t'));
+    } else {
+      output.write(report_json(named, show, options.report_format == "jsonl"));
+    }
+    output.commit();
+  } catch (const ReaderGone&) {
+    // Nobody reads the report; the limits count all the same.
   }
-  output.commit();
 
   if (options.plot) {
     std::vector<std::vector<Report::Bin>> histograms;
@@ -209,12 +218,17 @@ bool compare(Options options) {
   if (options.fail_if_nan) {
     for (const NamedReport& report : named) {
       if (report.figures.input.nan == 0) continue;
-      fmt::print(stderr, "rectify: {}: {} of {} values are NaN\n", escaped(report.source),
-                 report.figures.input.nan, report.figures.input.n);
+      say(fmt::format("{}: {} of {} values are NaN", escaped(report.source),
+                      report.figures.input.nan, report.figures.input.n));
       within_limits = false;
     }
   }
   return within_limits;
+}
+
+void say(const std::string& line) {
+  const std::string text = "rectify: " + line + "\n";
+  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
 }
 
 void print(const std::string& text) {

@@ -14,6 +14,9 @@ void apply(const Options& options);
 /// Error, ReaderGone.
 bool compare(Options options);
 
+/// Writes a line about the run to standard error. There is nobody to tell if that fails.
+void say(const std::string& line);
+
 /// Writes text to standard output. Throws as Output does.
 void print(const std::string& text);
 

@@ -1,7 +1,6 @@
 // Parse, run, one catch, exit code. Nobody else prints errors or exits.
 
 #include <fcntl.h>
-#include <malloc.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -9,6 +8,10 @@
 #include <new>
 #include <string>
 #include <string_view>
+
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "commands.hpp"
 #include "options.hpp"
@@ -21,12 +24,6 @@ constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 constexpr int kOverLimit = 3;
-
-void complain(const std::string& line) {
-  const std::string text = "rectify: " + line + "\n";
-  // There is nobody to tell if this fails.
-  [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, text.data(), text.size());
-}
 
 /// Descriptors 0 to 2 that are closed are opened in the wrong direction, so that using them fails
 /// and no file gets their number.
@@ -98,8 +95,10 @@ int main(int argc, char** argv) {
   std::set_terminate(give_up);
   // Slabs come and go by the megabyte: keep their memory instead of having the kernel clear new
   // pages for each.
+#ifdef __GLIBC__
   ::mallopt(M_MMAP_THRESHOLD, 64 << 20);
   ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
+#endif
   occupy_standard_descriptors();
   set_signals();
   try {
@@ -107,12 +106,12 @@ int main(int argc, char** argv) {
   } catch (const rectify::ReaderGone&) {
     return kDone;
   } catch (const rectify::Error& error) {
-    complain(error.what());
+    rectify::app::say(error.what());
     return error.kind() == rectify::ErrorKind::usage ? kUsage : kFailed;
   } catch (const std::bad_alloc&) {
-    complain("out of memory");
+    rectify::app::say("out of memory");
   } catch (const std::exception& error) {
-    complain(rectify::escaped(error.what()));
+    rectify::app::say(rectify::escaped(error.what()));
   }
   return kFailed;
 }

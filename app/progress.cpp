@@ -7,8 +7,9 @@
 
 namespace rectify::app {
 
-Progress::Progress(const Source& source)
-    : source_(source), enabled_(::isatty(STDERR_FILENO) != 0 && ::isatty(STDOUT_FILENO) == 0) {}
+Progress::Progress(const Source& source, bool to_stdout)
+    : source_(source),
+      enabled_(::isatty(STDERR_FILENO) != 0 && !(to_stdout && ::isatty(STDOUT_FILENO) != 0)) {}
 
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);

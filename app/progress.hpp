@@ -12,7 +12,8 @@ namespace rectify::app {
 /// times a second; erased at the end.
 class Progress {
  public:
-  explicit Progress(const Source& source);
+  /// `to_stdout`: whether results go to standard output.
+  Progress(const Source& source, bool to_stdout);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;

@@ -3,7 +3,7 @@
 #   sh app/run.sh --tensor '[2,-4,5,-6]' --slope 0.4
 # Without arguments it runs that example. All chatter goes to standard error; a second run builds nothing.
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
 need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev
 

@@ -2,7 +2,7 @@
 # Installs what is missing (Debian), builds rectify with its tests, and runs them all.
 #   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan
 set -eu
-top=$(cd "$(dirname "$0")/.." && pwd)
+top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
 need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev doctest-dev python3
 want python3-numpy python3-torch python3-jsonschema gnuplot-nox parallel

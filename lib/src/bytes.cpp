@@ -296,8 +296,9 @@ std::size_t Source::read_at(std::uint64_t position, char* to, std::size_t size) 
 void Source::restrict_to(std::uint64_t begin, std::uint64_t end) {
   State& s = *state_;
   if (!s.is_file) {
-    s.text = s.text.substr(0, end);
-    s.position = begin;
+    s.text =
+        s.text.substr(0, static_cast<std::size_t>(std::min<std::uint64_t>(end, s.text.size())));
+    s.position = std::min<std::uint64_t>(begin, s.text.size());
     return;
   }
   s.length = end;
@@ -429,6 +430,8 @@ Output Output::file(const std::string& path) {
     if ((made.st_uid != status.st_uid || made.st_gid != status.st_gid) &&
         ::fchown(fd, status.st_uid, status.st_gid) != 0) {
       mode &= 0777;
+      // The group alone may be ours to give; else another group must not get this one's rights.
+      if (::fchown(fd, static_cast<uid_t>(-1), status.st_gid) != 0) mode &= 0707;
     }
     if (::fchmod(fd, mode) != 0) fail(path, "cannot write: ", errno);
   }
@@ -446,6 +449,7 @@ Output Output::memory(std::string& text) {
   auto state = std::make_unique<State>();
   state->name = "<memory>";
   state->text = &text;
+  state->position = text.size();
   return Output(std::move(state));
 }
 

@@ -251,7 +251,7 @@ struct Report::State {
   void add_value(std::size_t unit, Compute<T> x);
   template <class T>
   void add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                 const std::size_t* units, std::size_t ahead);
+                 const std::size_t* units, const T* ahead);
   template <class T>
   void add_matrix(const T* x, std::size_t rows, std::size_t columns, std::size_t first_unit,
                   std::size_t units, std::size_t inner);
@@ -355,7 +355,7 @@ void Report::State::add_value(std::size_t unit, Compute<T> x) {
 /// `tile`; so are blocks of fewer lanes than the kernels', filled up with zeros.
 template <class T>
 kernel::Block block_of(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                       std::size_t ahead, std::size_t kernel_lanes, T* packed, float* tile) {
+                       const T* ahead, std::size_t kernel_lanes, T* packed, float* tile) {
   if constexpr (std::is_same_v<T, float>) {
     if (lanes == kernel_lanes) return {x, stride, rows, ahead};
   }
@@ -364,10 +364,10 @@ kernel::Block block_of(const T* x, std::size_t stride, std::size_t rows, std::si
     std::fill_n(packed + r * kernel_lanes + lanes, kernel_lanes - lanes, T{});
   }
   if constexpr (std::is_same_v<T, float>) {
-    return {packed, kernel_lanes, rows, 0};
+    return {packed, kernel_lanes, rows, packed};
   } else {
     for (std::size_t i = 0; i < rows * kernel_lanes; ++i) tile[i] = to_float(packed[i]);
-    return {tile, kernel_lanes, rows, 0};
+    return {tile, kernel_lanes, rows, tile};
   }
 }
 
@@ -377,6 +377,18 @@ template <class To>
 void add_sums(const kernel::Functions& kernel, const kernel::Block& block, kernel::Part part,
               float slope, float least, float greatest, std::size_t lanes, const To& to) {
   const int bottom = std::ilogb(least);
+  if (kernel.sum_integers != nullptr && std::ilogb(greatest) - bottom < kernel::kIntegerBinades) {
+    const int exponent = bottom - 23;
+    const bool negative = part == kernel::Part::below && slope > 0;
+    kernel::Integers sums;
+    kernel.sum_integers(block, part, slope, exponent, sums);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto [sum, squares] = to(l);
+      sum->add_scaled(sums.sum[l], exponent, negative);
+      squares->add_scaled((ExactSum::Wide{sums.high[l]} << 52) + sums.low[l], 2 * exponent, false);
+    }
+    return;
+  }
   for (int top = std::ilogb(greatest); top >= bottom; top -= kernel::kBinades) {
     const int end = top - (kernel::kBinades - 1);
     kernel::Sums sums;
@@ -394,7 +406,7 @@ void add_sums(const kernel::Functions& kernel, const kernel::Block& block, kerne
 /// Adds values of float32 or of 16 bits: lane l of row r is x[r * stride + l], of units[l].
 template <class T>
 void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                              const std::size_t* units, std::size_t ahead) {
+                              const std::size_t* units, const T* ahead) {
   const kernel::Functions& kernel = kernel::best();
   constexpr std::size_t kValues = kernel::kRows * kernel::kMostLanes;
   T packed[kValues];
@@ -469,7 +481,7 @@ void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, 
       candidate.activation->forward(dtype, reinterpret_cast<const std::byte*>(packed),
                                     reinterpret_cast<std::byte*>(y), n, candidate.parameters);
       for (std::size_t i = 0; i < n; ++i) into[i] = tile[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
-      return {{into, kernel.lanes, rows, 0}, plans[c].slope > 0 ? 1.0f : -1.0f};
+      return {{into, kernel.lanes, rows, into}, plans[c].slope > 0 ? 1.0f : -1.0f};
     } else {
       (void)into;
       return {block, static_cast<float>(plans[c].slope)};
@@ -517,15 +529,18 @@ template <class T>
 void Report::State::add_matrix(const T* x, std::size_t rows, std::size_t columns,
                                std::size_t first_unit, std::size_t units, std::size_t inner) {
   const std::size_t most = kernel::best().lanes;
-  // Memory that is wanted soon: the next block of rows, or with long rows the columns after next.
-  const std::size_t ahead = columns <= 64 ? kernel::kRows * columns : 2 * kernel::kMostLanes;
+  // Memory wanted soon: the next block of rows or, with long rows, the next columns. Blocks side by
+  // side share the work, since a line of memory is longer than a row of one.
+  const std::size_t ahead = columns <= 64 ? kernel::kRows * columns : 2 * most;
   for (std::size_t r = 0; r < rows; r += kernel::kRows) {
     const std::size_t some_rows = std::min(kernel::kRows, rows - r);
     for (std::size_t c = 0; c < columns; c += most) {
       const std::size_t lanes = std::min(most, columns - c);
       std::array<std::size_t, kernel::kMostLanes> of;
       for (std::size_t l = 0; l < lanes; ++l) of[l] = first_unit + (c + l) / inner % units;
-      add_block(x + r * columns + c, columns, some_rows, lanes, of.data(), ahead);
+      const T* const block = x + r * columns + c;
+      add_block(block, columns, some_rows, lanes, of.data(),
+                block + ahead + (c / most % 2) * columns);
     }
   }
 }

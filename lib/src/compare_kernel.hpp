@@ -1,18 +1,21 @@
-// Sums of float32 values by the block, exact in plain double arithmetic.
+// Exact sums of float32 values by the block: what keeps compare's cost close to that of reading.
 //
 // A block is up to 256 rows of a few lanes (columns, or a run of values laid side by side). Within
-// a block the values of one lane are added in double without any rounding error, as proved at Sums
-// below, as long as their exponents are not further than 22 binades apart; a block whose values are
-// is summed in layers of 22 binades. This is the binning of J. Demmel and H. D. Nguyen ("Parallel
-// reproducible summation", IEEE Transactions on Computers 64, 2015), with bins placed by the data
-// rather than on a grid. The results are exact, so it shows nowhere how they were come by.
+// a block the values of a lane are added without any rounding error, in double or, where there are
+// instructions for it, in integers; see Sums and Integers for the proofs. Both need exponents that
+// are not too far apart. Other blocks are summed in layers, the greatest values first, which is the
+// binning of J. Demmel and H. D. Nguyen ("Parallel reproducible summation", IEEE Transactions on
+// Computers 64, 2015) with bins placed by the data rather than on a grid: results are exact, so it
+// does not show in them how they were come by.
 //
-// The code is written once, in the compilers' vectors, and compiled for what the processor has:
-// four lanes anywhere, eight with AVX2 and FMA or with AVX-512. Every product here is exact in a
-// double, so that fusing it with the next addition (-ffp-contract) changes nothing and is welcome.
+// The code is written once, in the compilers' vectors, and compiled for four lanes anywhere and for
+// eight with AVX2. Every product here is exact in a double, so that fusing it with the next
+// addition
+// (-ffp-contract) changes nothing and is welcome.
 
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -21,13 +24,15 @@
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define RECTIFY_X86_KERNELS 1
+#include <immintrin.h>
 #endif
 
 namespace rectify::kernel {
 
 inline constexpr std::size_t kRows = 256;
 inline constexpr std::size_t kMostLanes = 8;
-inline constexpr int kBinades = 22;
+inline constexpr int kBinades = 22;         // of the values that sum() takes in one layer
+inline constexpr int kIntegerBinades = 29;  // and sum_integers() at all
 
 /// Lane by lane; what there is none of is infinite: highest -inf, least_positive +inf, and so on.
 /// NaN is counted and otherwise passed over.
@@ -52,6 +57,19 @@ struct Sums {
   double low[kMostLanes];
 };
 
+/// Lane by lane: the sum of the magnitudes in units of 2^exponent, and in units of 2^(2 * exponent)
+/// the sum of their squares, low + high * 2^52.
+///
+/// Let all values v that are not zero have 2^e <= |v| < 2^(E+1), E - e <= 28, and exponent = e
+/// - 23. Then |v| is m * 2^exponent with an integer m < 2^52, which 2^(52+exponent) + |v| holds in
+/// the 52 bits of its fraction. 256 of them, or of the lower or upper 52 bits of their squares, fit
+/// 64 bits.
+struct Integers {
+  std::uint64_t sum[kMostLanes];
+  std::uint64_t low[kMostLanes];
+  std::uint64_t high[kMostLanes];
+};
+
 /// From the baseline, lane by lane.
 struct Differences {
   std::int32_t count[kMostLanes];
@@ -62,8 +80,8 @@ struct Differences {
 struct Block {
   const float* first;
   std::size_t stride;
-  std::size_t rows;   // at most kRows
-  std::size_t ahead;  // floats from a row to memory that is wanted soon; need not exist
+  std::size_t rows;    // at most kRows
+  const float* ahead;  // memory wanted soon, a line in every second row; need not exist
 };
 
 enum class Part { above, below };
@@ -83,6 +101,9 @@ struct Functions {
   /// Where a * slope_a and b * slope_b of the values below zero differ, and how far.
   void (*differ)(const Block& a, float slope_a, const Block& b, float slope_b,
                  Differences& differences);
+  /// As sum(), of magnitudes; null where the processor has no instructions for it.
+  void (*sum_integers)(const Block& block, Part part, float slope, int exponent,
+                       Integers& integers);
 };
 
 #define RECTIFY_INLINE [[gnu::always_inline]] inline
@@ -111,9 +132,9 @@ RECTIFY_INLINE void scan(const Block& block, Scan& scan) {
   Ints positive{}, negative{}, nan{};
   Floats highest = -infinite, lowest = infinite;
   Floats least_positive = infinite, greatest_negative = -infinite;
-  const float* row = block.first;
-  for (std::size_t r = 0; r < block.rows; ++r, row += block.stride) {
-    __builtin_prefetch(row + block.ahead);
+  for (std::size_t r = 0; r < block.rows; ++r) {
+    const float* const row = block.first + r * block.stride;
+    if (r % 2 == 0) __builtin_prefetch(block.ahead + r * block.stride, 0, 2);
     Floats x;
     std::memcpy(&x, row, sizeof x);
     const Ints is_positive = x > 0.0f;
@@ -238,13 +259,62 @@ RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float 
     for (int lane = 0; lane < kLanes; lane += kWide)                                           \
       kernel::differ<kWide>(a, slope_a, b, slope_b, lane, out);                                \
   }                                                                                            \
-  inline constexpr Functions kFunctions = {kLanes, scan, sum, differ};                         \
+  inline constexpr Functions kFunctions = {kLanes, scan, sum, differ, nullptr};                \
   }
 
 RECTIFY_KERNELS(anywhere, 4, 4)
 #if RECTIFY_X86_KERNELS
 RECTIFY_KERNELS(avx2, 8, 4, __attribute__((target("avx2,fma"))))
-RECTIFY_KERNELS(avx512, 8, 8, __attribute__((target("avx2,fma,avx512f,avx512dq,avx512vl"))))
+
+namespace ifma {
+
+#define RECTIFY_IFMA __attribute__((target("avx2,fma,avx512f,avx512vl,avx512ifma")))
+
+template <Part kPart>
+RECTIFY_IFMA inline void sum_part(const Block& block, float slope, int exponent, Integers& out) {
+  const __m256 zero = _mm256_setzero_ps();
+  const __m256 factor = _mm256_set1_ps(-std::abs(slope));
+  const __m512d bias = _mm512_set1_pd(std::ldexp(1.0, 52 + exponent));
+  __m512i sum[2] = {}, low[2] = {}, high[2] = {};
+  const auto add = [&](const float* row, int set) RECTIFY_IFMA __attribute__((always_inline)) {
+    const __m256 all = _mm256_loadu_ps(row);
+    // Both give zero for NaN, as their second operand is.
+    const __m256 x = kPart == Part::above ? _mm256_max_ps(all, zero)
+                                          : _mm256_mul_ps(_mm256_min_ps(all, zero), factor);
+    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_cvtps_pd(x), bias));
+    sum[set] = _mm512_add_epi64(sum[set], m);
+    low[set] = _mm512_madd52lo_epu64(low[set], m, m);  // take the 52 lower bits of m by themselves
+    high[set] = _mm512_madd52hi_epu64(high[set], m, m);
+  };
+  const float* row = block.first;
+  std::size_t r = 0;
+  for (; r + 2 <= block.rows; r += 2, row += 2 * block.stride) {
+    add(row, 0);
+    add(row + block.stride, 1);
+  }
+  if (r < block.rows) add(row, 0);
+  // Each m came with the bits of the bias; modulo 2^64 they go as they came.
+  const auto biases = static_cast<long long>(
+      block.rows * std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent)));
+  sum[0] = _mm512_sub_epi64(_mm512_add_epi64(sum[0], sum[1]), _mm512_set1_epi64(biases));
+  low[0] = _mm512_add_epi64(low[0], low[1]);
+  high[0] = _mm512_add_epi64(high[0], high[1]);
+  std::memcpy(out.sum, &sum[0], sizeof out.sum);
+  std::memcpy(out.low, &low[0], sizeof out.low);
+  std::memcpy(out.high, &high[0], sizeof out.high);
+}
+
+inline void sum_integers(const Block& block, Part part, float slope, int exponent, Integers& out) {
+  part == Part::above ? sum_part<Part::above>(block, slope, exponent, out)
+                      : sum_part<Part::below>(block, slope, exponent, out);
+}
+
+inline constexpr Functions kFunctions = {avx2::kLanes, avx2::scan, avx2::sum, avx2::differ,
+                                         sum_integers};
+
+#undef RECTIFY_IFMA
+
+}  // namespace ifma
 #endif
 
 #undef RECTIFY_KERNELS
@@ -260,9 +330,9 @@ inline List available() {
 #if RECTIFY_X86_KERNELS
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
     list.functions[list.count++] = &avx2::kFunctions;
-    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-        __builtin_cpu_supports("avx512vl"))
-      list.functions[list.count++] = &avx512::kFunctions;
+    if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
+        __builtin_cpu_supports("avx512ifma"))
+      list.functions[list.count++] = &ifma::kFunctions;
   }
 #endif
   return list;

@@ -201,7 +201,7 @@ void ExactSum::add_multiple(double x, std::uint64_t times) {
   if (fraction != 0) {
     // Subnormals have trailing zeros here: keep the exponent within that of the least double.
     const int zeros = std::countr_zero(fraction);
-    add(Wide{fraction >> zeros} * times, exponent - 53 + zeros, x < 0);
+    add_scaled(Wide{fraction >> zeros} * times, exponent - 53 + zeros, x < 0);
   }
 }
 
@@ -345,7 +345,7 @@ std::optional<ExactSum> ExactSum::from_text(std::string_view text) {
   for (std::size_t i = 0; i < p; ++i) {
     unsigned digit = 0;
     if (std::from_chars(&text[i], &text[i] + 1, digit, 16).ec != std::errc{}) return std::nullopt;
-    sum.add(Wide{digit}, exponent + 4 * static_cast<int>(p - 1 - i), negative);
+    sum.add_scaled(Wide{digit}, exponent + 4 * static_cast<int>(p - 1 - i), negative);
   }
   // One way to write a sum: whatever text() does not write is refused (capitals, zeros, "1p+2").
   if (sum.text() != whole) return std::nullopt;

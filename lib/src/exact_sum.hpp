@@ -27,6 +27,8 @@ struct DoubleDouble {
 /// size. Copies are deep.
 class ExactSum {
  public:
+  __extension__ using Wide = unsigned __int128;
+
   ExactSum() = default;
   ExactSum(const ExactSum& other) { *this = other; }
   ExactSum(ExactSum&& other) noexcept { swap(other); }
@@ -64,6 +66,30 @@ class ExactSum {
     to[1] += static_cast<std::int64_t>((high ^ sign) - sign);
   }
 
+  /// Adds magnitude * 2^exponent, or subtracts it; exponent >= -2148, and the product no greater
+  /// than the square of the greatest double.
+  void add_scaled(Wide magnitude, int exponent, bool negative) {
+    if (magnitude == 0) return;
+    const int position = exponent - 32 * kLeastDigit;
+    const int digit = position / 32 + kLeastDigit;
+    const int shift = position % 32;
+    // Up to 159 bits in four digits, of 32 bits and the uppermost of 63 (never: 2^128 is not
+    // reached).
+    const std::uint64_t low = static_cast<std::uint64_t>(magnitude) << shift;
+    const Wide upper = magnitude >> (64 - shift);
+    const std::array<std::uint64_t, 5> parts = {
+        low & 0xFFFFFFFFu, low >> 32, static_cast<std::uint64_t>(upper) & 0xFFFFFFFFu,
+        static_cast<std::uint64_t>(upper >> 32) & 0xFFFFFFFFu,
+        static_cast<std::uint64_t>(upper >> 64)};
+    int count = 5;
+    while (count > 2 && parts[static_cast<std::size_t>(count - 1)] == 0) --count;
+    std::int64_t* const to = reach(digit, count);
+    const std::uint64_t sign = negative ? ~std::uint64_t{0} : 0;
+    for (int i = 0; i < count; ++i) {
+      to[i] += static_cast<std::int64_t>((parts[static_cast<std::size_t>(i)] ^ sign) - sign);
+    }
+  }
+
   /// Adds x * x, x finite, without rounding the square.
   void add_square(double x) {
     const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
@@ -75,25 +101,25 @@ class ExactSum {
     } else if (fraction == 0) {
       return;
     }
-    add(Wide{fraction} * fraction, 2 * (static_cast<int>(position) - 1074), false);
+    add_scaled(Wide{fraction} * fraction, 2 * (static_cast<int>(position) - 1074), false);
   }
 
   void add_integer(std::int64_t x) {
     const std::uint64_t magnitude = static_cast<std::uint64_t>(x);
-    add(Wide{x < 0 ? std::uint64_t{0} - magnitude : magnitude}, 0, x < 0);
+    add_scaled(Wide{x < 0 ? std::uint64_t{0} - magnitude : magnitude}, 0, x < 0);
   }
 
   /// Adds x * x.
   void add_integer_square(std::int64_t x) {
     const std::uint64_t bits = static_cast<std::uint64_t>(x);
     const Wide magnitude{x < 0 ? std::uint64_t{0} - bits : bits};
-    add(magnitude * magnitude, 0, false);
+    add_scaled(magnitude * magnitude, 0, false);
   }
 
   /// Adds |x|.
   void add_magnitude(std::int64_t x) {
     const std::uint64_t bits = static_cast<std::uint64_t>(x);
-    add(Wide{x < 0 ? std::uint64_t{0} - bits : bits}, 0, false);
+    add_scaled(Wide{x < 0 ? std::uint64_t{0} - bits : bits}, 0, false);
   }
 
   /// Adds x * times, x finite.
@@ -126,7 +152,6 @@ class ExactSum {
   static std::optional<ExactSum> from_text(std::string_view text);
 
  private:
-  __extension__ using Wide = unsigned __int128;
   struct Parts;
 
   static constexpr int kInline = 5;
@@ -144,29 +169,6 @@ class ExactSum {
     if (--adds_ < 0) carry();
     if (digit < first_ || digit + count > first_ + size_) widen(digit, count);
     return words() + (digit - first_);
-  }
-
-  /// Adds magnitude * 2^exponent.
-  void add(Wide magnitude, int exponent, bool negative) {
-    if (magnitude == 0) return;
-    const int position = exponent - 32 * kLeastDigit;
-    const int digit = position / 32 + kLeastDigit;
-    const int shift = position % 32;
-    // Up to 159 bits in four digits, of 32 bits and the uppermost of 63 (never: 2^128 is not
-    // reached).
-    const std::uint64_t low = static_cast<std::uint64_t>(magnitude) << shift;
-    const Wide upper = magnitude >> (64 - shift);
-    const std::array<std::uint64_t, 5> parts = {
-        low & 0xFFFFFFFFu, low >> 32, static_cast<std::uint64_t>(upper) & 0xFFFFFFFFu,
-        static_cast<std::uint64_t>(upper >> 32) & 0xFFFFFFFFu,
-        static_cast<std::uint64_t>(upper >> 64)};
-    int count = 5;
-    while (count > 2 && parts[static_cast<std::size_t>(count - 1)] == 0) --count;
-    std::int64_t* const to = reach(digit, count);
-    const std::uint64_t sign = negative ? ~std::uint64_t{0} : 0;
-    for (int i = 0; i < count; ++i) {
-      to[i] += static_cast<std::int64_t>((parts[static_cast<std::size_t>(i)] ^ sign) - sign);
-    }
   }
 
   void widen(int digit, int count);

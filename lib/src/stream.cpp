@@ -35,7 +35,7 @@ constexpr Mistake kMistakes[] = {
     {"\x1F\x8B", "gzip data", "gzip -dc FILE | rectify"},
     {"PK\x03\x04", "a zip archive (.npz, .pt and .xlsx are such)",
      "numpy.save the array to .npy, or unzip -p it"},
-    {"BZh", "bzip2 data", "bzip2 -dc FILE | rectify"},
+    {"BZh91AY&SY", "bzip2 data", "bzip2 -dc FILE | rectify"},
     {"\xFD"
      "7zXZ",
      "xz data", "xz -dc FILE | rectify"},
@@ -116,6 +116,12 @@ std::string_view format_of_content(std::string_view head, const ReadOptions& opt
 
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted) {
+  if (!options.format.empty()) {
+    const Format* asked = find_format(options.format);
+    if (asked == nullptr || asked->decoder == nullptr) {
+      throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be read");
+    }
+  }
   std::string format = options.format.empty() ? format_of_extension(source.name()) : options.format;
   // Memory shows more than was asked for: what is decided must not depend on the kind of source.
   const auto peek = [&](std::size_t size) { return source.peek(size).substr(0, size); };
@@ -146,11 +152,14 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
   return find_format(format)->decoder(source, options, wanted);
 }
 
-/// An error in a part of a file gets the file's own line.
-Error on_its_line(const Error& error, const Decoder& decoder) {
+/// An error about the output names it itself; all others are about the input, and get the file's
+/// own line in a part of it.
+Error in_its_place(const Error& error, const Source& source, const ReadOptions& read,
+                   const Decoder& decoder) {
+  if (error.kind() == ErrorKind::io) return error;
   Place place = error.place();
-  if (place.line == 0) return error;
-  place.line += decoder.lines_before();
+  if (read.part && place.line != 0) place.line += decoder.lines_before();
+  if (place.source.empty()) place.source = source.name();
   return Error(error.kind(), error.message(), error.hint(), std::move(place));
 }
 
@@ -329,7 +338,10 @@ void Writer::finish() { encoder_->finish(); }
 
 // ---- the operation -----------------------------------------------------------------------------
 
-void operate(const Operation& operation, Result& result) {
+namespace {
+
+/// `own_input`: nobody sees the input again, and its memory may as well hold the output.
+void operate(const Operation& operation, Result& result, bool own_input) {
   const Tensor input = result.columns.at(0).tensor;
   if (operation.inplace && operation.modes.size() > 1) {
     throw Error(
@@ -337,8 +349,7 @@ void operate(const Operation& operation, Result& result) {
         "--inplace takes one --mode: a second would see what the first has made of the input");
   }
   const bool single = operation.modes.size() == 1;
-  // Nobody sees the input again: its memory may as well hold the output.
-  const bool reuse = single && !operation.echo && !operation.gradient;
+  const bool reuse = own_input && single && !operation.echo && !operation.gradient;
   std::vector<Column> columns;
   if (operation.echo) columns.push_back({"input", input});
   for (const Activation* mode : operation.modes) {
@@ -350,6 +361,10 @@ void operate(const Operation& operation, Result& result) {
   }
   result.columns = std::move(columns);
 }
+
+}  // namespace
+
+void operate(const Operation& operation, Result& result) { operate(operation, result, false); }
 
 // ---- the pump ----------------------------------------------------------------------------------
 
@@ -384,7 +399,7 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
             item.error = std::current_exception();  // the tensors before it come first
           }
           for (Result& result : item.results) {
-            operate(operation, result);
+            operate(operation, result, true);
             if (encodes(result)) encoder.encode(result, item.text);
             item.ends.push_back(item.text.size());
           }
@@ -403,10 +418,8 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
           if (item.error) std::rethrow_exception(item.error);
           if (options.progress) options.progress(source.position());
         });
-  } catch (const Error& found) {
-    const Error error = read.part ? on_its_line(found, *decoder) : found;
-    // An error about the output names it itself; all others are about this input.
-    throw error.kind() == ErrorKind::io ? error : error.at({source.name()});
+  } catch (const Error& error) {
+    throw in_its_place(error, source, read, *decoder);
   }
 }
 
@@ -497,9 +510,8 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
           }
           if (run.progress) run.progress(source.position());
         });
-  } catch (const Error& found) {
-    const Error error = read.part ? on_its_line(found, *decoder) : found;
-    throw error.kind() == ErrorKind::io ? error : error.at({source.name()});
+  } catch (const Error& error) {
+    throw in_its_place(error, source, read, *decoder);
   }
   return reports;
 }
@@ -510,16 +522,20 @@ std::vector<Tensor> load(Source source, const ReadOptions& options) {
   const std::unique_ptr<Decoder> decoder = make_decoder(source, options, {});
   Chunk chunk;
   std::vector<Result> results;
-  while (decoder->cut(chunk)) {
-    results.clear();
-    decoder->decode(chunk, results);
-    for (Result& result : results) {
-      slabs.push_back(std::move(result.columns[0].tensor));
-      if (!result.ends) continue;
-      tensors.push_back(concatenate(slabs));
-      slabs.clear();
+  try {
+    while (decoder->cut(chunk)) {
+      results.clear();
+      decoder->decode(chunk, results);
+      for (Result& result : results) {
+        slabs.push_back(std::move(result.columns[0].tensor));
+        if (!result.ends) continue;
+        tensors.push_back(concatenate(slabs));
+        slabs.clear();
+      }
+      if (chunk.last) break;
     }
-    if (chunk.last) break;
+  } catch (const Error& error) {
+    throw in_its_place(error, source, options, *decoder);
   }
   return tensors;
 }

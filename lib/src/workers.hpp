@@ -79,11 +79,11 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
   std::deque<std::unique_ptr<Slot>> flying;
   const auto launch = [&](std::unique_ptr<Slot> slot) {
     slot->done = false;
+    flying.push_back(std::move(slot));
     {
       const std::lock_guard lock(mutex);
-      queue.push_back(slot.get());
+      queue.push_back(flying.back().get());
     }
-    flying.push_back(std::move(slot));
     waiting.notify_one();
   };
   try {

@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rectify/activation.hpp"
+#include "rectify/compare.hpp"
 #include "rectify/error.hpp"
 #include "rectify/nn.hpp"
 #include "rectify/print.hpp"

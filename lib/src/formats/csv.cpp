@@ -45,19 +45,18 @@ class CsvDecoder final : public Decoder {
     if (!begun_) {
       begun_ = true;
       while (!read_head(chunk)) {
-        if (skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + chunk.size) !=
-            chunk.bytes.data() + chunk.size) {
+        if (!drop_blank_lines(chunk)) {
           fail_at_nul(chunk);
           cutter_.grow(chunk);
-        } else {  // nothing but blank lines so far: they need not be kept
-          cutter_.split(chunk, chunk.size);
-          cutter_.fill(chunk);
         }
       }
       if (part_) {
         cutter_.go_to_part(cutter_.offset(chunk) + data_offset_, *part_);
         data_offset_ = 0;
         cutter_.fill(chunk);
+        // The first slab of a tensor has rows, unless it is the only one.
+        while (!cutter_.ended() && drop_blank_lines(chunk)) {
+        }
       }
     }
     std::size_t size = chunk.size;
@@ -132,6 +131,19 @@ class CsvDecoder final : public Decoder {
     throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk, name_, at));
   }
 
+  /// If there are nothing but blank lines so far, forgets them and reads on. A carriage return at
+  /// the end may belong to a line break that is not here yet.
+  bool drop_blank_lines(Chunk& chunk) {
+    const char* const begin = chunk.bytes.data();
+    const char* const end = begin + chunk.size;
+    if (skip_blank_lines(begin, end) != end) return false;
+    const void* newline = chunk.size == 0 ? nullptr : ::memrchr(begin, '\n', chunk.size);
+    if (newline == nullptr) return false;
+    cutter_.split(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
+    cutter_.fill(chunk);
+    return true;
+  }
+
   /// A line that goes on and on may be no text at all, and without end.
   void fail_at_nul(const Chunk& chunk) const {
     if (chunk.size < kMostQuotedBytes) return;
@@ -154,7 +166,7 @@ class CsvDecoder final : public Decoder {
     bool open = false;  // the text ends before the field is sure to
   };
 
-  Field field_at(const Chunk& chunk, const char* p, const char* end) const {
+  Field field_at(const Chunk& chunk, const char* p, const char* end, bool ended) const {
     Field field;
     p = skip_blanks(p, end);
     if (p != end && *p == '"') {
@@ -165,12 +177,11 @@ class CsvDecoder final : public Decoder {
         const void* found =
             p == end ? nullptr : std::memchr(p, '"', static_cast<std::size_t>(end - p));
         const char* close = found == nullptr ? end : static_cast<const char*>(found);
-        if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes ||
-            (close == end && cutter_.ended())) {
+        if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes || (close == end && ended)) {
           fail(chunk, quote, "this quote is never closed",
                "a quote inside a quoted field is written twice");
         }
-        if (close == end || (close + 1 == end && !cutter_.ended())) {
+        if (close == end || (close + 1 == end && !ended)) {
           field.open = true;
           return field;
         }
@@ -182,7 +193,9 @@ class CsvDecoder final : public Decoder {
         p = skip_blanks(close + 1, end);
         break;
       }
-      if (p != end && *p != delimiter_ && *p != '\n' && *p != '\r') {
+      const bool ends_line =
+          p == end || *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] == '\n'));
+      if (!ends_line && *p != delimiter_) {
         fail(chunk, p, "text after a closing quote",
              "a quote inside a quoted field is written twice");
       }
@@ -191,20 +204,24 @@ class CsvDecoder final : public Decoder {
       field.begin = p;
       while (p != end && *p != delimiter_ && *p != '\n') ++p;
       field.next = p;
-      if (p != field.begin && p[-1] == '\r') field.next = p - 1;
+      // Part of a line break, in front of one or of the end; anywhere else it is a character of the
+      // field.
+      if (p != field.begin && p[-1] == '\r' && (p == end || *p == '\n')) field.next = p - 1;
       const char* last = field.next;
       while (last != field.begin && is_blank(last[-1])) --last;
       field.end = last;
     }
-    field.open = field.next == end && !cutter_.ended();
+    field.open = field.next == end && !ended;
     return field;
   }
 
-  std::string name_of(const Field& field) const {
-    std::string name(field.begin, field.end);
-    if (!field.quoted) return name;
-    for (std::size_t at = 0; (at = name.find("\"\"", at)) != std::string::npos; ++at)
-      name.erase(at, 1);
+  static std::string name_of(const Field& field) {
+    if (!field.quoted) return std::string(field.begin, field.end);
+    std::string name;
+    for (const char* p = field.begin; p != field.end; ++p) {
+      name += *p;
+      if (*p == '"') ++p;  // the second of the two that stand for one
+    }
     return name;
   }
 
@@ -228,7 +245,7 @@ class CsvDecoder final : public Decoder {
     bool has_words = false;
     const char* p = first;
     for (;;) {
-      const Field field = field_at(chunk, p, end);
+      const Field field = field_at(chunk, p, end, cutter_.ended());
       if (field.open) return false;
       ++fields_;
       has_words =
@@ -242,7 +259,7 @@ class CsvDecoder final : public Decoder {
     if (header_ == Header::yes || (header_ == Header::automatic && has_words)) {
       p = first;
       for (std::size_t i = 0; i < fields_; ++i) {
-        const Field field = field_at(chunk, p, end);
+        const Field field = field_at(chunk, p, end, cutter_.ended());
         names_.push_back(name_of(field));
         p = field.next == end ? end : field.next + 1;
       }
@@ -370,7 +387,7 @@ class CsvDecoder final : public Decoder {
              "a quote inside a quoted field is written twice");
       }
     } else {
-      field = field_at(chunk, p, line_end);
+      field = field_at(chunk, p, line_end, true);
     }
     const char* content = skip_blanks(field.begin, field.end);
     if (content == field.end) {
@@ -581,7 +598,8 @@ class CsvEncoder final : public detail::Encoder {
 
   /// RFC 4180: quoted where the name would otherwise be read as something else.
   std::string field_text(const std::string& name, bool has_neighbours) const {
-    const bool edges = !name.empty() && (name.front() == ' ' || name.back() == ' ');
+    const auto blank = [](char c) { return c == ' ' || c == '\t'; };
+    const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()));
     const bool empty_line = name.empty() && !has_neighbours;
     if (!edges && !empty_line &&
         name.find_first_of(std::string("\"\r\n") + delimiter_) == std::string::npos)

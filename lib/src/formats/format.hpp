@@ -94,7 +94,7 @@ class Encoder {
 class TextCutter {
  public:
   TextCutter(Source& source, std::size_t block_bytes)
-      : source_(source), block_bytes_(block_bytes) {}
+      : source_(source), block_bytes_(block_bytes == 0 ? 1 : block_bytes) {}
 
   /// Fills `chunk` with what was left over and as much new text as makes a block. A byte order mark
   /// at the start is skipped.
@@ -135,7 +135,8 @@ Place place_in(const Chunk& chunk, const std::string& source, const char* at);
 
 /// What the writer can do with.
 struct Wanted {
-  const PrintOptions* edges = nullptr;  ///< set: of tensors that these summarise, the edges are enough
+  const PrintOptions* edges =
+      nullptr;          ///< set: of tensors that these summarise, the edges are enough
   bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
 };
 

@@ -410,18 +410,17 @@ class NpyDecoder final : public Decoder {
   /// In Fortran order the first dimension's elements stand together, one run for every index of the
   /// others. Runs of so many rows are worth a read each.
   static constexpr std::int64_t kFortranRows = 1024;
-  static constexpr std::int64_t kMostFortranBytes = std::int64_t{32} << 20;
+  static constexpr std::int64_t kMostFortranBytes = std::int64_t{8} << 20;
 
   std::int64_t slab_rows() const {
     const auto rows =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_);
-    return head_.fortran ? std::max(rows, kFortranRows) : rows;
+    if (!head_.fortran) return rows;
+    return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, 1,
+                                    std::max(rows, kFortranRows));
   }
 
-  bool fortran_in_slabs() const {
-    return part_ ||
-           (source_.size() && row_bytes_ != 0 && row_bytes_ <= kMostFortranBytes / kFortranRows);
-  }
+  bool fortran_in_slabs() const { return source_.size().has_value(); }  // which --part needs, too
 
   /// The rows in front of which rows_left_ are left.
   Tensor read_fortran_rows(Shape shape) {
