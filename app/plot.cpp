@@ -274,9 +274,10 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
                      gnuplot_string(name, true), rank + 1);
     }
   }
-  // gnuplot takes no empty data block for a plot.
+  // gnuplot takes no empty data block for a plot, and its text terminal crashes on a mark at NaN: a
+  // unit outside the range stands for none.
   const auto block = [&](std::string_view name, const std::string& data) {
-    fmt::format_to(to, "${}{} << EOD\n{}EOD\n", name, number, data.empty() ? "NaN NaN\n" : data);
+    fmt::format_to(to, "${}{} << EOD\n{}EOD\n", name, number, data.empty() ? "-1 0\n" : data);
   };
   block("alive", alive_data);
   block("dead", dead_data);
@@ -600,8 +601,12 @@ void plot(const std::string& target, const std::vector<NamedReport>& reports,
 std::string gnuplot_string(std::string_view text, bool tic_label) {
   // All that could mean anything to gnuplot is an octal escape. (A quote written twice in single
   // quotes will not do: 5.4 takes it for the end of the string where it stands first.)
+  std::string plain = escaped(text);
+  // The end of a CDATA section, which the svg terminal lets through and XML does not.
+  for (std::size_t at = 0; (at = plain.find("]]>", at)) != std::string::npos; ++at)
+    plain.insert(at + 2, " ");
   std::string out = "\"";
-  for (const char c : escaped(text)) {
+  for (const char c : plain) {
     const auto byte = static_cast<unsigned char>(c);
     const bool harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                           (c >= '0' && c <= '9') || byte >= 0x80 ||

@@ -281,7 +281,7 @@ RECTIFY_IFMA inline void sum_part(const Block& block, float slope, int exponent,
     // Both give zero for NaN, as their second operand is.
     const __m256 x = kPart == Part::above ? _mm256_max_ps(all, zero)
                                           : _mm256_mul_ps(_mm256_min_ps(all, zero), factor);
-    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_cvtps_pd(x), bias));
+    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_maskz_cvtps_pd(0xFF, x), bias));
     sum[set] = _mm512_add_epi64(sum[set], m);
     low[set] = _mm512_madd52lo_epu64(low[set], m, m);  // take the 52 lower bits of m by themselves
     high[set] = _mm512_madd52hi_epu64(high[set], m, m);
