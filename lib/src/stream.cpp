@@ -23,6 +23,8 @@ namespace {
 
 constexpr std::size_t kFirstLookBytes = std::size_t{4} << 10;
 constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostSniffBytes = std::size_t{4}
+                                        << 20;  // the longest first line that tells JSON Lines
 
 struct Mistake {
   std::string_view magic;
@@ -99,6 +101,18 @@ bool is_json_lines(std::string_view text) {
   return false;
 }
 
+/// Whether it takes more text to tell JSON from JSON Lines: the first array has not ended.
+bool is_open_array(std::string_view text) {
+  const std::size_t first = text.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos || text[first] != '[') return false;
+  std::int64_t depth = 0;
+  for (const char c : text) {
+    if (c == '[') ++depth;
+    if (c == ']' && --depth == 0) return false;
+  }
+  return true;
+}
+
 std::string_view format_of_content(std::string_view head, const ReadOptions& options) {
   constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (head.starts_with("\x93NUMPY")) return "npy";
@@ -129,6 +143,11 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
   recognize_mistakes(source, head);
   if (format.empty() || find_format(format)->decoder == nullptr) {
     if (head.size() == kFirstLookBytes) head = peek(kSniffBytes);
+    for (std::size_t size = kSniffBytes;
+         head.size() == size && size < kMostSniffBytes && is_open_array(head);) {
+      size *= 4;
+      head = peek(size);
+    }
     format = format_of_content(head, options);
   }
   const bool text = format != "npy";
