@@ -83,8 +83,13 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
   for (const Json& size : tensor.at("shape"))
     partial.shape.push_back(whole<std::int64_t>(file, size));
   numel(partial.shape);
-  if (!tensor.at("unit_axis").is_null())
-    partial.unit_axis = whole<std::int64_t>(file, tensor.at("unit_axis"));
+  std::size_t units = 1;
+  if (!tensor.at("unit_axis").is_null()) {
+    const auto axis = whole<std::size_t>(file, tensor.at("unit_axis"));
+    if (axis >= partial.shape.size()) fail(file, "its unit_axis is none of its shape's");
+    partial.unit_axis = static_cast<std::int64_t>(axis);
+    units = static_cast<std::size_t>(partial.shape[axis]);
+  }
   if (tensor.contains("names")) partial.names = tensor.at("names").get<std::vector<std::string>>();
   for (const Json& row : tensor.at("activations")) {
     Candidate candidate;
@@ -107,6 +112,9 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
       fail(file, "its part is none");
     if (!partial.shape.empty() && state.at("state").at("rows") != partial.shape[0])
       fail(file, "its rows are more or fewer than in its shape");
+    // Before any memory is taken for them.
+    if (state.at("state").at("units").size() != units)
+      fail(file, "its units are more or fewer than in its shape");
     partial.states.push_back(state.at("state").dump());
   }
   if (partial.candidates.empty()) fail(file, "it compares nothing");

@@ -11,6 +11,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -251,7 +252,7 @@ struct Report::State {
   void add_value(std::size_t unit, Compute<T> x);
   template <class T>
   void add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                 const std::size_t* units, const T* ahead);
+                 const std::size_t* units, const T* ahead, std::size_t ahead_stride);
   template <class T>
   void add_matrix(const T* x, std::size_t rows, std::size_t columns, std::size_t first_unit,
                   std::size_t units, std::size_t inner);
@@ -355,19 +356,20 @@ void Report::State::add_value(std::size_t unit, Compute<T> x) {
 /// `tile`; so are blocks of fewer lanes than the kernels', filled up with zeros.
 template <class T>
 kernel::Block block_of(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                       const T* ahead, std::size_t kernel_lanes, T* packed, float* tile) {
+                       const T* ahead, std::size_t ahead_stride, std::size_t kernel_lanes,
+                       T* packed, float* tile) {
   if constexpr (std::is_same_v<T, float>) {
-    if (lanes == kernel_lanes) return {x, stride, rows, ahead};
+    if (lanes == kernel_lanes) return {x, stride, rows, ahead, ahead_stride};
   }
   for (std::size_t r = 0; r < rows; ++r) {
     std::copy_n(x + r * stride, lanes, packed + r * kernel_lanes);
     std::fill_n(packed + r * kernel_lanes + lanes, kernel_lanes - lanes, T{});
   }
   if constexpr (std::is_same_v<T, float>) {
-    return {packed, kernel_lanes, rows, packed};
+    return {packed, kernel_lanes, rows, packed, 0};
   } else {
     for (std::size_t i = 0; i < rows * kernel_lanes; ++i) tile[i] = to_float(packed[i]);
-    return {tile, kernel_lanes, rows, tile};
+    return {tile, kernel_lanes, rows, tile, 0};
   }
 }
 
@@ -406,12 +408,13 @@ void add_sums(const kernel::Functions& kernel, const kernel::Block& block, kerne
 /// Adds values of float32 or of 16 bits: lane l of row r is x[r * stride + l], of units[l].
 template <class T>
 void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, std::size_t lanes,
-                              const std::size_t* units, const T* ahead) {
+                              const std::size_t* units, const T* ahead, std::size_t ahead_stride) {
   const kernel::Functions& kernel = kernel::best();
   constexpr std::size_t kValues = kernel::kRows * kernel::kMostLanes;
   T packed[kValues];
   float tile[is_half<T> ? kValues : 1];
-  const kernel::Block block = block_of(x, stride, rows, lanes, ahead, kernel.lanes, packed, tile);
+  const kernel::Block block =
+      block_of(x, stride, rows, lanes, ahead, ahead_stride, kernel.lanes, packed, tile);
   kernel::Scan scan;
   kernel.scan(block, scan);
 
@@ -481,7 +484,7 @@ void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, 
       candidate.activation->forward(dtype, reinterpret_cast<const std::byte*>(packed),
                                     reinterpret_cast<std::byte*>(y), n, candidate.parameters);
       for (std::size_t i = 0; i < n; ++i) into[i] = tile[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
-      return {{into, kernel.lanes, rows, into}, plans[c].slope > 0 ? 1.0f : -1.0f};
+      return {{into, kernel.lanes, rows, into, 0}, plans[c].slope > 0 ? 1.0f : -1.0f};
     } else {
       (void)into;
       return {block, static_cast<float>(plans[c].slope)};
@@ -529,18 +532,40 @@ template <class T>
 void Report::State::add_matrix(const T* x, std::size_t rows, std::size_t columns,
                                std::size_t first_unit, std::size_t units, std::size_t inner) {
   const std::size_t most = kernel::best().lanes;
-  // Memory wanted soon: the next block of rows or, with long rows, the next columns. Blocks side by
-  // side share the work, since a line of memory is longer than a row of one.
-  const std::size_t ahead = columns <= 64 ? kernel::kRows * columns : 2 * most;
+  const auto add = [&](const T* block, std::size_t stride, std::size_t some_rows,
+                       std::size_t column, const T* ahead) {
+    const std::size_t lanes = std::min(most, columns - column);
+    std::array<std::size_t, kernel::kMostLanes> of;
+    for (std::size_t l = 0; l < lanes; ++l) of[l] = first_unit + (column + l) / inner % units;
+    // Blocks side by side share the lines to fetch, which are longer than a row of one.
+    add_block(block, stride, some_rows, lanes, of.data(), ahead + column / most % 2 * columns,
+              columns);
+  };
+  constexpr std::size_t kTogether = 16;  // floats in a line of memory
   for (std::size_t r = 0; r < rows; r += kernel::kRows) {
     const std::size_t some_rows = std::min(kernel::kRows, rows - r);
-    for (std::size_t c = 0; c < columns; c += most) {
-      const std::size_t lanes = std::min(most, columns - c);
-      std::array<std::size_t, kernel::kMostLanes> of;
-      for (std::size_t l = 0; l < lanes; ++l) of[l] = first_unit + (c + l) / inner % units;
-      const T* const block = x + r * columns + c;
-      add_block(block, columns, some_rows, lanes, of.data(),
-                block + ahead + (c / most % 2) * columns);
+    const T* const first = x + r * columns;
+    if (columns <= 1024) {
+      const std::size_t ahead = columns <= 64 ? kernel::kRows * columns : kTogether;
+      for (std::size_t c = 0; c < columns; c += most)
+        add(first + c, columns, some_rows, c, first + c + ahead);
+      continue;
+    }
+    // The lines of long rows are far apart, and often all compete for one corner of the cache, so
+    // each is read once, into a tile that is near.
+    T tile[kernel::kRows * kTogether];
+    for (std::size_t c = 0; c < columns; c += kTogether) {
+      const std::size_t width = std::min(kTogether, columns - c);
+      for (std::size_t i = 0; i < some_rows; ++i) {
+        const T* const from = first + i * columns + c;
+        if (width == kTogether) {
+          std::memcpy(tile + i * kTogether, from, sizeof(T) * kTogether);
+        } else {
+          std::memcpy(tile + i * kTogether, from, sizeof(T) * width);
+        }
+      }
+      for (std::size_t lane = 0; lane < width; lane += most)
+        add(tile + lane, kTogether, some_rows, c + lane, first + c + kTogether);
     }
   }
 }

@@ -1,6 +1,6 @@
 // Exact sums of float32 values by the block: what keeps compare's cost close to that of reading.
 //
-// A block is up to 256 rows of a few lanes (columns, or a run of values laid side by side). Within
+// A block is up to 1024 rows of a few lanes (columns, or a run of values laid side by side). Within
 // a block the values of a lane are added without any rounding error, in double or, where there are
 // instructions for it, in integers; see Sums and Integers for the proofs. Both need exponents that
 // are not too far apart. Other blocks are summed in layers, the greatest values first, which is the
@@ -29,9 +29,9 @@
 
 namespace rectify::kernel {
 
-inline constexpr std::size_t kRows = 256;
+inline constexpr std::size_t kRows = 1024;
 inline constexpr std::size_t kMostLanes = 8;
-inline constexpr int kBinades = 22;         // of the values that sum() takes in one layer
+inline constexpr int kBinades = 20;         // of the values that sum() takes in one layer
 inline constexpr int kIntegerBinades = 29;  // and sum_integers() at all
 
 /// Lane by lane; what there is none of is infinite: highest -inf, least_positive +inf, and so on.
@@ -44,13 +44,13 @@ struct Scan {
 
 /// Lane by lane: the sum of the values and, in two parts, of their squares.
 ///
-/// Let all values v that are not zero have 2^e <= |v| < 2^(E+1), E - e <= 21. They are multiples of
-/// 2^(e-23), and no sum of 256 of them reaches 2^(E+9): at most 53 bits, so that every addition is
-/// exact. A square q is exact in a double (48 bits), a multiple of 2^(2e-46) and below 2^(2E+2).
-/// The running sum of squares starts at 2^k, k = 2E + 10, and does not leave [2^k, 2^(k+1)], where
+/// Let all values v that are not zero have 2^e <= |v| < 2^(E+1), E - e <= 19. They are multiples of
+/// 2^(e-23), and no sum of 1024 of them reaches 2^(E+11): at most 53 bits, so that every addition
+/// is exact. A square q is exact in a double (48 bits), a multiple of 2^(2e-46) and below 2^(2E+2).
+/// The running sum of squares starts at 2^k, k = 2E + 12, and does not leave [2^k, 2^(k+1)], where
 /// doubles are multiples of u = 2^(k-52). So the addition of q rounds it to a multiple h of u, the
 /// difference between the sum after and the sum before is exactly h, and low = q - h is exact, too.
-/// |low| <= u/2, and 256 of them stay within 2^(2E-35): 53 bits again from 2^(2e-46) up.
+/// |low| <= u/2, and 1024 of them stay within 2^(2E-31): 53 bits again from 2^(2e-46) up.
 struct Sums {
   double sum[kMostLanes];
   double high[kMostLanes];  // without the 2^k
@@ -80,8 +80,10 @@ struct Differences {
 struct Block {
   const float* first;
   std::size_t stride;
-  std::size_t rows;    // at most kRows
-  const float* ahead;  // memory wanted soon, a line in every second row; need not exist
+  std::size_t rows;  // at most kRows
+  // Memory that is wanted soon, a line for every second row; need not exist.
+  const float* ahead;
+  std::size_t ahead_stride;
 };
 
 enum class Part { above, below };
@@ -134,7 +136,7 @@ RECTIFY_INLINE void scan(const Block& block, Scan& scan) {
   Floats least_positive = infinite, greatest_negative = -infinite;
   for (std::size_t r = 0; r < block.rows; ++r) {
     const float* const row = block.first + r * block.stride;
-    if (r % 2 == 0) __builtin_prefetch(block.ahead + r * block.stride, 0, 2);
+    if (r % 2 == 0) __builtin_prefetch(block.ahead + r * block.ahead_stride, 0, 2);
     Floats x;
     std::memcpy(&x, row, sizeof x);
     const Ints is_positive = x > 0.0f;
@@ -166,7 +168,7 @@ RECTIFY_INLINE void sum(const Block& block, int lane, float slope, Layer layer, 
   const Floats zero{};
   const Floats least = zero + std::ldexp(1.0f, layer.bottom);
   const Floats beyond = zero + std::ldexp(1.0f, layer.top + 1);  // may be infinity
-  const Doubles bin = Doubles{} + std::ldexp(1.0, 2 * layer.top + 10);
+  const Doubles bin = Doubles{} + std::ldexp(1.0, 2 * layer.top + 12);
   // Rows take turns at two sets of sums: one chain of additions would leave half of the units idle.
   // Each of the two bins holds what both of them could.
   Doubles sum[2] = {}, high[2] = {bin, bin}, low[2] = {};

@@ -711,12 +711,15 @@ def hostile_sizes_are_refused(s):
     s.write("a.csv", b"1,-2\n-3,4\n")
     document = json.loads(s.result("a.csv", "--partial"))
     shape = place_of(document, "shape")
-    limit = "ulimit -v 1000000 2>/dev/null; " if not SANITIZERS else ""
+    limit = "ulimit -v 1000000"
+    if subprocess.run(["sh", "-c", f'{limit}; exec "$0" --version', BINARY], env=ENVIRONMENT, capture_output=True,
+                      check=False).returncode:
+        limit = ""  # a program built with a sanitizer does not start under it
     for sizes in ([2, 10**9], [2**62, 2], [2**32, 2**32], [-1, 2], [2, -1], [2, 2**63], [2, 1 << 40], [2] * 1000,
                   [2, 0], []):
         outcome = s.run("--merge", data=with_changed(document, shape, sizes), before=limit)
         need(outcome.status == 1, "shape", sizes, outcome)
-        outcome.refuses("")
+        outcome.refuses("^(?!.*out of memory)")
     for count in (0, -1, 2**64, 2**63, 1.5, "1"):
         changed = with_changed(document, (*place_of(document, "part"), 1), count)
         outcome = s.run("--merge", data=changed)

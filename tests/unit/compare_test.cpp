@@ -15,8 +15,10 @@
 #include <utility>
 #include <vector>
 
+#include "compare_kernel.hpp"
 #include "dispatch.hpp"
 #include "dyadic.hpp"
+#include "exact_sum.hpp"
 #include "half.hpp"
 #include "rectify/error.hpp"
 
@@ -416,6 +418,123 @@ TEST_CASE("the figures are those of the reference, for every dtype, shape and ki
         const Tensor input = random_tensor(random, dtype, row.shape, kind);
         constexpr double kSlopes[] = {0.01, 0.2, -0.5, 3.0};
         check(input, relu_and_leaky(kSlopes[random() % std::size(kSlopes)], row.axis));
+      }
+    }
+  }
+}
+
+TEST_CASE("every kernel that this processor can run sums exactly") {
+  std::mt19937_64 random(10);
+  std::uniform_real_distribution<float> fractions(1, 0x1.fffffcp0f);
+  const kernel::List list = kernel::available();
+  for (std::size_t k = 0; k < list.count; ++k) {
+    CAPTURE(k);
+    const kernel::Functions& functions = *list.functions[k];
+    const bool integers = functions.sum_integers != nullptr;
+    struct Row {
+      int top, apart;
+      const char* why;
+    };
+    const Row rows_of_tests[] = {
+        {1, 0, "one binade"},
+        {1, kernel::kBinades - 1, "as far apart as one layer can be"},
+        {1, kernel::kBinades, "two layers"},
+        {1, kernel::kIntegerBinades - 1, "as far apart as integers can be"},
+        {127, kernel::kIntegerBinades - 1, "the greatest floats"},
+        {-121, kernel::kIntegerBinades - 1, "subnormals"},
+    };
+    for (const Row& row : rows_of_tests) {
+      CAPTURE(row.why);
+      for (const std::size_t rows :
+           {std::size_t{1}, std::size_t{2}, std::size_t{77}, kernel::kRows}) {
+        CAPTURE(rows);
+        for (const bool greatest_only : {false, true}) {
+          const std::size_t stride = functions.lanes + rows % 3;
+          std::vector<float> values(rows * stride);
+          for (float& x : values) {
+            const float fraction = greatest_only ? 0x1.fffffep0f : fractions(random);
+            const auto down = static_cast<int>(random() % static_cast<unsigned>(row.apart + 1));
+            x = std::ldexp(random() % 2 == 0 ? fraction : -fraction,
+                           greatest_only ? row.top : row.top - down);
+            if (random() % 20 == 0) x = random() % 2 == 0 ? NAN : 0.0f * x;
+          }
+          const kernel::Block block{values.data(), stride, rows, values.data(), 0};
+          kernel::Scan scan;
+          functions.scan(block, scan);
+          kernel::Differences differences;
+          functions.differ(block, 0.25f, block, -0.3f, differences);
+          const auto sums_of = [&](kernel::Part part, float slope, std::size_t lane) {
+            const int top = part == kernel::Part::below ? row.top - 2 : row.top;  // x * 0.25
+            std::pair<ExactSum, ExactSum> sums;
+            if (integers && row.apart < kernel::kIntegerBinades) {
+              kernel::Integers found;
+              const int exponent = top - row.apart - 23;
+              functions.sum_integers(block, part, slope, exponent, found);
+              sums.first.add_scaled(found.sum[lane], exponent, slope > 0);
+              sums.second.add_scaled((ExactSum::Wide{found.high[lane]} << 52) + found.low[lane],
+                                     2 * exponent, false);
+            }
+            std::pair<ExactSum, ExactSum> in_layers;
+            const bool all = row.apart < kernel::kBinades;
+            for (int high = top; high >= top - row.apart; high -= kernel::kBinades) {
+              kernel::Sums found;
+              functions.sum(block, part, slope, {high - kernel::kBinades + 1, high, all}, found);
+              in_layers.first.add(found.sum[lane]);
+              in_layers.second.add(found.high[lane]);
+              in_layers.second.add(found.low[lane]);
+            }
+            if (integers) {
+              CHECK(sums.first.text() == in_layers.first.text());
+              CHECK(sums.second.text() == in_layers.second.text());
+            }
+            return in_layers;
+          };
+          for (std::size_t lane = 0; lane < functions.lanes; ++lane) {
+            std::int32_t positive = 0, negative = 0, nan = 0, differing = 0;
+            float highest = -INFINITY, lowest = INFINITY;
+            float least_positive = INFINITY, greatest_negative = -INFINITY;
+            double greatest = 0;
+            ExactSum above, above_squares, below, below_squares;
+            for (std::size_t r = 0; r < rows; ++r) {
+              const float x = values[r * stride + lane];
+              nan += std::isnan(x);
+              if (std::isnan(x)) continue;
+              highest = std::max(highest, x);
+              lowest = std::min(lowest, x);
+              if (x > 0) {
+                ++positive;
+                least_positive = std::min(least_positive, x);
+                above.add(static_cast<double>(x));
+                above_squares.add_square(static_cast<double>(x));
+              } else if (x < 0) {
+                ++negative;
+                greatest_negative = std::max(greatest_negative, x);
+                const float y = x * 0.25f;
+                const float z = x * -0.3f;
+                below.add(static_cast<double>(y));
+                below_squares.add_square(static_cast<double>(y));
+                differing += y != z;
+                greatest =
+                    std::max(greatest, std::abs(static_cast<double>(y) - static_cast<double>(z)));
+              }
+            }
+            CHECK(scan.positive[lane] == positive);
+            CHECK(scan.negative[lane] == negative);
+            CHECK(scan.nan[lane] == nan);
+            CHECK(scan.highest[lane] == highest);
+            CHECK(scan.lowest[lane] == lowest);
+            CHECK(scan.least_positive[lane] == least_positive);
+            CHECK(scan.greatest_negative[lane] == greatest_negative);
+            CHECK(differences.count[lane] == differing);
+            CHECK(differences.greatest[lane] == greatest);
+            const auto [sum, squares] = sums_of(kernel::Part::above, 0, lane);
+            CHECK(sum.text() == above.text());
+            CHECK(squares.text() == above_squares.text());
+            const auto [sum_below, squares_below] = sums_of(kernel::Part::below, 0.25f, lane);
+            CHECK(sum_below.text() == below.text());
+            CHECK(squares_below.text() == below_squares.text());
+          }
+        }
       }
     }
   }

@@ -49,8 +49,12 @@ struct InputCounts {
 using Figure = std::variant<std::monostate, double, std::int64_t>;
 
 /// Of a tensor or a unit under one activation. x is the input, y = f(x), g = f'(x) as PyTorch gives
-/// them in the dtype; k = n - nan. Shares are over k. Means and std are exact sums, rounded once; a
-/// zero is never negative.
+/// them in the dtype; k = n - nan. Shares are over k. Means and std are exact sums, rounded once to
+/// nearest; a zero is never negative. With k = 0 all of them are nothing, with k = 1 std is.
+///
+/// Infinities count as values: a mean over them is infinite, or NaN if there are both, and std is
+/// NaN. A y that is NaN although its x is not (-inf under a slope of 0) makes min, max, mean, std
+/// and mean_abs NaN, too.
 struct Figures {
   std::uint64_t n = 0, nan = 0;
   Figure active_frac;                    ///< #(x > 0) / k
@@ -59,12 +63,16 @@ struct Figures {
   Figure grad_mean;                      ///< sum of g / k
   Figure min, max, mean, std, mean_abs;  ///< of y; std with k - 1, as torch.std
   std::optional<std::uint64_t> differs;  ///< values unlike the baseline's; nothing for the baseline
-  Figure max_abs_diff;                   ///< by value; nothing for the baseline
+  /// From the baseline's values, of which equal infinities differ by 0; NaN if only one of a pair
+  /// is NaN. Nothing for the baseline.
+  Figure max_abs_diff;
 };
 
 struct UnitFigures : Figures {
   bool dead = false;  ///< k > 0 and live_frac <= dead_below
-  Figure dormancy;    ///< mean_abs / mean of mean_abs over units with k > 0 (Sokar et al. 2023)
+  /// mean_abs / mean of mean_abs over units with k > 0 (Sokar et al. 2023); nothing for k = 0, and
+  /// where that mean is 0.
+  Figure dormancy;
 };
 
 struct ActivationFigures : Figures {
@@ -89,7 +97,11 @@ struct TensorFigures {
 
 /// Mergeable figures of one tensor: exact counts and exact sums, so that neither the order nor the
 /// division into slabs, threads or parts shows in a result. Memory grows with the number of units
-/// alone.
+/// alone: about 300 bytes each for relu and one leaky. A slab of many rows is added faster than the
+/// same rows in small slabs. A Report may be used by one thread at a time.
+///
+/// Where the rows are the units (unit_axis 0), order matters: rows become units in the order in
+/// which they are added, and those of a merged report follow this one's.
 class Report {
  public:
   Report();
