@@ -11,7 +11,13 @@ need() {
   done
   [ -n "$missing" ] || return 0
   sudo=
-  [ "$(id -u)" = 0 ] || sudo=sudo
+  if [ "$(id -u)" != 0 ]; then
+    command -v sudo >/dev/null || {
+      echo "missing; as root: apt-get install$missing" >&2
+      return 0 # they may be there from elsewhere, and CMake can fetch the libraries
+    }
+    sudo=sudo
+  fi
   echo "installing$missing" >&2
   # shellcheck disable=SC2086 # a list of names
   $sudo env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing >&2 || {

@@ -169,6 +169,8 @@ Part part(const std::string& text) {
   refuse("--part takes K/N with 1 <= K <= N, such as 2/8, not " + in_quotes(text));
 }
 
+constexpr char kShield = '\x01';
+
 enum Group : std::uint8_t { kInput, kOperation, kReport, kGate, kOutput, kPrinting, kOther };
 enum For : std::uint8_t { kBoth, kApply, kCompare };  // the commands that take an option
 constexpr std::string_view kGroups[] = {"Input",  "Operation",
@@ -438,7 +440,15 @@ std::string nearest(std::string_view typed, Options::Command command) {
       best = name;
     }
   }
-  return best.empty() ? "rectify -h lists the options" : "did you mean " + best + "?";
+  if (!best.empty()) return "did you mean " + best + "?";
+  for (const Row& row : kRows) {
+    if (!applies(row, command) && long_name(row) == typed) {
+      return row.command == kCompare ? "it is an option of rectify compare"
+                                     : "rectify compare does not take it";
+    }
+  }
+  return command == Options::Command::compare ? "rectify compare -h lists the options"
+                                              : "rectify -h lists the options";
 }
 
 constexpr std::string_view kExamples =
@@ -557,6 +567,7 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
     }
   }
   options.compare.histogram = options.plot.has_value();
+  if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
   if (!check.empty()) {
     const Activation* checked = find_activation(check);
     const auto& candidates = options.compare.candidates;
@@ -578,7 +589,6 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
   if (options.merge) {
     if (options.tensor || options.randn) refuse("--merge takes files that --partial has written");
     if (options.plot) refuse("--plot draws from the input itself, not from --merge");
-    if (options.read.part) refuse("--merge takes whole partial files: leave out --part");
   }
   if (!to_given && options.output) {
     const std::string format = format_of_extension(*options.output);
@@ -600,6 +610,15 @@ Options parse_options(int argc, const char* const* argv) {
     options.operation.modes = {find_activation("leaky")};
   }
 
+  // CLI11 takes "[a,b]" for a list of inputs, which may be a file's name: a byte in front hides the
+  // bracket from it.
+  std::vector<std::string> words(argv, argv + argc);
+  for (std::string& word : words) {
+    if (word.starts_with('[')) word.insert(word.begin(), kShield);
+  }
+  std::vector<const char*> shielded;
+  for (const std::string& word : words) shielded.push_back(word.c_str());
+
   CLI::App app;
   app.set_help_flag();
   app.set_config();
@@ -613,18 +632,28 @@ Options parse_options(int argc, const char* const* argv) {
   }
   app.add_option("INPUT", options.inputs);
   try {
-    app.parse(argc, argv);
+    app.parse(argc, shielded.data());
   } catch (const CLI::ParseError& error) {
     translate(error, app, options.command);
   }
 
+  const auto restored = [](std::string& word) {
+    if (word.starts_with(kShield)) word.erase(0, 1);
+  };
+  std::for_each(options.inputs.begin(), options.inputs.end(), restored);
+  std::for_each(values.begin(), values.end(), restored);
+
   bool to_given = false;
   std::string check;
+  std::string input_options;  // those that say how to read or what to compare
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     kRows[i].take(options, values[i]);
     to_given = to_given || kRows[i].name == "--to";
     if (kRows[i].name == "--check") check = values[i];
+    const bool reads = kRows[i].group == kInput || kRows[i].name == "--mode" ||
+                       kRows[i].name == "--slope" || kRows[i].name == "--unit-axis";
+    if (reads && input_options.empty()) input_options = kRows[i].name;
   }
   if (options.ask != Options::Ask::run) return options;
 
@@ -634,6 +663,14 @@ Options parse_options(int argc, const char* const* argv) {
   if (options.seed && !options.randn) refuse("--seed goes with --randn");
   if (options.read.part && (options.tensor || options.randn))
     refuse("--part divides files, not --tensor or --randn");
+  if (options.read.part && options.inputs.size() > 1) {
+    refuse("--part divides one file: the parts of several would not join in their order",
+           "one run for each file");
+  }
+  if (options.merge && !input_options.empty()) {
+    refuse("--merge takes figures as they are: " + input_options +
+           " belongs to the runs of --partial");
+  }
   if (options.tensor) options.read.format = "json";
   const char delimiter = options.read.delimiter == '\0'
                              ? (options.read.format == "tsv" ? '\t' : ',')

@@ -88,7 +88,9 @@ void check_leaky_relu(DType dtype, const Parameters& parameters) {
   if (!is_floating_point(dtype)) {
     throw Error(ErrorKind::unsupported,
                 "\"leaky_relu_cpu\" not implemented for '" + std::string(scalar_type(dtype)) + "'",
-                "--mode relu keeps integers, --dtype float32 converts them");
+                dtype == DType::boolean
+                    ? "--dtype float32 reads them as 0 and 1"
+                    : "--mode relu keeps integers, --dtype float32 converts them");
   }
   const double slope = parameters.negative_slope;
   if (!std::isfinite(slope))

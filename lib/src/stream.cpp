@@ -89,28 +89,40 @@ void recognize_mistakes(const Source& source, std::string_view head) {
   }
 }
 
-/// Several JSON values, the first of them whole before the second begins, within what has been
-/// peeked.
-bool is_json_lines(std::string_view text) {
+/// Where the array or object that `text` begins with ends, or npos if it goes on. Brackets in
+/// strings are none.
+std::size_t end_of_value(std::string_view text) {
   std::int64_t depth = 0;
+  bool in_string = false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '[') ++depth;
-    if (text[i] == ']' && --depth == 0)
-      return text.find_first_not_of(" \t\r\n", i + 1) != std::string_view::npos;
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      in_string = c != '"';
+    } else if (c == '[' || c == '{') {
+      ++depth;
+    } else if ((c == ']' || c == '}') && --depth == 0) {
+      return i + 1;
+    } else if (c == '"') {
+      in_string = true;
+    }
   }
-  return false;
+  return std::string_view::npos;
 }
 
-/// Whether it takes more text to tell JSON from JSON Lines: the first array has not ended.
-bool is_open_array(std::string_view text) {
+/// An array or object, if that is what the text begins with.
+std::string_view json_value(std::string_view text) {
   const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || text[first] != '[') return false;
-  std::int64_t depth = 0;
-  for (const char c : text) {
-    if (c == '[') ++depth;
-    if (c == ']' && --depth == 0) return false;
-  }
-  return true;
+  if (first == std::string_view::npos || (text[first] != '[' && text[first] != '{')) return {};
+  return text.substr(first);
+}
+
+/// Several JSON values, the first of them whole before the second begins, within what has been
+/// peeked.
+bool is_json_lines(std::string_view value) {
+  const std::size_t end = end_of_value(value);
+  return end != std::string_view::npos &&
+         value.find_first_not_of(" \t\r\n", end) != std::string_view::npos;
 }
 
 std::string_view format_of_content(std::string_view head, const ReadOptions& options) {
@@ -120,8 +132,8 @@ std::string_view format_of_content(std::string_view head, const ReadOptions& opt
   const std::size_t first = head.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) return options.pointer ? "json" : "csv";
   const std::string_view text = head.substr(first);
-  if (text.front() == '[') return is_json_lines(text) ? "jsonl" : "json";
-  if (text.front() == '{' || options.pointer) return "json";
+  if (!json_value(text).empty()) return is_json_lines(text) ? "jsonl" : "json";
+  if (options.pointer) return "json";
   const std::string_view line = text.substr(0, text.find('\n'));
   const bool tabs =
       line.find('\t') != std::string_view::npos && line.find(',') == std::string_view::npos;
@@ -144,7 +156,8 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
   if (format.empty() || find_format(format)->decoder == nullptr) {
     if (head.size() == kFirstLookBytes) head = peek(kSniffBytes);
     for (std::size_t size = kSniffBytes;
-         head.size() == size && size < kMostSniffBytes && is_open_array(head);) {
+         head.size() == size && size < kMostSniffBytes && !json_value(head).empty() &&
+         end_of_value(json_value(head)) == std::string_view::npos;) {
       size *= 4;
       head = peek(size);
     }
@@ -397,8 +410,8 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
     std::exception_ptr error;       // of what stands behind them
   };
   detail::Encoder& encoder = *writer.encoder_;
-  const std::unique_ptr<Decoder> decoder =
-      make_decoder(source, read, {encoder.edges(), encoder.takes_stacks()});
+  const std::unique_ptr<Decoder> decoder = make_decoder(
+      source, read, {encoder.edges(), encoder.takes_stacks(), encoder.line_per_tensor()});
   const auto encodes = [&](const Result& result) {
     return (result.begins && result.ends) || encoder.takes_slabs(result);
   };

@@ -6,7 +6,6 @@ bytes however the input came and was divided, exit codes, partial files that are
 function below is one such row, its name the sentence that must hold. FILTER picks the rows whose name contains it. A
 row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
 """
-import concurrent.futures
 import csv
 import io
 import json
@@ -20,7 +19,6 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import unicodedata
 import xml.etree.ElementTree
 
@@ -30,6 +28,10 @@ try:
     import jsonschema
 except ImportError:
     jsonschema = None
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Fault, Skip, need, row, short  # noqa: E402
 
 SECONDS = 20
 HERE = pathlib.Path(__file__).resolve().parent
@@ -41,32 +43,6 @@ ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", **SANITIZERS}
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 BINARY = ""
 SEED = 0
-
-rows = []
-
-
-class Fault(Exception):
-    """What went otherwise than expected."""
-
-
-class Skip(Exception):
-    """Why the row cannot be tried here."""
-
-
-def row(function):
-    rows.append(function)
-    return function
-
-
-def short(data, limit=300):
-    text = repr(data)
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
-def need(ok, *words):
-    if not ok:
-        raise Fault(" ".join(map(str, words)))
-
 
 # ---------------------------------------------------------------- the schema
 
@@ -132,15 +108,8 @@ def strict(text):
 
 # ---------------------------------------------------------------- running
 
-class Outcome:
-    """What a call of the program gave."""
 
-    def __init__(self, stdout, stderr, status):
-        self.stdout, self.stderr, self.status = stdout, stderr, status
-
-    def __repr__(self):
-        return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
-
+class Outcome(rows.Outcome):
     def says(self, pattern, status):
         """One clean line on standard error."""
         try:
@@ -1026,32 +995,13 @@ def a_plot_that_cannot_be_written_leaves_the_report(s):
 
 # ---------------------------------------------------------------- runner
 
-def outcome_of(function):
-    with tempfile.TemporaryDirectory(prefix="rectify-compare-") as name:
-        try:
-            function(Scratch(pathlib.Path(name)))
-            return "passed", ""
-        except Skip as why:
-            return "skipped", str(why)
-        except (Fault, OSError, ValueError, subprocess.SubprocessError) as why:
-            return "failed", f"{'' if isinstance(why, Fault) else type(why).__name__ + ': '}{why}"
-
-
 def main():
     global BINARY, SEED
     if not 2 <= len(sys.argv) <= 4:
         sys.exit(__doc__)
     BINARY = str(pathlib.Path(sys.argv[1]).resolve())
     SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    wanted = [function for function in rows if len(sys.argv) < 3 or sys.argv[2] in function.__name__]
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for function, (result, why) in zip(wanted, pool.map(outcome_of, wanted)):
-            counts[result] += 1
-            if result != "passed":
-                print(f"{result}: {function.__name__.replace('_', ' ')}: {why}", flush=True)
-    print(", ".join(f"{count} {result}" for result, count in counts.items()))
-    return 1 if counts["failed"] or not wanted else 0
+    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
 
 
 if __name__ == "__main__":

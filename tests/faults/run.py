@@ -7,7 +7,6 @@ gets a fresh scratch folder, and every call of the program may take 20 seconds a
 that needs root, or a tool or a file system that is not there, is skipped with a word. FILTER picks the rows whose
 name contains it. The exit status is 1 when a row failed.
 """
-import concurrent.futures
 import io
 import os
 import pathlib
@@ -20,10 +19,13 @@ import stat
 import struct
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 import zipfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Fault, Skip, need, row, short  # noqa: E402
 
 SECONDS = 20
 ROOT = os.geteuid() == 0
@@ -34,41 +36,8 @@ BINARY = ""
 # What a terminal must not get from a message: controls (a newline among them), line separators, bidirectional marks.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
-rows = []
 
-
-class Fault(Exception):
-    """What went otherwise than expected."""
-
-
-class Skip(Exception):
-    """Why the row cannot be tried here."""
-
-
-def row(function):
-    rows.append(function)
-    return function
-
-
-def short(data, limit=300):
-    text = repr(data)
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
-def need(ok, *words):
-    if not ok:
-        raise Fault(" ".join(map(str, words)))
-
-
-class Outcome:
-    """What a call of the program gave."""
-
-    def __init__(self, stdout, stderr, status):
-        self.stdout, self.stderr, self.status = stdout, stderr, status
-
-    def __repr__(self):
-        return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
-
+class Outcome(rows.Outcome):
     def gives(self, stdout):
         need(self.status == 0 and self.stdout == stdout and not self.stderr,
              f"expected {short(stdout)} alone, got {self}")
@@ -854,31 +823,12 @@ def format_directives_are_text(s):
 
 # ---------------------------------------------------------------- runner
 
-def outcome_of(function):
-    with tempfile.TemporaryDirectory(prefix="rectify-faults-") as name:
-        try:
-            function(Scratch(pathlib.Path(name)))
-            return "passed", ""
-        except Skip as why:
-            return "skipped", str(why)
-        except (Fault, OSError, subprocess.SubprocessError) as why:
-            return "failed", str(why)
-
-
 def main():
     global BINARY
     if not 2 <= len(sys.argv) <= 3:
         sys.exit(__doc__)
     BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    wanted = [function for function in rows if len(sys.argv) < 3 or sys.argv[2] in function.__name__]
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for function, (result, why) in zip(wanted, pool.map(outcome_of, wanted)):
-            counts[result] += 1
-            if result != "passed":
-                print(f"{result}: {function.__name__.replace('_', ' ')}: {why}", flush=True)
-    print(", ".join(f"{count} {result}" for result, count in counts.items()))
-    return 1 if counts["failed"] else 0
+    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ whatever stands where a part begins; errors that keep the file's own line; what 
 job that is killed. Each function below is one such row, its name the sentence that must hold. FILTER picks the rows
 whose name contains it. A row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
 """
-import concurrent.futures
 import os
 import pathlib
 import random
@@ -15,8 +14,11 @@ import shutil
 import struct
 import subprocess
 import sys
-import tempfile
 import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Fault, Skip, need, row, short  # noqa: E402
 
 SECONDS = 20
 COUNTS = (1, 2, 3, 8, 64)
@@ -25,41 +27,8 @@ SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
 
-rows = []
 
-
-class Fault(Exception):
-    """What went otherwise than expected."""
-
-
-class Skip(Exception):
-    """Why the row cannot be tried here."""
-
-
-def row(function):
-    rows.append(function)
-    return function
-
-
-def short(data, limit=300):
-    text = repr(data)
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
-def need(ok, *words):
-    if not ok:
-        raise Fault(" ".join(map(str, words)))
-
-
-class Outcome:
-    """What a call of the program gave."""
-
-    def __init__(self, stdout, stderr, status):
-        self.stdout, self.stderr, self.status = stdout, stderr, status
-
-    def __repr__(self):
-        return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
-
+class Outcome(rows.Outcome):
     def refuses(self, pattern, status):
         """One line on standard error."""
         text = self.stderr.decode("utf-8", "replace")
@@ -339,12 +308,10 @@ def the_file_behind_standard_input(s):
 
 
 @row
-def several_files_are_divided_one_by_one(s):
+def several_files_are_no_input_for_part(s):
     s.write("a.csv", numbers(27, 20, 2))
     s.write("b.csv", numbers(28, 20, 2))
-    both = s.result("a.csv", "b.csv", "--to", "csv", "--part", "2/3")
-    need(both == s.result("a.csv", "--to", "csv", "--part", "2/3") + s.result("b.csv", "--to", "csv", "--part", "2/3"),
-         short(both))
+    s.run("a.csv", "b.csv", "--to", "csv", "--part", "2/3").refuses("--part divides one file", 2)
 
 
 # ---------------------------------------------------------------- errors
@@ -501,17 +468,6 @@ def a_killed_job_leaves_no_file(s):
 
 # ---------------------------------------------------------------- runner
 
-def outcome_of(function):
-    with tempfile.TemporaryDirectory(prefix="rectify-parts-") as name:
-        try:
-            function(Scratch(pathlib.Path(name)))
-            return "passed", ""
-        except Skip as why:
-            return "skipped", str(why)
-        except (Fault, OSError, subprocess.SubprocessError) as why:
-            return "failed", str(why)
-
-
 def main():
     global BINARY, COUNTS
     if not 2 <= len(sys.argv) <= 3:
@@ -521,15 +477,7 @@ def main():
     subprocess.run([BINARY, "--version"], env=ENVIRONMENT, capture_output=True, check=True)
     if time.monotonic() - begin > SLOW_START:
         COUNTS = COUNTS[:-1]
-    wanted = [function for function in rows if len(sys.argv) < 3 or sys.argv[2] in function.__name__]
-    counts = {"passed": 0, "failed": 0, "skipped": 0}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for function, (result, why) in zip(wanted, pool.map(outcome_of, wanted)):
-            counts[result] += 1
-            if result != "passed":
-                print(f"{result}: {function.__name__.replace('_', ' ')}: {why}", flush=True)
-    print(", ".join(f"{count} {result}" for result, count in counts.items()))
-    return 1 if counts["failed"] or not wanted else 0
+    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
 
 
 if __name__ == "__main__":

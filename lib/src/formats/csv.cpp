@@ -177,7 +177,11 @@ class CsvDecoder final : public Decoder {
         const void* found =
             p == end ? nullptr : std::memchr(p, '"', static_cast<std::size_t>(end - p));
         const char* close = found == nullptr ? end : static_cast<const char*>(found);
-        if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes || (close == end && ended)) {
+        if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes) {
+          fail(chunk, quote, "a quoted field of more than 1 MiB in the header",
+               "or a quote that is never closed");
+        }
+        if (close == end && ended) {
           fail(chunk, quote, "this quote is never closed",
                "a quote inside a quoted field is written twice");
         }
@@ -503,6 +507,7 @@ class CsvEncoder final : public detail::Encoder {
   bool takes_stacks() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
+    check_text(result.columns[0].tensor);
     const std::size_t width = width_of(result);
     dispatch(result.columns[0].tensor.dtype(),
              [&](auto type) { encode_rows<typename decltype(type)::type>(result, width, text); });

@@ -78,6 +78,9 @@ class Encoder {
   /// Whether several numbers or rows may come stacked, as the slices of one tensor.
   virtual bool takes_stacks() const { return false; }
 
+  /// Whether a tensor that is no table becomes one line, so that parts of it would not join.
+  virtual bool line_per_tensor() const { return false; }
+
   /// Appends the bytes of a Result to `text`. Any thread.
   virtual void encode(const Result& result, std::string& text) const = 0;
 
@@ -138,7 +141,12 @@ struct Wanted {
   const PrintOptions* edges =
       nullptr;          ///< set: of tensors that these summarise, the edges are enough
   bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
+  bool line_per_tensor = false;  ///< a tensor that is no table becomes one line
 };
+
+/// Throws Error{unsupported} for a tensor without elements whose text would go on for ever:
+/// nothing, many million times.
+void check_text(const Tensor& tensor);
 
 /// A row of the table of formats. A format reads, writes, or both.
 struct Format {

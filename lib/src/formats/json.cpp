@@ -864,6 +864,7 @@ class JsonEncoder final : public detail::Encoder {
   }
 
   void encode(const Result& result, std::string& text) const override {
+    check_text(result.columns[0].tensor);
     dispatch(result.columns[0].tensor.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
       if (lines_ && result.lines != Lines::tensor) {
@@ -875,6 +876,7 @@ class JsonEncoder final : public detail::Encoder {
   }
 
   bool takes_stacks() const override { return lines_; }
+  bool line_per_tensor() const override { return lines_; }
 
   void put(const Result&, std::string_view text) override { output_.write(text); }
 

@@ -210,7 +210,8 @@ class NpyDecoder final : public Decoder {
         dtype_(options.dtype),
         part_(options.part),
         slab_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
-        edges_(wanted.edges) {
+        edges_(wanted.edges),
+        line_per_tensor_(wanted.line_per_tensor) {
     slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
   }
 
@@ -356,6 +357,10 @@ class NpyDecoder final : public Decoder {
     }
     if (head_.shape.empty())
       throw Error(ErrorKind::usage, "a single number cannot be divided", {}, {source_.name()});
+    if (line_per_tensor_ && head_.shape.size() == 1) {
+      throw Error(ErrorKind::usage, "a 1-D array is one line of JSON Lines, which has no parts",
+                  "--to csv has a line for each value", {source_.name()});
+    }
     __extension__ using Wide = unsigned __int128;
     const auto share = [&](std::uint64_t k) {
       return static_cast<std::int64_t>(static_cast<Wide>(rows_) * k / part_->count);
@@ -508,6 +513,7 @@ class NpyDecoder final : public Decoder {
   std::optional<Part> part_;
   std::size_t slab_bytes_;
   const PrintOptions* edges_;
+  bool line_per_tensor_;
 
   Head head_;
   std::int64_t bytes_ = 0;  // of the array

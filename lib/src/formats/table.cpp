@@ -1,8 +1,23 @@
 // The formats, in the order in which help names them.
 
 #include "format.hpp"
+#include "rectify/error.hpp"
 
 namespace rectify {
+
+void check_text(const Tensor& tensor) {
+  constexpr std::int64_t kMost = std::int64_t{1} << 24;
+  if (tensor.numel() != 0) return;
+  std::int64_t rows = 1;
+  for (const std::int64_t size : tensor.shape()) {
+    if (size == 0) return;
+    if (size > kMost || (rows *= size) > kMost) {
+      throw Error(ErrorKind::unsupported,
+                  "a tensor of shape " + to_string(tensor.shape()) +
+                      " has no elements but more rows than are written as text");
+    }
+  }
+}
 
 std::span<const Format> formats() {
   static const Format table[] = {
