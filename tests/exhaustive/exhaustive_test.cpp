@@ -1,0 +1,265 @@
+// float32 patterns through what the library does with each of them, against reference.cpp: both
+// activations and their gradients, text out and back, print. Every input is a block of patterns,
+// and every answer is compared bit for bit, or byte for byte.
+//   exhaustive_test        one pattern in 4096, and all neighbours of the special ones
+//   exhaustive_test all    all 2^32, on all processors
+#include <algorithm>
+#include <atomic>
+#include <bit>
+#include <charconv>
+#include <cmath>
+#include <cstdint>
+#include <cstdio>
+#include <cstring>
+#include <exception>
+#include <span>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <vector>
+
+#include "rectify/activation.hpp"
+#include "rectify/print.hpp"
+#include "rectify/stream.hpp"
+#include "reference.hpp"
+
+using namespace rectify;
+using reference::Patterns;
+
+namespace {
+
+constexpr std::size_t kBlock = 65536;
+
+/// Two of them are zero in float32, one is subnormal, and one takes almost everything to infinity.
+constexpr double kSlopes[] = {0.0, -0.0, 0.01, 0.3, 0.5, 1.0, 2.0, -0.1, -1.0, 1e-40, 1e-46, 3e38};
+
+std::atomic<int> mistakes = 0;
+std::atomic<int> lengthened = 0;  // texts that need a digit more to read back by way of a double
+
+void report(std::uint32_t pattern, const std::string& what, std::string_view got,
+            std::string_view expected) {
+  if (++mistakes > 20) return;
+  std::fprintf(stderr, "0x%08X, %s: %.*s, expected %.*s\n", static_cast<unsigned>(pattern),
+               what.c_str(), static_cast<int>(got.size()), got.data(),
+               static_cast<int>(expected.size()), expected.data());
+}
+
+template <class T>
+std::string formatted(const char* format, T value) {
+  char text[32];
+  std::snprintf(text, sizeof text, format, value);
+  return text;
+}
+
+std::string hexadecimal(std::uint32_t bits) { return formatted("0x%08X", bits); }
+
+void check_bits(const Patterns& x, const Tensor& got, const Patterns& expected,
+                const std::string& what) {
+  const std::span<const float> values = got.data<float>();
+  if (values.size() != x.size()) return report(x[0], what, "not as many values", "as many");
+  if (std::memcmp(values.data(), expected.data(), got.nbytes()) == 0) return;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    const auto bits = std::bit_cast<std::uint32_t>(values[i]);
+    if (bits != expected[i]) report(x[i], what, hexadecimal(bits), hexadecimal(expected[i]));
+  }
+}
+
+void check_activations(const Patterns& x, const Tensor& tensor) {
+  const Activation& relu = *find_activation("relu");
+  check_bits(x, apply(relu, tensor), reference::relu(x), "relu");
+  const Patterns relu_gradient = reference::relu_gradient(x);
+  check_bits(x, gradient(relu, tensor), relu_gradient, "relu's gradient");
+  check_bits(x, gradient(relu, tensor.clone(), {}, true), relu_gradient,
+             "relu's gradient in place");
+
+  const Activation& leaky = *find_activation("leaky_relu");
+  for (const double slope : kSlopes) {
+    const std::string name = "leaky_relu of slope " + formatted("%g", slope);
+    const Parameters parameters{.negative_slope = slope};
+    check_bits(x, apply(leaky, tensor, parameters), reference::leaky_relu(x, slope), name);
+    const Patterns expected = reference::leaky_relu_gradient(x, slope);
+    check_bits(x, gradient(leaky, tensor, parameters), expected, name + ", its gradient");
+    if (slope < 0) continue;  // in place there is none
+    check_bits(x, gradient(leaky, tensor.clone(), parameters, true), expected,
+               name + ", its gradient in place");
+  }
+}
+
+/// The patterns, where all NaN are one.
+Patterns with_one_nan(const Patterns& x) {
+  Patterns y = x;
+  for (std::uint32_t& bits : y) {
+    if ((bits & 0x7FFFFFFF) > 0x7F800000) bits = 0x7FC00000;
+  }
+  return y;
+}
+
+std::string written(const Tensor& tensor, const char* format) {
+  std::string text;
+  Output output = Output::memory(text);
+  WriteOptions options;
+  options.format = format;
+  Writer writer(output, options);
+  Result result;
+  result.columns.push_back({"", tensor});
+  writer.write(std::move(result));
+  writer.finish();
+  output.commit();
+  return text;
+}
+
+Tensor read_back(std::string_view text, const char* format, DType dtype) {
+  ReadOptions options;
+  options.format = format;
+  options.dtype = dtype;
+  return load(Source::memory(text, format), options).at(0);
+}
+
+void check_text(const Patterns& x, const Tensor& tensor) {
+  std::string csv;
+  std::string json = "[";
+  for (const float value : tensor.data<float>()) {
+    const std::size_t begin = csv.size();
+    if (reference::append_text(csv, value)) ++lengthened;
+    if (json.size() > 1) json += ", ";
+    if (std::isfinite(value)) {
+      json.append(csv, begin);
+    } else {
+      json += std::isnan(value) ? "NaN" : value < 0 ? "-Infinity" : "Infinity";
+    }
+    csv += '\n';
+  }
+  json += "]\n";
+
+  const std::string csv_written = written(tensor, "csv");
+  if (csv_written != csv) {
+    std::string_view got = csv_written;
+    std::string_view expected = csv;
+    for (const std::uint32_t pattern : x) {
+      const std::string_view a = got.substr(0, got.find('\n'));
+      const std::string_view b = expected.substr(0, expected.find('\n'));
+      if (a != b) report(pattern, "text", a, b);
+      got.remove_prefix(std::min(got.size(), a.size() + 1));
+      expected.remove_prefix(b.size() + 1);
+    }
+  }
+  if (written(tensor, "json") != json) report(x[0], "JSON of its block", "one", "another");
+
+  const Patterns expected = with_one_nan(x);
+  check_bits(x, read_back(csv, "csv", DType::float32), expected, "read back from CSV");
+  check_bits(x, read_back(csv, "csv", DType::float64).to(DType::float32), expected,
+             "read back from CSV by way of a double");
+  check_bits(x, read_back(json, "json", DType::float32), expected, "read back from JSON");
+  const char* p = csv.data();
+  for (const std::uint32_t bits : expected) {  // and by others
+    float value = 0;
+    p = std::from_chars(p, csv.data() + csv.size(), value).ptr + 1;
+    const auto got = std::bit_cast<std::uint32_t>(value);
+    if (got != bits) report(bits, "read back by from_chars", hexadecimal(got), hexadecimal(bits));
+  }
+}
+
+void check_print(std::span<const float> values) {
+  const Tensor tensor = Tensor::of(values, {static_cast<std::int64_t>(values.size())});
+  const struct {
+    SciMode mode;
+    reference::Notation notation;
+  } rows[] = {{SciMode::automatic, reference::Notation::automatic},
+              {SciMode::on, reference::Notation::scientific},
+              {SciMode::off, reference::Notation::fixed}};
+  for (const auto& row : rows) {
+    const std::string got = to_string(
+        tensor, {.threshold = PrintOptions::kNoThreshold, .linewidth = 1, .sci_mode = row.mode});
+    const std::string expected = reference::print(values, row.notation);
+    if (got == expected) continue;
+    const auto begin = static_cast<std::size_t>(
+        std::mismatch(got.begin(), got.end(), expected.begin(), expected.end()).first -
+        got.begin());
+    const auto line = static_cast<std::size_t>(
+        std::count(got.begin(), got.begin() + static_cast<std::ptrdiff_t>(begin), '\n'));
+    report(std::bit_cast<std::uint32_t>(values[std::min(line, values.size() - 1)]), "print",
+           got.substr(begin, 20), expected.substr(begin, 20));
+  }
+}
+
+/// `print_step`: how many patterns there are to one that is printed, which takes the most time.
+void check(const Patterns& x, std::size_t print_step) {
+  Tensor tensor = Tensor::empty({static_cast<std::int64_t>(x.size())}, DType::float32);
+  std::memcpy(tensor.bytes(), x.data(), tensor.nbytes());
+  check_activations(x, tensor);
+  check_text(x, tensor);
+  std::vector<float> to_print;
+  for (std::size_t i = x[0] / kBlock % print_step; i < x.size(); i += print_step) {
+    to_print.push_back(tensor.data<float>()[i]);
+  }
+  check_print(to_print);
+}
+
+/// One pattern in 4096, with all low bits among them; and what stands beside zeros, powers of two
+/// and of ten, infinities, the first and the last NaN, and every single bit.
+Patterns sample() {
+  Patterns patterns;
+  for (std::uint32_t i = 0; i < 1u << 20; ++i) patterns.push_back(i * 4097);
+  const auto add_around = [&](std::uint32_t pattern, std::uint32_t distance) {
+    for (std::uint32_t i = 0; i <= 2 * distance; ++i) {
+      patterns.push_back(pattern - distance + i);
+      patterns.push_back((pattern - distance + i) ^ 0x80000000);
+    }
+  };
+  for (std::uint32_t exponent = 0; exponent < 256; ++exponent) add_around(exponent << 23, 64);
+  for (int bit = 0; bit < 23; ++bit) {
+    add_around(1u << bit, 4);                // subnormal
+    add_around(0x3F800000u | 1u << bit, 4);  // from 1 to 2
+    add_around(0x7F800000u | 1u << bit, 4);  // signalling NaN, but for the last
+    add_around(0x7FC00000u | 1u << bit, 4);  // quiet NaN
+  }
+  for (int exponent = -45; exponent <= 38; ++exponent) {
+    const std::string text = "1e" + std::to_string(exponent);
+    float power = 0;
+    std::from_chars(text.data(), text.data() + text.size(), power);
+    add_around(std::bit_cast<std::uint32_t>(power), 16);
+  }
+  add_around(0x15AE43FD, 4);
+  std::sort(patterns.begin(), patterns.end());
+  patterns.erase(std::unique(patterns.begin(), patterns.end()), patterns.end());
+  return patterns;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  const bool all = argc == 2 && std::string_view(argv[1]) == "all";
+  if (argc > 1 && !all) {
+    std::fputs("usage: exhaustive_test [all]\n", stderr);
+    return 2;
+  }
+  const Patterns some = all ? Patterns{} : sample();
+  const std::size_t count = all ? std::size_t{1} << 32 : some.size();
+
+  std::atomic<std::size_t> next = 0;
+  const auto work = [&] {
+    for (std::size_t begin; (begin = next.fetch_add(kBlock)) < count && mistakes == 0;) {
+      Patterns x(std::min(kBlock, count - begin));
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        x[i] = all ? static_cast<std::uint32_t>(begin + i) : some[begin + i];
+      }
+      try {
+        check(x, all ? 256 : 1);
+      } catch (const std::exception& error) {
+        report(x[0], "its block", error.what(), "no error");
+      }
+    }
+  };
+  std::vector<std::thread> workers;
+  for (unsigned i = std::max(1u, std::thread::hardware_concurrency()); i > 0; --i) {
+    workers.emplace_back(work);
+  }
+  for (std::thread& worker : workers) worker.join();
+
+  // 7.038531e-26 and its negative are halfway between two float32 once they are doubles.
+  if (mistakes == 0 && lengthened != 2) {
+    report(0x15AE43FD, "texts of a digit more", std::to_string(lengthened), "2");
+  }
+  std::printf("%zu patterns, %d mistakes\n", count, mistakes.load());
+  return mistakes == 0 ? 0 : 1;
+}
