@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <exception>
 #include <new>
@@ -29,7 +30,7 @@ constexpr int kOverLimit = 3;
 /// and no file gets their number.
 void occupy_standard_descriptors() {
   for (const int fd : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
-    if (::fcntl(fd, F_GETFD) != -1) continue;
+    if (::fcntl(fd, F_GETFD) != -1 || errno != EBADF) continue;
     [[maybe_unused]] const int opened =
         ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
   }
@@ -43,7 +44,8 @@ extern "C" void die_tidily(int signal) {
 void set_signals() {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away shows as EPIPE
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit as EFBIG
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+  for (const int signal :
+       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGUSR1, SIGUSR2}) {
     struct sigaction action {};
     if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
       continue;  // nohup

@@ -67,10 +67,8 @@ struct Pipe {
 /// Neither end is inherited by a child unless it is asked to.
 Pipe open_pipe() {
   int fds[2];
-  if (::pipe(fds) != 0) fail("cannot run gnuplot", errno);
-  Pipe pipe{Descriptor(fds[0]), Descriptor(fds[1])};
-  for (const int fd : fds) ::fcntl(fd, F_SETFD, FD_CLOEXEC);
-  return pipe;
+  if (::pipe2(fds, O_CLOEXEC) != 0) fail("cannot run gnuplot", errno);
+  return {Descriptor(fds[0]), Descriptor(fds[1])};
 }
 
 /// While it lives, a gnuplot that has gone shows as EPIPE instead of ending this process.
@@ -89,7 +87,8 @@ class NoSigpipe {
   struct sigaction before_ {};
 };
 
-/// A running gnuplot. Waited for in any case, so that no zombie stays.
+/// A running gnuplot. Waited for in any case, so that no zombie stays; one that nobody waited for
+/// before may still want its standard input, and is ended.
 class Child {
  public:
   Child(int in, int out, int err) {
@@ -114,7 +113,10 @@ class Child {
     ::posix_spawn_file_actions_destroy(&files);
     if (error_ != 0) pid_ = -1;
   }
-  ~Child() { wait(); }
+  ~Child() {
+    if (pid_ > 0) ::kill(pid_, SIGKILL);
+    wait();
+  }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
@@ -141,7 +143,8 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
   std::array<char, 1 << 16> block;
   const ssize_t got = ::read(from.get(), block.data(), block.size());
   if (got < 0 && (errno == EINTR || errno == EAGAIN)) return;
-  if (got <= 0) return from.close();
+  if (got < 0) fail("cannot read from gnuplot", errno);
+  if (got == 0) return from.close();
   if (to.size() < most)
     to.append(block.data(), std::min(static_cast<std::size_t>(got), most - to.size()));
 }
@@ -163,7 +166,7 @@ std::string gnuplot(std::string_view script) {
   err.write_end.close();
 
   // All three at once: gnuplot may wait for its output to be read before it reads on.
-  ::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK);
+  if (::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK) != 0) fail("cannot run gnuplot", errno);
   std::string picture;
   std::string complaint;
   while (out.read_end.is_open() || err.read_end.is_open()) {
@@ -177,7 +180,9 @@ std::string gnuplot(std::string_view script) {
     if (wanted[0].revents != 0) {
       const ssize_t put = ::write(in.write_end.get(), script.data(), script.size());
       if (put >= 0) script.remove_prefix(static_cast<std::size_t>(put));
-      const bool gone = put < 0 && errno != EAGAIN && errno != EINTR;
+      const bool gone = put < 0 && errno == EPIPE;  // and will say why
+      if (put < 0 && !gone && errno != EAGAIN && errno != EINTR)
+        fail("cannot write to gnuplot", errno);
       if (script.empty() || gone) in.write_end.close();
     }
     if (wanted[1].revents != 0) drain(out.read_end, picture, kMostPicture);

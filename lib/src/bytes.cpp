@@ -2,6 +2,7 @@
 // renames.
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -34,6 +35,25 @@ std::string reason(int error) { return std::strerror(error); }
   throw Error(ErrorKind::io, what + reason(error), std::move(hint), {name});
 }
 
+/// Whether a call that failed is to be made again: it was interrupted, or the descriptor is one
+/// that somebody made non-blocking, and has been waited for.
+bool is_to_be_tried_again(int fd, short events) {
+  if (errno == EAGAIN) {
+    pollfd wanted{fd, events, 0};
+    if (::poll(&wanted, 1, -1) >= 0) return true;
+  }
+  return errno == EINTR;
+}
+
+/// open(2), however often it is interrupted: opening a FIFO waits.
+int open_file(const std::string& path, int flags, mode_t mode = 0) {
+  int fd = -1;
+  do {
+    fd = ::open(path.c_str(), flags | O_CLOEXEC | O_NOCTTY, mode);
+  } while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
 /// An open descriptor, closed with its owner.
 class Descriptor {
  public:
@@ -52,7 +72,10 @@ class Descriptor {
 
   int get() const { return fd_; }
   /// close(2)'s result: the last chance to hear of a write that failed.
-  int close() { return std::exchange(owned_, false) ? ::close(fd_) : 0; }
+  int close() {
+    // Interrupted, it is closed all the same.
+    return std::exchange(owned_, false) && ::close(fd_) != 0 && errno != EINTR ? -1 : 0;
+  }
 
  private:
   int fd_ = -1;
@@ -168,7 +191,7 @@ struct Source::State {
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
       if (count == 0) break;
       if (count < 0) {
-        if (errno == EINTR) continue;
+        if (is_to_be_tried_again(file.get(), POLLIN)) continue;
         fail(name, "cannot read: ", errno);
       }
       got += static_cast<std::size_t>(count);
@@ -191,7 +214,7 @@ void look_at(int fd, bool& regular, std::uint64_t& base, std::uint64_t& length,
   if (S_ISDIR(status.st_mode)) fail(name, "cannot read: ", EISDIR);
   if (!S_ISREG(status.st_mode)) return;
   const off_t at = ::lseek(fd, 0, SEEK_CUR);
-  if (at < 0) return;
+  if (at < 0) fail(name, "cannot read: ", errno);
   regular = true;
   base = static_cast<std::uint64_t>(at);
   length = status.st_size > at ? static_cast<std::uint64_t>(status.st_size - at) : 0;
@@ -206,10 +229,7 @@ Source Source::file(const std::string& path) {
   auto state = std::make_unique<State>();
   state->name = path;
   state->is_file = true;
-  int fd = -1;
-  do {
-    fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOCTTY);
-  } while (fd < 0 && errno == EINTR);
+  const int fd = open_file(path, O_RDONLY);
   if (fd < 0) fail(path, "cannot open: ", errno);
   state->file = Descriptor(fd, true);
   look_at(fd, state->regular, state->base, state->length, path);
@@ -360,7 +380,7 @@ struct Output::State {
     while (!bytes.empty()) {
       const ssize_t count = ::write(file.get(), bytes.data(), std::min(bytes.size(), kMostAtOnce));
       if (count < 0) {
-        if (errno == EINTR) continue;
+        if (is_to_be_tried_again(file.get(), POLLOUT)) continue;
         if (errno == EPIPE) throw ReaderGone();
         fail(name, "write error: ", errno);
       }
@@ -377,7 +397,7 @@ struct Output::State {
     for (int tries = 0;; ++tries) {
       temporary = directory_of(target) + random_name();
       registered = register_temporary(temporary);
-      const int fd = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+      const int fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
       if (fd >= 0) {
         file = Descriptor(fd, true);
         return;
@@ -411,7 +431,7 @@ Output Output::file(const std::string& path) {
   if (!exists && errno != ENOENT) fail(path, "cannot write: ", errno);
   if (exists && !S_ISREG(status.st_mode)) {
     // A device or FIFO (opening a directory gives the system's own reason).
-    const int fd = ::open(path.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    const int fd = open_file(path, O_WRONLY);
     if (fd < 0) fail(path, "cannot write: ", errno);
     state->file = Descriptor(fd, true);
     return Output(std::move(state));
@@ -503,7 +523,9 @@ void Output::commit() {
     if (s.file.close() != 0) fail(s.name, "write error: ", errno);
     return;
   }
-  if (s.replaces && ::fsync(s.file.get()) != 0) fail(s.name, "write error: ", errno);
+  while (s.replaces && ::fsync(s.file.get()) != 0) {
+    if (errno != EINTR) fail(s.name, "write error: ", errno);
+  }
   if (s.file.close() != 0) fail(s.name, "write error: ", errno);
   if (::rename(s.temporary.c_str(), s.target.c_str()) != 0) fail(s.name, "cannot write: ", errno);
   forget_temporary(s.registered);

@@ -1,0 +1,349 @@
+#!/usr/bin/python3
+"""Every call that can fail, failing: run.py RECTIFY RECTIFY_INJECT [FILTER]
+
+RECTIFY is the program, RECTIFY_INJECT the same built with inject.cpp. Each row is a small command. It is run once to
+count its calls (allocations, reads, writes, renames, thread starts …), then once for every one of them with just that
+call failing, again with that call and all later ones failing, with short reads and writes, and with interrupted calls.
+What must hold: exit 1 with one clean line, or exit 0 with the right output where the call is one that may be done
+without; the old file of -o whole; no temporary; no memory or descriptor leaked (LeakSanitizer's status is 23,
+inject.cpp's 98); no death by a signal. FILTER picks the rows whose name contains it. The exit status is 1 when a row
+failed.
+"""
+import os
+import pathlib
+import re
+import select
+import struct
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Fault, Skip, need, row, short  # noqa: E402
+
+SECONDS = 30
+BINARY = ""  # with faults
+PLAIN = ""  # without
+SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
+CLEAN = re.compile(r"rectify: [^\x00-\x1f\x7f-\x9f]+\n")
+
+# After the failure of one of these there is no right result; of these there is one all the same.
+NEEDED = {"read", "pread", "write", "pwrite", "fsync", "rename", "spawn", "pipe", "parse"}
+SPARED = {"thread", "affinity", "getrandom", "ioctl", "unlink", "fchown"}
+INTERRUPTED = ("read", "pread", "write", "pwrite", "open", "close", "fsync", "poll", "waitpid")
+
+CSV = b"a,b\n1,-2\n3,-4\n"
+LONG = b"1.5,-2.25\n" * 150000  # blocks enough for threads
+
+
+def npy(shape, values, order="False"):
+    header = f"{{'descr': '<f4', 'fortran_order': {order}, 'shape': {shape}, }}".encode()
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}f", *values)
+
+
+class Program:
+    """The program with one command line, run as often as asked."""
+
+    def __init__(self, path, arguments, standard_input=b""):
+        self.work, self.streams = path / "work", path / "streams"
+        self.work.mkdir()
+        self.streams.mkdir()
+        (self.streams / "in").write_bytes(standard_input)
+        tools = path / "tools"
+        tools.mkdir()
+        (tools / "gnuplot").write_text("#!/bin/sh\ncat >/dev/null\necho '<svg/>'\n")
+        (tools / "gnuplot").chmod(0o755)
+        environment = {"PATH": f"{tools}:{os.defpath}", "LC_ALL": "C", "RECTIFY_INJECT": str(self.streams), **SANITIZERS}
+        self.process = subprocess.Popen([BINARY, *arguments], cwd=self.work, env=environment, stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE)
+        self.kinds = self.ask("?").split()
+
+    def ask(self, line):
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        if not select.select([self.process.stdout], [], [], SECONDS)[0]:
+            raise Fault(f"{line}: still running after {SECONDS} seconds")
+        return self.process.stdout.readline().decode()
+
+    def run(self, kind, number, how):
+        """The outcome, and the calls of each kind."""
+        answer = [int(word) for word in self.ask(f"{kind} {number} {how}").split()]
+        need(answer, f"{kind} {number} {how}: the program that runs the program is gone")
+        outcome = rows.Outcome((self.streams / "out").read_bytes(), (self.streams / "err").read_bytes(),
+                               os.waitstatus_to_exitcode(answer[0]))
+        return outcome, dict(zip(self.kinds, answer[1:]))
+
+    def end(self):
+        self.process.stdin.close()
+        self.process.stdout.close()
+        try:
+            self.process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=b"old\n", status=0, after=False):
+    """Tries every fault on a command that gives `gives` on standard output, or in the file `out`, where `old` was before
+    (None: nothing was). `status` is the command's when nothing fails; `after`: it does more when `out` is in place."""
+    program = Program(path, arguments, standard_input)
+    names = sorted([*dict(files), *([out] if out else [])])
+
+    def run(kind, number, how):
+        if out and old is not None:
+            (program.work / out).write_bytes(old)
+        elif out:
+            (program.work / out).unlink(missing_ok=True)
+        outcome, counts = program.run(kind, number, how)
+        found = (program.work / out).read_bytes() if out and (program.work / out).exists() else None
+        left = [entry for entry in program.work.iterdir() if entry.name not in names]
+        need(not left or kind == "unlink", f"{kind} {number} {how}: left {left}: {outcome}")
+        for entry in left:
+            entry.unlink()
+        return outcome, counts, found
+
+    def need_right(what, outcome, found):
+        right = outcome.stdout == gives if not out else found == gives and not outcome.stdout
+        need(outcome.status == status and right and bool(outcome.stderr) == bool(status),
+             f"{what}: exit {status} and {short(gives)} expected, got {outcome} {short(found)}")
+
+    def check(kind, number, how):
+        what = f"{kind} {number} {how}"
+        outcome, _, found = run(kind, number, how)
+        complaint = kind == "write" and status  # the failing write may be that of the message
+        if how in ("short", "again") or kind in SPARED or outcome.status == status != 1 and kind not in NEEDED:
+            need_right(what, outcome, found)
+            return
+        need(outcome.status == 1 or complaint and outcome.status == status, f"{what}: exit 1 expected, got {outcome}")
+        silenced = kind == "write" and (how == "on" or complaint)
+        need(CLEAN.fullmatch(outcome.stderr.decode()) or silenced and not outcome.stderr,
+             f"{what}: no clean line: {outcome}")
+        if kind in ("new", "parse") and status != 1:
+            need(outcome.stderr == b"rectify: out of memory\n", f"{what}: out of memory expected, got {outcome}")
+        if out:
+            need(found == old or after and found == gives, f"{what}: the file holds {short(found)}: {outcome}")
+        need(gives.startswith(outcome.stdout) and not (out and outcome.stdout), f"{what}: {outcome}")
+
+    try:
+        for name, data in dict(files).items():
+            (program.work / name).write_bytes(data)
+        outcome, counts, found = run("new", 0, "once")
+        need_right("nothing failed", outcome, found)
+        for kind, count in counts.items():
+            if kind == "parse" and "--version" not in arguments:
+                continue  # alike for all
+            for how in ("once", "on"):
+                for number in range(1, count + 1):
+                    check(kind, number, how)
+            if kind in ("read", "pread", "write", "pwrite") and count and len(gives) < 10000:
+                check(kind, 1, "short")
+            if kind in INTERRUPTED and count:
+                check(kind, 1, "again")
+    finally:
+        program.end()
+
+
+def without_faults(path, *arguments):
+    """What the plain program writes, where what it should write is the business of other tests."""
+    done = subprocess.run([PLAIN, *arguments], cwd=path, env={"LC_ALL": "C", **SANITIZERS}, capture_output=True,
+                          timeout=SECONDS, check=False)
+    need(done.returncode in (0, 3) and done.stdout, done)
+    return done.stdout
+
+
+# ---------------------------------------------------------------- every format in and out
+
+INPUTS = {
+    "a.csv": CSV, "a.tsv": CSV.replace(b",", b"\t"), "a.json": b"[[1,-2],[3,-4]]", "a.jsonl": b"[1,-2]\n[3,-4]\n",
+    "a.npy": npy("(2, 2)", (1, -2, 3, -4)), "f.npy": npy("(2, 2)", (1, 3, -2, -4), "True")}
+OUTPUTS = {
+    "torch": b"tensor([[1., 0.],\n        [3., 0.]])\n", "json": b"[[1.0, 0.0], [3.0, 0.0]]\n",
+    "jsonl": b"[1.0, 0.0]\n[3.0, 0.0]\n", "csv": b"1.0,0.0\n3.0,0.0\n", "tsv": b"1.0\t0.0\n3.0\t0.0\n",
+    "npy": npy("(2, 2)", (1, 0, 3, 0))}
+
+
+def given(name, to):
+    """What relu of an input gives in a format."""
+    gives = OUTPUTS[to]
+    if name in ("a.csv", "a.tsv") and to in ("csv", "tsv"):
+        return CSV[:4].replace(b",", gives[3:4]) + gives
+    if name == "a.json" and to == "jsonl":  # one value, one line
+        return OUTPUTS["json"]
+    if name == "a.jsonl":  # two tensors
+        return {"torch": b"tensor([1., 0.])\ntensor([3., 0.])\n", "json": OUTPUTS["jsonl"],
+                "npy": npy("(2,)", (1, 0)) + npy("(2,)", (3, 0))}.get(to, gives)
+    return gives
+
+
+def every_output(name):
+    def tried(path):
+        for to in OUTPUTS:
+            folder = path / to
+            folder.mkdir()
+            gives = given(name, to)
+            arguments = [name, "--mode", "relu", "--threads", "2", "--to", to]
+            (folder / "print").mkdir()
+            attempt(folder / "print", arguments, gives, {name: INPUTS[name]})
+            (folder / "file").mkdir()
+            attempt(folder / "file", [*arguments, "-o", "out"], gives, {name: INPUTS[name]}, out="out")
+    tried.__name__ = f"{name} to every format"
+    return row(tried)
+
+
+for each in INPUTS:
+    every_output(each)
+
+
+# ---------------------------------------------------------------- other sources and ways
+
+@row
+def a_pipe(path):
+    for name, data in INPUTS.items():
+        (path / name).mkdir()
+        attempt(path / name, ["--mode", "relu", "--to", "json", "--from", name.split(".")[1]], given(name, "json"),
+                standard_input=data)
+
+
+@row
+def a_new_file(path):
+    attempt(path, ["a.json", "--mode", "relu", "-o", "new.npy"], OUTPUTS["npy"], {"a.json": INPUTS["a.json"]},
+            out="new.npy", old=None)
+
+
+@row
+def a_file_onto_itself(path):
+    attempt(path, ["a.csv", "--mode", "relu", "-o", "a.csv"], given("a.csv", "csv"), out="a.csv", old=CSV)
+
+
+@row
+def a_literal(path):
+    attempt(path, ["--tensor", "[[1,-2],[3,-4]]", "--mode", "relu", "--echo"],
+            b"input:\ntensor([[ 1., -2.],\n        [ 3., -4.]])\noutput:\n" + OUTPUTS["torch"])
+
+
+@row
+def several_modes_and_inputs(path):
+    attempt(path, ["a.csv", "a.csv", "--mode", "relu,leaky", "--slope", "0.5", "--to", "json"],
+            b'{"relu": [[1.0, 0.0], [3.0, 0.0]], "leaky": [[1.0, -1.0], [3.0, -2.0]]}\n' * 2, {"a.csv": CSV})
+
+
+@row
+def gradients_in_place(path):
+    attempt(path, ["a.npy", "--grad", "--inplace", "--slope", "0.5", "--to", "csv"], b"1.0,0.5\n1.0,0.5\n",
+            {"a.npy": INPUTS["a.npy"]})
+
+
+@row
+def noise_of_a_seed(path):
+    attempt(path, ["--randn", "3", "--seed", "0"], b"tensor([ 1.5410, -0.0029, -0.0218])\n")
+
+
+@row
+def a_value_inside_a_document(path):
+    attempt(path, ["a.json", "--pointer", "/a/0", "--mode", "relu", "--to", "json"], OUTPUTS["json"],
+            {"a.json": b'{"b": {"x": "y"}, "a": [[[1,-2],[3,-4]]]}'})
+
+
+@row
+def a_part(path):
+    for name, data in (("a.csv", CSV), ("a.jsonl", INPUTS["a.jsonl"]), ("a.npy", INPUTS["a.npy"])):
+        (path / name).mkdir()
+        attempt(path / name, [name, "--part", "2/2", "--mode", "relu", "--to", "jsonl"], b"[3.0, 0.0]\n", {name: data})
+
+
+@row
+def threads(path):
+    gives = LONG.replace(b"-2.25", b"0.0")
+    attempt(path, ["--threads", "3", "--mode", "relu", "-o", "out.csv", "long.csv"], gives, {"long.csv": LONG},
+            out="out.csv")
+
+
+@row
+def lost_memory_is_seen(path):
+    program = Program(path, ["--version"])
+    try:
+        outcome, _ = program.run("new", 0, "leak")
+    finally:
+        program.end()
+    if outcome.status == 0:
+        raise Skip("no LeakSanitizer in this build, or it cannot work here: no row sees a leak of memory")
+    need(outcome.status == 23 and b"LeakSanitizer" in outcome.stderr, outcome)
+
+
+@row
+def help_and_the_version(path):
+    for ask in ("-h", "--help", "--version"):
+        (path / ask).mkdir()
+        attempt(path / ask, [ask], without_faults(path, ask))
+
+
+@row
+def bad_inputs(path):
+    for index, data in enumerate((b"1,2\n3,x\n", b"[[1,2],[3]]", b"\x93NUMPY\x01\x00", b"1,2\n3\n")):
+        (path / str(index)).mkdir()
+        attempt(path / str(index), ["bad", "-o", "out.json"], b"old\n", {"bad": data}, out="out.json", status=1)
+
+
+# ---------------------------------------------------------------- compare
+
+def compared(path, *arguments):
+    (path / "a.csv").write_bytes(CSV)
+    (path / "long.csv").write_bytes(LONG)
+    return without_faults(path, "compare", *arguments)
+
+
+@row
+def compare_to_every_format(path):
+    for to in ("table", "json", "jsonl", "csv", "tsv"):
+        gives = compared(path, "a.csv", "--to", to, "--per-unit")
+        (path / to).mkdir()
+        arguments = ["compare", "a.csv", "--threads", "2", "--to", to, "--per-unit"]
+        attempt(path / to, arguments, gives, {"a.csv": CSV})
+        (path / to / "file").mkdir()
+        attempt(path / to / "file", [*arguments, "-o", "out"], gives, {"a.csv": CSV}, out="out")
+
+
+@row
+def compare_with_threads(path):
+    gives = compared(path, "long.csv", "--to", "json")
+    attempt(path, ["compare", "long.csv", "--threads", "3", "--to", "json", "-o", "out.json"], gives, {"long.csv": LONG},
+            out="out.json")
+
+
+@row
+def compare_over_a_limit(path):
+    gives = compared(path, "a.csv", "--fail-if-dead", "0.1", "--to", "csv")
+    attempt(path, ["compare", "a.csv", "--fail-if-dead", "0.1", "--to", "csv", "-o", "out.csv"], gives, {"a.csv": CSV},
+            out="out.csv", status=3, after=True)
+
+
+@row
+def partial_reports_and_their_merger(path):
+    arguments = ["compare", "a.csv", "--part", "1/1", "--partial"]
+    gives = compared(path, *arguments[1:])
+    (path / "partial").mkdir()
+    attempt(path / "partial", [*arguments, "-o", "part.json"], gives, {"a.csv": CSV}, out="part.json")
+    (path / "merge").mkdir()
+    attempt(path / "merge", ["compare", "--merge", "part.json", "--to", "csv"], compared(path, "a.csv", "--to", "csv"),
+            {"part.json": gives})
+
+
+@row
+def a_plot(path):
+    attempt(path, ["compare", "a.csv", "--plot", "out.svg", "-o", "report"], b"<svg/>\n", {"a.csv": CSV, "report": b""},
+            out="out.svg")
+
+
+# ---------------------------------------------------------------- runner
+
+def main():
+    global BINARY, PLAIN
+    if not 3 <= len(sys.argv) <= 4:
+        sys.exit(__doc__)
+    PLAIN, BINARY = (str(pathlib.Path(name).resolve()) for name in sys.argv[1:3])
+    return rows.run(lambda path: path, sys.argv[3] if len(sys.argv) > 3 else "")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
