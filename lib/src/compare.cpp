@@ -225,6 +225,8 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
 
 }  // namespace
 
+using StripUnits = std::array<std::size_t, kernel::kStripLanes>;
+
 struct Report::State {
   CompareOptions options;
   DType dtype = DType::float32;
@@ -239,6 +241,19 @@ struct Report::State {
   std::vector<std::vector<Difference>> differences;  // likewise, of rectifiers
   std::vector<std::vector<Outcome>> outcomes;        // likewise, of general candidates
   std::vector<std::uint64_t> classes;                // of the histogram, or nothing
+
+  // Columns whose sums are not yet among those of their units (which would take as long as adding
+  // dozens of values), where the kernel has strips and the candidates allow it.
+  bool one_pass = false;
+  std::optional<std::size_t> stripped;  // the one candidate that is not flat, if any
+  float strip_factor = -1;              // of values below zero: -|slope| * 2^strip_shift
+  int strip_shift = 0;
+  std::vector<kernel::Strip> strips;
+  std::size_t strip_columns = 0, strip_inner = 1;  // of the rows that they are of
+  kernel::Strip run_strip;                         // of runs of a unit, settled after each
+  kernel::Bounds bounds{};
+  std::optional<int> bounds_exponent;
+  std::uint64_t fitting = 0, not_fitting = 0;  // blocks
 
   std::size_t units() const { return inputs.size(); }
   std::uint64_t rows() const;
@@ -263,6 +278,20 @@ struct Report::State {
                    std::size_t inner);
   template <class T>
   void add_classes(const T* x, std::size_t n);
+
+  void plan_strips();
+  template <class T>
+  bool strips_serve() const;
+  kernel::Bounds bounds_of(int exponent) const;
+  void add_strips(const float* x, std::size_t rows, std::size_t columns, std::size_t inner);
+  template <class Units>
+  void add_to_strip(kernel::Block block, std::size_t lanes, const Units& units,
+                    kernel::Strip& strip);
+  StripUnits units_of(std::size_t strip) const;
+  void settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& units);
+  void settle();
+  template <class T>
+  void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
 
   Outcome outcome(std::size_t candidate, std::size_t unit) const;
 };
@@ -506,24 +535,33 @@ void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, 
                  return std::pair(&to.sum, &to.squares);
                });
     }
-    if (!plan.differs || general || plan.slope == baseline.slope) continue;
-    if (!plan.flat && !baseline.flat) {
-      kernel::Differences found;
-      kernel.differ(values.block, values.slope, of_baseline->block, of_baseline->slope, found);
-      for (std::size_t l = 0; l < lanes; ++l) {
-        differences[c][units[l]].add(
-            {static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
-      }
-    } else {
-      // From zero: everything differs, the lowest most.
-      const Plan& other = plan.flat ? baseline : plan;
-      for (std::size_t l = 0; l < lanes; ++l) {
-        if (scan.negative[l] == 0) continue;
-        differences[c][units[l]].add(
-            {static_cast<std::uint64_t>(scan.negative[l]),
-             static_cast<double>(std::abs(value_below<T>(other, scan.lowest[l])))});
-      }
+    if (!plan.differs || general || plan.slope == baseline.slope || plan.flat || baseline.flat)
+      continue;
+    kernel::Differences found;
+    kernel.differ(values.block, values.slope, of_baseline->block, of_baseline->slope, found);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      differences[c][units[l]].add({static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
     }
+  }
+  for (std::size_t l = 0; l < lanes; ++l) {
+    if (scan.negative[l] == 0) continue;
+    add_differences_from_zero<T>(units[l], static_cast<std::uint64_t>(scan.negative[l]),
+                                 scan.lowest[l]);
+  }
+}
+
+/// From a baseline that makes zeros of `count` finite values below zero, or of such zeros from the
+/// baseline: everything differs, the lowest most.
+template <class T>
+void Report::State::add_differences_from_zero(std::size_t unit, std::uint64_t count,
+                                              Compute<T> lowest) {
+  if (general) return;
+  const Plan& baseline = plans[0];
+  for (std::size_t c = 1; c < plans.size(); ++c) {
+    const Plan& plan = plans[c];
+    if (plan.slope == baseline.slope || !(plan.flat || baseline.flat)) continue;
+    const Plan& other = plan.flat ? baseline : plan;
+    differences[c][unit].add({count, static_cast<double>(std::abs(value_below<T>(other, lowest)))});
   }
 }
 
@@ -575,8 +613,216 @@ template <class T>
 void Report::State::add_run(const T* x, std::size_t n, std::size_t unit) {
   const std::size_t lanes = kernel::best().lanes;
   const std::size_t rows = n / lanes;
-  add_matrix(x, rows, lanes, unit, 1, 1);
+  if (strips_serve<T>()) {
+    StripUnits units;
+    units.fill(unit);
+    if constexpr (std::is_same_v<T, float>) {
+      const kernel::Block block{x, lanes, rows, x + 16 * lanes, lanes};
+      add_to_strip(
+          block, lanes, [&] { return units; }, run_strip);
+    }
+    settle(run_strip, lanes, units);
+  } else {
+    add_matrix(x, rows, lanes, unit, 1, 1);
+  }
   for (std::size_t i = rows * lanes; i < n; ++i) add_value<T>(unit, widen(x[i]));
+}
+
+// ---- strips -------------------------------------------------------------------------------------
+
+/// Sees whether the candidates are such that one pass serves them all: rectifiers, and below zero
+/// at most one of them makes other values than zeros.
+void Report::State::plan_strips() {
+  if (dtype != DType::float32 || general || kernel::best().add_rows == nullptr) return;
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    if (plans[c].flat) continue;
+    if (stripped) {
+      stripped.reset();
+      return;
+    }
+    stripped = c;
+  }
+  one_pass = true;
+  if (!stripped) return;
+  int exponent = 0;
+  strip_factor = static_cast<float>(-2 * std::frexp(std::abs(plans[*stripped].slope), &exponent));
+  strip_shift = 1 - exponent;
+}
+
+/// Whether to add values by strips: not if it turns out that they are too far apart.
+template <class T>
+bool Report::State::strips_serve() const {
+  return std::is_same_v<T, float> && one_pass && not_fitting < 64 + fitting / 4;
+}
+
+/// Products with the factor are those with the slope times 2^strip_shift as long as neither is
+/// subnormal or infinite.
+kernel::Bounds Report::State::bounds_of(int exponent) const {
+  const float least = std::ldexp(1.0f, exponent + 23);
+  const float beyond = std::ldexp(1.0f, exponent + 51);
+  if (!stripped) return {least, beyond, least, beyond};
+  constexpr double kNormal = std::numeric_limits<float>::min();
+  const double slope = std::abs(plans[*stripped].slope);
+  const double least_below = std::max(kNormal, kNormal / slope) * (1 + 0x1p-20);
+  const double beyond_below = std::min(0x1p126, 0x1p126 / slope);
+  return {least, beyond, static_cast<float>(std::max<double>(least, least_below)),
+          static_cast<float>(std::min<double>(beyond, beyond_below))};
+}
+
+/// The exponent for a strip of such values, with room for somewhat greater ones; there need be none
+/// that suits.
+int exponent_for(const kernel::Block& block, std::size_t lanes) {
+  constexpr int kLeast = -149 - 23;
+  constexpr int kGreatest = 126 - 51;
+  constexpr int kRoom = 2;
+  float least = std::numeric_limits<float>::infinity();
+  float greatest = 0;
+  for (std::size_t r = 0; r < block.rows; ++r) {
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const float size = std::abs(block.first[r * block.stride + l]);
+      if (!(size > 0 && std::isfinite(size))) continue;
+      least = std::min(least, size);
+      greatest = std::max(greatest, size);
+    }
+  }
+  if (greatest == 0) return kLeast;
+  const int lowest = std::ilogb(greatest) - 50;
+  return std::clamp(std::min(lowest + kRoom, std::max(lowest, std::ilogb(least) - 23)), kLeast,
+                    kGreatest);
+}
+
+/// Adds a block of `lanes` values that belong to units().
+template <class Units>
+void Report::State::add_to_strip(kernel::Block block, std::size_t lanes, const Units& units,
+                                 kernel::Strip& strip) {
+  const auto added = [&](const kernel::Block& some) {
+    if (strip.exponent != bounds_exponent) {
+      bounds_exponent = strip.exponent;
+      bounds = bounds_of(strip.exponent);
+    }
+    return kernel::best().add_rows(some, lanes, strip_factor, bounds, strip);
+  };
+  for (std::size_t rows = block.rows; rows != 0; rows -= block.rows) {
+    if (strip.rows == kernel::kStripRows) settle(strip, lanes, units());
+    block.rows = std::min({rows, kernel::kStripRows - strip.rows, kernel::kRows});
+    if (added(block)) {
+      ++fitting;
+    } else {
+      const StripUnits of = units();
+      settle(strip, lanes, of);
+      strip.exponent = exponent_for(block, lanes);
+      if (!added(block)) {
+        ++not_fitting;
+        add_block(block.first, block.stride, block.rows, lanes, of.data(), block.first, 0);
+      }
+    }
+    block.first += block.rows * block.stride;
+    block.ahead += block.rows * block.ahead_stride;
+  }
+}
+
+/// Adds rows of which column c is of unit c / inner % units().
+void Report::State::add_strips(const float* x, std::size_t rows, std::size_t columns,
+                               std::size_t inner) {
+  constexpr std::size_t kLanes = kernel::kStripLanes;
+  if (strips.empty()) {
+    kernel::Strip strip;
+    strip.exponent = exponent_for({x, columns, std::min<std::size_t>(rows, 16), x, 0},
+                                  std::min<std::size_t>(columns, 64));
+    strips.assign((columns + kLanes - 1) / kLanes, strip);
+    strip_columns = columns;
+    strip_inner = inner;
+  }
+  // As many rows at a time as stay near while the strips take turns, but not so few that the strips
+  // themselves were all there is to fetch.
+  constexpr std::size_t kNearBytes = std::size_t{16} << 10;
+  constexpr std::size_t kFarBytes = std::size_t{512} << 10;
+  const std::size_t row_bytes = columns * sizeof *x;
+  const std::size_t least = row_bytes <= 2 * kNearBytes ? 16 : 64;
+  const std::size_t together = std::clamp(kNearBytes / row_bytes, least, kernel::kRows);
+  // What comes next is fetched meanwhile: the rows behind these, or, if that is too far away, the
+  // columns behind these.
+  const bool next_rows = together * row_bytes <= kFarBytes;
+  for (std::size_t r = 0; r < rows; r += together) {
+    const float* const block = x + r * columns;
+    const std::size_t some_rows = std::min(together, rows - r);
+    for (std::size_t s = 0; s < strips.size(); ++s) {
+      const float* const first = block + s * kLanes;
+      const float* const ahead =
+          next_rows ? block + some_rows * (columns + s * kLanes) : first + 4 * kLanes;
+      add_to_strip(
+          {first, columns, some_rows, ahead, next_rows ? kLanes : columns},
+          std::min(kLanes, columns - s * kLanes), [&] { return units_of(s); }, strips[s]);
+    }
+  }
+}
+
+StripUnits Report::State::units_of(std::size_t strip) const {
+  StripUnits of;
+  for (std::size_t l = 0; l < of.size(); ++l)
+    of[l] = (strip * kernel::kStripLanes + l) / strip_inner % units();
+  return of;
+}
+
+/// Adds what a strip holds to its units.
+void Report::State::settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of) {
+  if (strip.rows == 0) return;
+  using Wide = ExactSum::Wide;
+  struct Side {
+    std::uint64_t count = 0;
+    Range range;
+    Wide sum = 0, squares = 0;
+  };
+  for (std::size_t l = 0; l < lanes;) {
+    const std::size_t unit = of[l];
+    Side up;
+    Side down;
+    std::uint64_t nan = 0;
+    std::uint64_t n = 0;
+    float lowest = 0;
+    for (; l < lanes && of[l] == unit; ++l) {
+      n += strip.rows;
+      nan += static_cast<std::uint64_t>(strip.nan[l]);
+      if (const std::int32_t count = strip.positive[l]) {
+        up.count += static_cast<std::uint64_t>(count);
+        up.range.add({key_of(strip.least_positive[l]), key_of(strip.highest[l])});
+        up.sum += strip.magnitudes(strip.above[l], count);
+        up.squares += (Wide{strip.above_high[l]} << 52) + strip.above_low[l];
+      }
+      if (const std::int32_t count = strip.negative[l]) {
+        down.count += static_cast<std::uint64_t>(count);
+        down.range.add({key_of(strip.lowest[l]), key_of(strip.greatest_negative[l])});
+        down.sum += strip.magnitudes(strip.below[l], count);
+        down.squares += (Wide{strip.below_high[l]} << 52) + strip.below_low[l];
+        lowest = std::min(lowest, strip.lowest[l]);
+      }
+    }
+    Inputs& in = inputs[unit];
+    in.nan += nan;
+    in.zero += n - nan - up.count - down.count;
+    in.positive += up.count;
+    in.negative += down.count;
+    in.above.add(up.range);
+    in.below.add(down.range);
+    in.sum.add_scaled(up.sum, strip.exponent, false);
+    in.squares.add_scaled(up.squares, 2 * strip.exponent, false);
+    if (down.count == 0) continue;
+    if (stripped) {
+      Below& to = below[*stripped][unit];
+      const int exponent = strip.exponent - strip_shift;
+      to.sum.add_scaled(down.sum, exponent, plans[*stripped].slope > 0);
+      to.squares.add_scaled(down.squares, 2 * exponent, false);
+    }
+    add_differences_from_zero<float>(unit, down.count, lowest);
+  }
+  strip.clear();
+}
+
+void Report::State::settle() {
+  for (std::size_t s = 0; s < strips.size(); ++s) {
+    settle(strips[s], std::min(kernel::kStripLanes, strip_columns - s * kernel::kStripLanes),
+           units_of(s));
+  }
 }
 
 template <class T>
@@ -591,7 +837,12 @@ void Report::State::add(const T* x, std::size_t outer, std::size_t first_unit, s
       // until they are a multiple of the lanes.
       const std::size_t columns = units * inner;
       const std::size_t together = columns < 8 * lanes ? lanes / std::gcd(lanes, columns) : 1;
-      add_matrix(x, outer / together, together * columns, first_unit, units, inner);
+      if (strips_serve<T>()) {
+        if constexpr (std::is_same_v<T, float>)
+          add_strips(x, outer / together, together * columns, inner);
+      } else {
+        add_matrix(x, outer / together, together * columns, first_unit, units, inner);
+      }
       x += outer / together * together * columns;
       add_matrix(x, 1, outer % together * columns, first_unit, units, inner);
     } else {
@@ -733,6 +984,7 @@ Report::Report(const CompareOptions& options, DType dtype, const Shape& shape) :
     state.general |= !state.plans.back().rectifier;
   }
   for (std::size_t c = 1; c < candidates; ++c) state.plans[c].differs = true;
+  state.plan_strips();
   state.below.resize(candidates);
   state.differences.resize(candidates);
   state.outcomes.resize(candidates);
@@ -791,7 +1043,9 @@ void Report::add(const Tensor& slab) {
 
 void Report::merge(const Report& other) {
   State& to = *state_;
-  const State& from = *other.state_;
+  State& from = *other.state_;
+  to.settle();
+  from.settle();
   const auto differ = [](const std::string& what) {
     throw Error(ErrorKind::data, "these figures are not of one tensor: " + what);
   };
@@ -979,6 +1233,7 @@ void set_dormancy(std::vector<UnitFigures>& units, const std::vector<DoubleDoubl
 }  // namespace
 
 TensorFigures Report::figures(double dead_below) const {
+  state_->settle();
   const State& state = *state_;
   TensorFigures result;
   result.dtype = state.dtype;
@@ -1018,6 +1273,7 @@ TensorFigures Report::figures(double dead_below) const {
 }
 
 std::vector<Report::Bin> Report::histogram() const {
+  state_->settle();
   const State& state = *state_;
   std::vector<Bin> bins;
   const auto bound = [](std::size_t index) {
@@ -1346,6 +1602,7 @@ class PartialReader {
 }  // namespace
 
 std::string Report::partial(std::size_t candidate) const {
+  state_->settle();
   const State& state = *state_;
   const Candidate& of = state.options.candidates.at(candidate);
   const Plan& plan = state.plans[candidate];

@@ -70,6 +70,51 @@ struct Integers {
   std::uint64_t high[kMostLanes];
 };
 
+inline constexpr std::size_t kStripLanes = 8;
+inline constexpr std::size_t kStripRows = 4095;
+
+/// A few columns, carried from one call of add_rows() to the next; lane by lane. What there is none
+/// of is infinite, as in Scan.
+///
+/// The values y, those above zero as they are and those below by a factor in (-2, -1], count
+/// m = y / 2^exponent, an integer below 2^52 as in Integers. 4095 of them, and of either half of
+/// their squares' 104 bits, fit 64 bits. The sums hold the bits of 2^(52+exponent), too, once for
+/// each value: see magnitudes().
+struct Strip {
+  std::uint64_t above[kStripLanes] = {}, below[kStripLanes] = {};
+  std::uint64_t above_low[kStripLanes] = {}, below_low[kStripLanes] = {};  // of m * m: 52 bits
+  std::uint64_t above_high[kStripLanes] = {}, below_high[kStripLanes] = {};
+  std::int32_t positive[kStripLanes] = {}, negative[kStripLanes] = {}, nan[kStripLanes] = {};
+  float highest[kStripLanes], lowest[kStripLanes];
+  float least_positive[kStripLanes], greatest_negative[kStripLanes];
+  std::int32_t exponent = 0;
+  std::uint32_t rows = 0;
+
+  Strip() { clear(); }
+  /// Of no rows, with the exponent that was.
+  void clear() {
+    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    const std::int32_t kept = exponent;
+    std::memset(static_cast<void*>(this), 0, sizeof *this);
+    exponent = kept;
+    for (std::size_t l = 0; l < kStripLanes; ++l) {
+      highest[l] = greatest_negative[l] = -kInfinite;
+      lowest[l] = least_positive[l] = kInfinite;
+    }
+  }
+  /// A sum of `count` values, in units of 2^exponent.
+  std::uint64_t magnitudes(std::uint64_t sum, std::int32_t count) const {
+    return sum - static_cast<std::uint64_t>(count) *
+                     std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent));
+  }
+};
+
+/// Which values a strip of this exponent takes: above zero [least, beyond), below zero
+/// (-beyond_below, -least_below].
+struct Bounds {
+  float least, beyond, least_below, beyond_below;
+};
+
 /// From the baseline, lane by lane.
 struct Differences {
   std::int32_t count[kMostLanes];
@@ -106,6 +151,10 @@ struct Functions {
   /// As sum(), of magnitudes; null where the processor has no instructions for it.
   void (*sum_integers)(const Block& block, Part part, float slope, int exponent,
                        Integers& integers);
+  /// Adds the first `lanes` of a block to a strip that has room for its rows, if all values are
+  /// within its bounds, in one pass; null as above. `factor` is in (-2, -1].
+  bool (*add_rows)(const Block& block, std::size_t lanes, float factor, const Bounds& bounds,
+                   Strip& strip);
 };
 
 #define RECTIFY_INLINE [[gnu::always_inline]] inline
@@ -261,7 +310,7 @@ RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float 
     for (int lane = 0; lane < kLanes; lane += kWide)                                           \
       kernel::differ<kWide>(a, slope_a, b, slope_b, lane, out);                                \
   }                                                                                            \
-  inline constexpr Functions kFunctions = {kLanes, scan, sum, differ, nullptr};                \
+  inline constexpr Functions kFunctions = {kLanes, scan, sum, differ, nullptr, nullptr};       \
   }
 
 RECTIFY_KERNELS(anywhere, 4, 4)
@@ -311,8 +360,83 @@ inline void sum_integers(const Block& block, Part part, float slope, int exponen
                       : sum_part<Part::below>(block, slope, exponent, out);
 }
 
-inline constexpr Functions kFunctions = {avx2::kLanes, avx2::scan, avx2::sum, avx2::differ,
-                                         sum_integers};
+RECTIFY_IFMA inline bool add_rows(const Block& block, std::size_t lanes, float factor,
+                                  const Bounds& bounds, Strip& strip) {
+  const auto present = static_cast<__mmask8>((1u << lanes) - 1);
+  const __m256 zero = _mm256_setzero_ps();
+  const __m256 factors = _mm256_set1_ps(factor);
+  const __m256i one = _mm256_set1_epi32(1);
+  const __m512d bias = _mm512_set1_pd(std::ldexp(1.0, 52 + strip.exponent));
+  const auto load = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
+    return _mm512_loadu_si512(from);
+  };
+  const auto load_half = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  };
+  __m512i above = load(strip.above), below = load(strip.below);
+  __m512i above_low = load(strip.above_low), below_low = load(strip.below_low);
+  __m512i above_high = load(strip.above_high), below_high = load(strip.below_high);
+  __m256i positive = load_half(strip.positive), negative = load_half(strip.negative);
+  __m256i nan = load_half(strip.nan);
+  __m256 highest = _mm256_loadu_ps(strip.highest), lowest = _mm256_loadu_ps(strip.lowest);
+  __m256 least_positive = _mm256_loadu_ps(strip.least_positive);
+  __m256 greatest_negative = _mm256_loadu_ps(strip.greatest_negative);
+  const float* x = block.first;
+  const float* ahead = block.ahead;
+  for (std::size_t r = 0; r < block.rows; ++r, x += block.stride, ahead += block.ahead_stride) {
+    __builtin_prefetch(ahead, 0, 3);
+    const __m256 all = _mm256_maskz_loadu_ps(present, x);
+    const __mmask8 is_positive = _mm256_cmp_ps_mask(all, zero, _CMP_GT_OQ);
+    const __mmask8 is_negative = _mm256_cmp_ps_mask(all, zero, _CMP_LT_OQ);
+    const __mmask8 is_nan = _mm256_cmp_ps_mask(all, all, _CMP_UNORD_Q);
+    positive = _mm256_mask_add_epi32(positive, is_positive, positive, one);
+    negative = _mm256_mask_add_epi32(negative, is_negative, negative, one);
+    nan = _mm256_mask_add_epi32(nan, is_nan, nan, one);
+    // Both give their second operand for NaN.
+    highest = _mm256_max_ps(all, highest);
+    lowest = _mm256_min_ps(all, lowest);
+    least_positive = _mm256_mask_min_ps(least_positive, is_positive, all, least_positive);
+    greatest_negative = _mm256_mask_max_ps(greatest_negative, is_negative, all, greatest_negative);
+    const __m256 y = _mm256_mask_mul_ps(all, is_negative, all, factors);
+    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_maskz_cvtps_pd(0xFF, y), bias));
+    above = _mm512_mask_add_epi64(above, is_positive, above, m);
+    below = _mm512_mask_add_epi64(below, is_negative, below, m);
+    above_low = _mm512_mask_madd52lo_epu64(above_low, is_positive, m, m);
+    above_high = _mm512_mask_madd52hi_epu64(above_high, is_positive, m, m);
+    below_low = _mm512_mask_madd52lo_epu64(below_low, is_negative, m, m);
+    below_high = _mm512_mask_madd52hi_epu64(below_high, is_negative, m, m);
+  }
+  const auto outside = static_cast<unsigned>(
+      _mm256_cmp_ps_mask(highest, _mm256_set1_ps(bounds.beyond), _CMP_GE_OQ) |
+      _mm256_cmp_ps_mask(least_positive, _mm256_set1_ps(bounds.least), _CMP_LT_OQ) |
+      _mm256_cmp_ps_mask(lowest, _mm256_set1_ps(-bounds.beyond_below), _CMP_LE_OQ) |
+      _mm256_cmp_ps_mask(greatest_negative, _mm256_set1_ps(-bounds.least_below), _CMP_GT_OQ));
+  if ((outside & present) != 0) return false;
+  const auto store = [](auto& to, __m512i from) RECTIFY_IFMA __attribute__((always_inline)) {
+    _mm512_storeu_si512(to, from);
+  };
+  const auto store_half = [](auto& to, __m256i from) RECTIFY_IFMA __attribute__((always_inline)) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), from);
+  };
+  store(strip.above, above);
+  store(strip.below, below);
+  store(strip.above_low, above_low);
+  store(strip.below_low, below_low);
+  store(strip.above_high, above_high);
+  store(strip.below_high, below_high);
+  store_half(strip.positive, positive);
+  store_half(strip.negative, negative);
+  store_half(strip.nan, nan);
+  _mm256_storeu_ps(strip.highest, highest);
+  _mm256_storeu_ps(strip.lowest, lowest);
+  _mm256_storeu_ps(strip.least_positive, least_positive);
+  _mm256_storeu_ps(strip.greatest_negative, greatest_negative);
+  strip.rows += static_cast<std::uint32_t>(block.rows);
+  return true;
+}
+
+inline constexpr Functions kFunctions = {avx2::kLanes, avx2::scan,   avx2::sum,
+                                         avx2::differ, sum_integers, add_rows};
 
 #undef RECTIFY_IFMA
 

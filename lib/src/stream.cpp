@@ -343,7 +343,7 @@ struct Writer::Gather {
   }
 };
 
-Writer::Writer(Output& output, WriteOptions options) : gather_(std::make_unique<Gather>()) {
+Writer::Writer(Output& output, const WriteOptions& options) : gather_(std::make_unique<Gather>()) {
   const Format* format = find_format(options.format);
   if (format == nullptr || format->encoder == nullptr) {
     throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be written");
@@ -430,9 +430,16 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
           } catch (const Error&) {
             item.error = std::current_exception();  // the tensors before it come first
           }
-          for (Result& result : item.results) {
-            operate(operation, result, true);
-            if (encodes(result)) encoder.encode(result, item.text);
+          for (std::size_t i = 0; i < item.results.size(); ++i) {
+            Result& result = item.results[i];
+            try {
+              operate(operation, result, true);
+              if (encodes(result)) encoder.encode(result, item.text);
+            } catch (const Error&) {
+              item.error = std::current_exception();  // likewise
+              item.results.resize(i);
+              break;
+            }
             item.ends.push_back(item.text.size());
           }
         },
@@ -466,7 +473,7 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
   ReadOptions reading = read;
   reading.rows_of_one = true;
   reading.ndmin = 2;
-  const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {});
+  const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {.rows = 64});
 
   // Slabs are added to whichever report of their tensor no other thread is adding to: sums are
   // exact, so it does not show.

@@ -727,6 +727,45 @@ TEST_CASE("slabs of any size, in parts merged in any order, give the same bytes"
   }
 }
 
+TEST_CASE("columns of any number and size are summed from slab to slab") {
+  std::mt19937_64 random(12);
+  std::normal_distribution<float> normal;
+  for (const std::int64_t columns : {1, 3, 8, 9, 17, 100, 1000}) {
+    CAPTURE(columns);
+    for (const double slope : {0.01, 0.25, -0.3, 1.0, 3.0, 0.0, 1e-36, 1e30}) {
+      CAPTURE(slope);
+      // More rows than a strip takes at once; columns of sizes of their own, which may change.
+      const std::int64_t rows = columns == 3 ? 9000 : 1 + 3000 / columns;
+      Tensor tensor = Tensor::empty({rows, columns}, DType::float32);
+      const int kind = static_cast<int>(random() % 4);
+      CAPTURE(kind);
+      const std::span<float> values = tensor.data<float>();
+      for (std::size_t i = 0; i < values.size(); ++i) {
+        const auto column = static_cast<int>(i) % static_cast<int>(columns);
+        const int exponent = kind == 1   ? column % 60 - 30
+                             : kind == 2 ? static_cast<int>(40 * i / values.size())
+                             : kind == 3 ? static_cast<int>(random() % 80) - 40
+                                         : 0;
+        values[i] = std::ldexp(normal(random), exponent);
+        if (random() % 50 == 0) values[i] = random() % 2 == 0 ? 0.0f : -NAN;
+        if (random() % 3000 == 0) values[i] = random() % 2 == 0 ? INFINITY : -1e-44f;
+      }
+      for (const bool baseline_is_relu : {true, false}) {
+        CompareOptions options = relu_and_leaky(slope);
+        if (!baseline_is_relu) std::swap(options.candidates[0], options.candidates[1]);
+        Report report(options, DType::float32, tensor.shape());
+        for (std::int64_t row = 0; row < rows;) {
+          const std::int64_t end =
+              std::min<std::int64_t>(rows, row + 1 + static_cast<std::int64_t>(random() % 1500));
+          report.add(rows_of(tensor, row, end));
+          row = end;
+        }
+        check(report.figures(), tensor, options);
+      }
+    }
+  }
+}
+
 TEST_CASE("with rows as units, slabs and merged reports follow one another") {
   std::mt19937_64 random(8);
   const Tensor input = random_tensor(random, DType::float32, {20, 33}, special);

@@ -97,7 +97,7 @@ struct TensorFigures {
 
 /// Mergeable figures of one tensor: exact counts and exact sums, so that neither the order nor the
 /// division into slabs, threads or parts shows in a result. Memory grows with the number of units
-/// alone: about 300 bytes each for relu and one leaky. A slab of many rows is added faster than the
+/// alone: about 400 bytes each for relu and one leaky. A slab of many rows is added faster than the
 /// same rows in small slabs. A Report may be used by one thread at a time.
 ///
 /// Where the rows are the units (unit_axis 0), order matters: rows become units in the order in

@@ -142,6 +142,7 @@ struct Wanted {
       nullptr;          ///< set: of tensors that these summarise, the edges are enough
   bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
   bool line_per_tensor = false;  ///< a tensor that is no table becomes one line
+  std::int64_t rows = 1;         ///< what long rows had better come together, up to some MiB
 };
 
 /// Throws Error{unsupported} for a tensor without elements whose text would go on for ever:

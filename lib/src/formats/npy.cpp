@@ -211,7 +211,8 @@ class NpyDecoder final : public Decoder {
         part_(options.part),
         slab_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
         edges_(wanted.edges),
-        line_per_tensor_(wanted.line_per_tensor) {
+        line_per_tensor_(wanted.line_per_tensor),
+        wanted_rows_(wanted.rows) {
     slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
   }
 
@@ -416,11 +417,14 @@ class NpyDecoder final : public Decoder {
   /// others. Runs of so many rows are worth a read each.
   static constexpr std::int64_t kFortranRows = 1024;
   static constexpr std::int64_t kMostFortranBytes = std::int64_t{8} << 20;
+  static constexpr std::int64_t kMostWantedBytes = std::int64_t{4} << 20;
 
   std::int64_t slab_rows() const {
     const auto rows =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_);
-    if (!head_.fortran) return rows;
+    if (!head_.fortran) {
+      return std::max(rows, std::min(wanted_rows_, kMostWantedBytes / row_bytes_));
+    }
     return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, 1,
                                     std::max(rows, kFortranRows));
   }
@@ -442,7 +446,7 @@ class NpyDecoder final : public Decoder {
     return c_order(runs);
   }
 
-  Tensor c_order(const Tensor& fortran) const {
+  static Tensor c_order(const Tensor& fortran) {
     Tensor result = Tensor::empty(fortran.shape(), fortran.dtype());
     dispatch(fortran.dtype(), [&](auto type) {
       using T = typename decltype(type)::type;
@@ -514,6 +518,7 @@ class NpyDecoder final : public Decoder {
   std::size_t slab_bytes_;
   const PrintOptions* edges_;
   bool line_per_tensor_;
+  std::int64_t wanted_rows_;
 
   Head head_;
   std::int64_t bytes_ = 0;  // of the array
