@@ -189,7 +189,7 @@ struct Row {
 };
 
 // In the order of application: --profile stands before the options that override it.
-const Row kRows[] = {
+constexpr Row kRows[] = {
     {kBoth, kInput, "--tensor", "JSON", "a literal such as '[[1,-2],[3,-4]]'",
      "As torch.Tensor(...); a bare number is 0-d.",
      [](Options& o, const std::string& text) { o.tensor = text; }},
@@ -617,6 +617,7 @@ Options parse_options(int argc, const char* const* argv) {
     if (word.starts_with('[')) word.insert(word.begin(), kShield);
   }
   std::vector<const char*> shielded;
+  shielded.reserve(words.size());
   for (const std::string& word : words) shielded.push_back(word.c_str());
 
   CLI::App app;

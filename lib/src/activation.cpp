@@ -164,7 +164,7 @@ Tensor apply(const Activation& activation, Tensor input, const Parameters& param
   return output;
 }
 
-Tensor gradient(const Activation& activation, Tensor input, const Parameters& parameters,
+Tensor gradient(const Activation& activation, const Tensor& input, const Parameters& parameters,
                 bool inplace) {
   activation.check(input.dtype(), parameters);
   if (!is_floating_point(input.dtype())) {

@@ -295,7 +295,7 @@ double to_double(const Literal& number) {
 template <class T>
 NumberStatus truncate(double x, T& value) {
   constexpr auto kLowest = static_cast<double>(std::numeric_limits<T>::min());
-  constexpr double kBeyond = 2.0 * (std::numeric_limits<T>::max() / 2 + 1);
+  constexpr double kBeyond = 2.0 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
   const double whole = std::trunc(x);
   if (!(whole >= kLowest && whole < kBeyond)) return NumberStatus::out_of_range;
   if (std::is_same_v<T, bool> && whole != x) return NumberStatus::out_of_range;

@@ -54,7 +54,7 @@ Tensor apply(const Activation& activation, Tensor input, const Parameters& param
 /// shape and dtype. With `inplace` it is computed from the output of the operation in place, as
 /// PyTorch does, and replaces the input. Throws as apply() does, Error{unsupported} for dtypes that
 /// have no gradient, and Error{usage} for a negative slope in place.
-Tensor gradient(const Activation& activation, Tensor input, const Parameters& parameters = {},
+Tensor gradient(const Activation& activation, const Tensor& input, const Parameters& parameters = {},
                 bool inplace = false);
 
 }  // namespace rectify

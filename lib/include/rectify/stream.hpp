@@ -223,7 +223,7 @@ class Encoder;
 class Writer {
  public:
   /// Throws Error{usage} for a format that cannot be written.
-  Writer(Output& output, WriteOptions options);
+  Writer(Output& output, const WriteOptions& options);
   ~Writer();
 
   /// Writes the next Result: a whole tensor, or the next slab of one. Throws Error{unsupported} for
