@@ -473,7 +473,7 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
   ReadOptions reading = read;
   reading.rows_of_one = true;
   reading.ndmin = 2;
-  const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {.rows = 64});
+  const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {.rows = 16});
 
   // Slabs are added to whichever report of their tensor no other thread is adding to: sums are
   // exact, so it does not show.
