@@ -102,6 +102,12 @@ TEST_CASE("what PyTorch refuses is refused in its words") {
         "\"leaky_relu_cpu\" not implemented for 'Long'");
   CHECK(message_of(leaky(Tensor::of<std::uint8_t>({1}), 0.1)) ==
         "\"leaky_relu_cpu\" not implemented for 'Byte'");
+  CHECK(message_of(leaky(Tensor::of<std::int8_t>({1}), 0.1)) ==
+        "\"leaky_relu_cpu\" not implemented for 'Char'");
+  CHECK(message_of(leaky(Tensor::of<std::int16_t>({1}), 0.1)) ==
+        "\"leaky_relu_cpu\" not implemented for 'Short'");
+  CHECK(message_of(leaky(Tensor::of<bool>({true}), 0.1)) ==
+        "\"leaky_relu_cpu\" not implemented for 'Bool'");
   CHECK(message_of([] { functional::relu(Tensor::of<bool>({true})); }) ==
         "Boolean inputs not supported for relu");
   CHECK(message_of(leaky(Tensor::of<float>({1}), 1e39)) ==

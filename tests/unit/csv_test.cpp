@@ -158,6 +158,145 @@ TEST_CASE("several columns of a result stand side by side under their names") {
         "input.a,input.b,output.a,output.b\n1.0,-2.0,1.0,0.0\n");
 }
 
+TEST_CASE("a number that is written otherwise is met with the option that reads it") {
+  struct Row {
+    std::string_view text;
+    char delimiter;
+    char decimal;
+    std::string_view hint;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"1,2,3", ';', '.', "fields separated by commas: --delimiter ,", "commas"},
+      {"1,x", ';', ',', "fields separated by commas: --delimiter ,", "a comma that is no decimal"},
+      {"1,2,3", '\t', '.', "fields separated by commas: --from csv", "commas in a TSV"},
+      {"1;2", ',', '.', "fields separated by semicolons: --delimiter ';'", "semicolons"},
+      {"1\t2", ',', '.', "fields separated by tabs: --from tsv", "tabs"},
+      {"1|2", ',', '.', "fields separated by bars: --delimiter '|'", "bars"},
+      {"1 -2.5e3", ',', '.', "fields separated by blanks: --delimiter ' '", "blanks"},
+      {"1,5", ';', '.', "a decimal comma: --decimal ,", "a decimal comma"},
+      {"1.5", ';', ',', "--decimal , reads a comma as the decimal point", "a decimal point"},
+      {"#1", ',', '.', "comments are not read", "a comment"},
+      {"n/a", ',', '.', "for missing values: leave the field empty and give --missing nan",
+       "a word"},
+      {"N-A?", ',', '.', "for missing values: leave the field empty and give --missing nan",
+       "one more"},
+      {"1..2", ',', '.', "expected digits with an optional sign", "no number at all"},
+      {"a b", ',', '.', "expected digits with an optional sign", "words"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    ReadOptions options;
+    options.delimiter = row.delimiter;
+    options.decimal = row.decimal;
+    options.header = Header::no;
+    const std::string found = read_csv(row.text, options);
+    CHECK_MESSAGE(found.starts_with("in:1:1: '" + std::string(row.text).substr(0, 1)), found);
+    CHECK_MESSAGE(found.find(" is not a number (" + std::string(row.hint)) != std::string::npos,
+                  found);
+  }
+  CHECK(read_csv("1;2\n") ==
+        "in:2:1: no tensor in it: only a header (fields separated by semicolons: --delimiter ';')");
+  CHECK(read_csv("a\n") ==
+        "in:2:1: no tensor in it: only a header (--header no reads the first row as numbers)");
+}
+
+TEST_CASE("a row of another length says how many fields it has, and why that may be") {
+  struct Row {
+    std::string_view text;
+    char delimiter;
+    std::string_view expected;
+  };
+  const std::string_view commas = "(for decimal commas: --decimal , and another --delimiter)";
+  const std::string three = "the row has 3 fields, expected 2 as in the first row";
+  const Row rows[] = {
+      {"1,2\n3,4,5\n", ',', commas},
+      {"1,2\n3,4,5", ',', commas},
+      {"1,2\n3,4,\n", ',', "(the row ends with a delimiter)"},
+      {"1,2\n3,4,\r\n", ',', "(the row ends with a delimiter)"},
+      {"1,2\n3,4,", ',', "(the row ends with a delimiter)"},
+      {"1;2\n3;4;5\n", ';', ""},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    ReadOptions options;
+    options.delimiter = row.delimiter;
+    const std::string found = read_csv(row.text, options);
+    CHECK_MESSAGE(found.starts_with("in:2:5: " + three), found);
+    CHECK_MESSAGE(found.ends_with(row.expected.empty() ? three : row.expected), found);
+  }
+  ReadOptions missing;
+  missing.missing = "0";
+  CHECK(read_csv("1,2\n3\n", missing).ends_with("(--missing fills empty fields, not absent ones)"));
+}
+
+TEST_CASE("a number has to fit the dtype, and so has the one for missing fields") {
+  ReadOptions narrow;
+  narrow.dtype = DType::int8;
+  CHECK(read_csv("300\n", narrow) == "in:1:1: '300' does not fit int8 (choose a wider --dtype)");
+  CHECK(read_csv("1,\"-129 \"\n", narrow) ==
+        "in:1:3: '-129 ' does not fit int8 (choose a wider --dtype)");
+  CHECK(read_csv("300x\n1\n", narrow) == "[] 1");  // a header
+  narrow.header = Header::no;
+  CHECK(read_csv("300x\n1\n", narrow).starts_with("in:1:1: '300x' is not a number"));
+  for (const char* bad : {"", "x", "1 ", "1,2", "128"}) {
+    CAPTURE(bad);
+    narrow.missing = bad;
+    CHECK(read_csv("1\n", narrow) == "--missing '" + std::string(bad) + "' is no int8 number");
+  }
+}
+
+TEST_CASE("quotes and carriage returns where lines end") {
+  ReadOptions with;
+  with.header = Header::yes;
+  CHECK(read_csv("\"a\"\r\n1\r\n", with) == "[] 1.0");
+  CHECK(read_csv("\"a\"\r", with).starts_with("in:1:5: no tensor in it: only a header"));
+  CHECK(read_csv("\"a\"\rb\n1\n", with).starts_with("in:1:4: text after a closing quote"));
+  CHECK(read_csv("\"a\"b,c\n1,2\n", with).starts_with("in:1:4: text after a closing quote"));
+  CHECK(read_csv("\"a\n", with).starts_with("in:1:1: this quote is never closed"));
+  CHECK(read_csv("a\rb\n1\n", with) == "[] 1.0");  // a character like any other
+  CHECK(read_csv("1\r2\n3\n", with) == "[] 3.0");
+  CHECK(read_csv("1\n2\r3\n").starts_with("in:2:1: '2\\r3' is not a number"));
+  CHECK(read_csv("1\n\"2\"\"3\"\n").starts_with("in:2:1: '2\"\"3' is not a number"));
+  CHECK(read_csv("1\n\"2\"\r\n\"3\"") == "[3] 1.0 2.0 3.0");
+}
+
+TEST_CASE("a header that no reader could tell from data is quoted") {
+  WriteOptions semicolons = writing("csv");
+  CHECK(converted("\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1,2,3,4,5\n", reading("csv"), semicolons)
+            .bytes == "\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1.0,2.0,3.0,4.0,5.0\n");
+  ReadOptions with = reading("csv");
+  with.header = Header::yes;
+  CHECK(converted("\"\"\n1\n", with, semicolons).bytes == "\"\"\n1.0\n");  // no blank line
+  CHECK(converted("\"\",a\n1,2\n", with, semicolons).bytes == ",a\n1.0,2.0\n");
+}
+
+TEST_CASE("inputs of several headers do not go under one") {
+  const auto joined = [](const WriteOptions& write, std::string_view first,
+                         std::string_view second) {
+    std::string bytes;
+    try {
+      Output output = Output::memory(bytes);
+      Writer writer(output, write);
+      for (const std::string_view text : {first, second}) {
+        Source source = Source::memory(text, "in");
+        run(source, reading("csv"), relu(), writer);
+      }
+      writer.finish();
+    } catch (const Error& error) {
+      return std::string(error.what());
+    }
+    return bytes;
+  };
+  CHECK(joined(writing("csv"), "a,b\n1,2\n", "a,c\n3,4\n") ==
+        "in: a header other than the first input's (--out-header no leaves headers out)");
+  CHECK(joined(writing("csv"), "1,2\n", "a,c\n3,4\n") ==
+        "in: a header other than the first input's (--out-header no leaves headers out)");
+  WriteOptions without = writing("csv");
+  without.header = Header::no;
+  CHECK(joined(without, "a,b\n1,2\n", "a,c\n3,4\n") == "1.0,2.0\n3.0,4.0\n");
+}
+
 /// Tables whose trouble stands at different places, late ones among them.
 std::vector<std::string> generated() {
   const auto table = [](int rows, int columns, const std::string& end) {

@@ -111,6 +111,100 @@ TEST_CASE("a pointer takes one value out of a document") {
   CHECK(read_at("/a", "{\"a\": [1]} {\"a\": [2]}") == "[1] 1.0; [1] 2.0");
 }
 
+TEST_CASE("a document around a pointer's value is checked, too") {
+  using namespace std::string_view_literals;
+  struct Row {
+    std::string_view text;
+    std::string_view begins;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"{", "in:1:2: unexpected end of input", "an object cut short"},
+      {"{\"a\"", "in:1:5: expected ':' after a name", "cut behind a name"},
+      {"{\"a\":", "in:1:6: unexpected end of input", "cut in front of a value"},
+      {"{\"a\":[1]", "in:1:9: unexpected end of input", "cut behind a value"},
+      {"{\"a\":1,", "in:1:8: unexpected end of input", "cut behind a comma"},
+      {"{\"a\":[1,", "in:1:9: unexpected end of input", "cut behind a comma of a list"},
+      {"{\"a\":1 2}", "in:1:8: expected ',' or '}' but found '2'", "no comma in an object"},
+      {"{\"a\":[1 2]}", "in:1:9: expected ',' or ']' but found '2'", "no comma in a list"},
+      {"{\"a\" 1}", "in:1:6: expected ':' after a name", "no colon"},
+      {"{a:1}", "in:1:2: expected a name in quotes but found 'a'", "a name without quotes"},
+      {"{\"a\":1,}", "in:1:8: expected a name in quotes but found '}'", "a last comma"},
+      {"{\"a\":tru}", "in:1:6: expected a value but found 'tru'", "no literal"},
+      {"{\"a\":1x}", "in:1:6: expected a value but found '1x'", "no number"},
+      {"{\"a\":}", "in:1:6: expected a value but found '}'", "no value"},
+      {"{\"a\":01}", "in:1:6: expected a value but found '01'", "a leading zero"},
+      {"{\"a", "in:1:2: this string is never closed", "an open string"},
+      {"{\"a\":1,\"b\1\":2}", "in:1:10: a control character inside a string: '\\x01'", "raw"},
+      {"{\"a\xFF\":1}", "in:1:4: invalid UTF-8: '\\xff'", "no UTF-8"},
+      {"{\"a\xC3(\":1}", "in:1:4: invalid UTF-8: '\\xc3'", "half a character"},
+      {"{\"a\xE2\x82\":1}", "in:1:4: invalid UTF-8: '\\xe2'", "two thirds of one"},
+      {"{\"a\xF0\x9F\x98\":1}", "in:1:4: invalid UTF-8: '\\xf0'", "three quarters of one"},
+      {"{\"a\xF0\x9F", "in:1:4: invalid UTF-8: '\\xf0'", "cut in a character"},
+      {"{\"\\q\":1}", "in:1:3: not an escape: '\\q'", "an unknown escape"},
+      {"{\"\\u12\":1}", "in:1:3: not an escape: ", "too few digits"},
+      {"{\"\\u00g0\":1}", "in:1:3: not an escape: ", "no hexadecimal digits"},
+      {"{\"\\ud83d\":1,\"b\":2}", "in:1:3: not an escape: ", "half a surrogate pair"},
+      {"{\"\\uDE00\":1}", "in:1:3: not an escape: '\\uDE00'", "the other half"},
+      {"{\"\\", "in:1:3: not an escape: '\\'", "cut in an escape"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    const std::string found = read_at("/z", row.text);
+    CHECK_MESSAGE(found.starts_with(row.begins), found);
+  }
+  CHECK(read_at("/z", std::string(1001, '[')).starts_with("in:1:1001: more than 1000 levels"));
+}
+
+TEST_CASE("names are matched as what they stand for") {
+  CHECK(read_at("/z", R"({"y": true, "x": [false, null, {}], "w": [], "z": [1]})") == "[1] 1.0");
+  CHECK(read_at("/é€😀", "{\"é€😀\": [1]}") == "[1] 1.0");
+  CHECK(read_at("/é€😀", R"({"\u00E9\u20ac\ud83d\uDE00": [1]})") == "[1] 1.0");
+  CHECK(read_at("/é€😀", R"({"\u00E9\u20ac\uD83D\ude00": [1]})") == "[1] 1.0");
+  CHECK(read_at("/a\"\\\n\t~1b", R"({"a\"\\\n\t~1b": 0, "a\"\\\n\t/b": [1]})") == "[1] 1.0");
+  CHECK(read_at("/1/0", R"([[0], [[1], 2]])") == "[1] 1.0");
+  CHECK(read_at("/01", "[[0], [1]]").find("the document has no value") != std::string::npos);
+  // A value that another of its name replaces no longer counts, whatever is in it.
+  CHECK(read_at("/a/b", R"({"a": {"b": 1}, "a": {"c": 2}})").find("the document has no value") !=
+        std::string::npos);
+  CHECK(read_at("/a/b", R"({"a": {"b": 1}, "a": 2})").find("the document has no value") !=
+        std::string::npos);
+}
+
+TEST_CASE("strings with brackets and escapes in them do not mislead where a document ends") {
+  const std::string text = R"({"]}\"]": "\\", "a": [1, 2]})"
+                           "\n"
+                           R"({"\\": "[{", "a": [3]})";
+  for (const std::size_t block_bytes : kBlocks) {
+    CAPTURE(block_bytes);
+    ReadOptions options = reading("jsonl", block_bytes);
+    options.pointer = "/a";
+    CHECK(loaded(text, options) == "[2] 1.0 2.0; [1] 3.0");
+  }
+}
+
+TEST_CASE("spellings of NaN and infinity that JSON has not are met with those it has") {
+  for (const char* word : {"nan", "inf", "-inf", "+Infinity", "-NaN", "infinity", "None"}) {
+    CAPTURE(word);
+    const std::string quoted = "'" + std::string(word) + "'";
+    CHECK(read_json("[" + std::string(word) + "]") ==
+          "in:1:2: " + quoted +
+              " is not a JSON number (NaN, Infinity, -Infinity and null are read)");
+  }
+  CHECK(read_json("[+inf]") == "in:1:2: '+inf' is not a JSON number");
+  // What is wrong with the word counts for more than where it stands.
+  CHECK(read_json("[[1],x]") == "in:1:6: 'x' is not a JSON number");
+  CHECK(read_json("[[1],\"\"]") == "in:1:6: expected a number but found a string");
+  CHECK(read_json("[[1],NaN]").starts_with("in:1:6: a number stands where a list was expected"));
+  CHECK(read_json("[[1],-1]").starts_with("in:1:6: a number stands where a list was expected"));
+  CHECK(read_json("[[1],null]").starts_with("in:1:6: a number stands where a list was expected"));
+  CHECK(read_json("[1}").starts_with("in:1:3: expected ',' or ']' but found '}'"));
+  CHECK(read_json("[1,}").starts_with("in:1:4: expected a number but found '}'"));
+  const std::string huge = "1" + std::string(400, '0');
+  CHECK(read_json("[" + huge + "]").starts_with("in:1:2: the integer '1000"));
+  CHECK(read_json("[1,{}]").starts_with("in:1:4: expected a number or a list but found an object"));
+}
+
 TEST_CASE("NaN and infinities are written as asked") {
   WriteOptions options = writing("json");
   const auto written = [&](NanText nan) {

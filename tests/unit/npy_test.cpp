@@ -145,6 +145,160 @@ TEST_CASE("a file that is not what it says is an error") {
   }
 }
 
+/// A file whose header is `text`, which is no more than the header of a small array.
+std::string npy_of_header(std::string text, char major = 1, char minor = 0) {
+  std::string bytes = "\x93NUMPY";
+  bytes += major;
+  bytes += minor;
+  bytes += static_cast<char>(text.size() & 0xFF);
+  bytes += static_cast<char>(text.size() >> 8);
+  if (major > 1) bytes += std::string(2, '\0');
+  return bytes + text + "\7";
+}
+
+TEST_CASE("a header is a Python dict however it is spaced, and nothing else") {
+  const auto head = [](const std::string& text) {
+    return loaded(npy_of_header(text), reading("npy"));
+  };
+  const std::string order = "'fortran_order':False,";
+  const std::string descr = "'descr':'|i1',";
+  CHECK(head("{" + descr + order + "'shape':(1,)}") == "[1] 7");
+  CHECK(head("{\"shape\":(1L,),\"fortran_order\":False,\"descr\":\"i1\"}") == "[1] 7");
+  CHECK(head(" \t{ 'descr' :\r\n '<i1' ,\f'fortran_order' : True , 'shape' : ( 1 , ) , } \n") ==
+        "[1] 7");
+  CHECK(loaded(npy_of_header("{" + descr + order + "'shape':(1,)}", 2), reading("npy")) == "[1] 7");
+  CHECK(loaded(npy_of_header("{" + descr + order + "'shape':(1,)}", 3), reading("npy")) == "[1] 7");
+
+  struct Row {
+    std::string text;
+    std::string_view message;
+  };
+  const std::string no_dict =
+      "the header is no Python dict of descr, fortran_order and shape: expected ";
+  const Row rows[] = {
+      {"", "expected '{' but found its end"},
+      {"[" + descr + "]", "expected '{' but found '["},
+      {"{" + descr + order + "'shape':(1,)", "expected ',' but found its end"},
+      {"{" + descr + order + "'shape':(1,)}}", "the header goes on behind its end: '}'"},
+      {"{" + descr + order + "}", "the header lacks descr, fortran_order or shape"},
+      {"{" + descr + "'shape':(1,)}", "the header lacks descr, fortran_order or shape"},
+      {"{" + order + "'shape':(1,)}", "the header lacks descr, fortran_order or shape"},
+      {"{}", "the header lacks descr, fortran_order or shape"},
+      {"{" + descr + descr + "}", "the header has the key 'descr' twice"},
+      {"{" + order + order + "}", "the header has the key 'fortran_order' twice"},
+      {"{'shape':(1,),'shape':(1,)}", "the header has the key 'shape' twice"},
+      {"{'shapes':(1,)}", "the header has the key 'shapes'"},
+      {"{descr:'|i1'}", "the header has 'descr:'"},
+      {"{", "the header has its end where a key in quotes was expected"},
+      {"{'descr", "the header has a string that is not closed"},
+      {"{'descr\n'", "the header has a string that is not closed"},
+      {"{'des\\cr'", "the header has a string that is not closed"},
+      {"{'descr\"", "the header has a string that is not closed"},
+      {"{'descr':1}", "where a dtype in quotes was expected"},
+      {"{'descr':[('a','<f4')]}", "structured dtypes are not supported"},
+      {"{'descr':('<f4',(2,))}", "structured dtypes are not supported"},
+      {"{'descr':''}", "dtype '' is not supported"},
+      {"{'descr':'<'}", "dtype '<' is not supported"},
+      {"{'descr':'<U3'}", "dtype '<U3' is not supported"},
+      {"{'fortran_order':0}", "fortran_order is neither True nor False but '0}'"},
+      {"{'shape':(1,,)}", "the shape has ',)}' where a size was expected"},
+      {"{'shape':(1 2)}", "expected ',' but found '2)}'"},
+      {"{'shape':(9223372036854775808,)}", "the shape has a size beyond 63 bits"},
+      {"{'shape':(99999999999999999999,)}", "the shape has a size beyond 63 bits"},
+      {"{'shape':1}", "expected '(' but found '1}'"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    const std::string found = head(row.text);
+    CHECK_MESSAGE(found.find(row.message) != std::string::npos, found);
+    CHECK(found.starts_with("in: "));
+    if (row.message.starts_with("expected")) CHECK(found.starts_with("in: " + no_dict));
+  }
+  const auto ones = [&](int count) {
+    std::string sizes;
+    for (int i = 0; i < count; ++i) sizes += "1,";
+    return head("{" + descr + order + "'shape':(" + sizes + ")}");
+  };
+  CHECK(ones(64).ends_with("] 7"));
+  CHECK(ones(65) == "in: the shape has more than 64 dimensions");
+
+  for (const auto& [major, minor] : {std::pair{'\0', '\0'}, {'\4', '\0'}, {'\1', '\1'}}) {
+    const std::string version = std::to_string(major) + "." + std::to_string(minor);
+    CHECK(loaded(npy_of_header("{}", major, minor), reading("npy")) ==
+          "in: format version " + version + " is unknown (1.0, 2.0 and 3.0 are read)");
+  }
+  CHECK(loaded(std::string("\x93NUMPY\1\0\7", 9), reading("npy")) ==
+        "in: unexpected end in the header's length");
+}
+
+TEST_CASE("from a pipe an array of any size and order is read, or its end missed") {
+  Folder folder;
+  // In Fortran order it has to be whole, and is larger than what is taken on trust (64 MiB).
+  constexpr std::int64_t kColumns = 35'000'000;
+  const std::string shape = "(2, " + std::to_string(kColumns) + ")";
+  std::string data(2 * kColumns, '\0');
+  data[1] = 1;
+  data[2 * kColumns - 2] = 2;
+  data[2 * kColumns - 1] = 3;
+  const auto from_pipe = [&](std::string text) {
+    const std::string path = folder / "pipe.npy";
+    const Pipe pipe(path, std::move(text));
+    return load(Source::file(path)).at(0);
+  };
+  const Tensor tensor = from_pipe(npy("|i1", true, shape, data));
+  REQUIRE(tensor.shape() == Shape{2, kColumns});
+  const std::int8_t* values = tensor.data<std::int8_t>().data();
+  CHECK(values[0] == 0);
+  CHECK(values[kColumns] == 1);
+  CHECK(values[kColumns - 1] == 2);
+  CHECK(values[2 * kColumns - 1] == 3);
+  try {
+    from_pipe(npy("|i1", true, shape, "abc"));
+    CHECK_MESSAGE(false, "no error");
+  } catch (const Error& error) {
+    CHECK(error.message() ==
+          "unexpected end in the data: shape [2, 35000000] of int8 takes "
+          "70000000 bytes, 3 are there");
+  }
+}
+
+TEST_CASE("a file that is cut short while it is read is an error") {
+  Folder folder;
+  const std::string path = folder / "x.npy";
+  for (const bool fortran : {false, true}) {
+    for (const char* to : {"json", "torch"}) {  // torch reads the edges alone
+      CAPTURE(fortran);
+      CAPTURE(to);
+      const std::string whole = npy("<i2", fortran, "(100, 100)", counting_bytes(10000));
+      put_content(path, whole);
+      Source source = Source::file(path);
+      std::filesystem::resize_file(path, 1000);
+      const Outcome outcome = converted(std::move(source), {}, writing(to));
+      CHECK_MESSAGE(outcome.error.find("unexpected end in the data: shape [100, 100] of int16 "
+                                       "takes 20000 bytes") != std::string::npos,
+                    outcome.error);
+    }
+  }
+}
+
+TEST_CASE("what has no rows to divide has no parts") {
+  Folder folder;
+  const std::string path = folder / "x.npy";
+  ReadOptions part;
+  part.part = Part{1, 2};
+  const auto error = [&](const std::string& bytes, const char* to) {
+    put_content(path, bytes);
+    return converted(Source::file(path), part, writing(to)).error;
+  };
+  CHECK(error(npy("|i1", false, "()", "\1"), "csv") ==
+        path + ": a single number cannot be divided");
+  CHECK(error(npy("|i1", false, "(2,)", "\1\2"), "jsonl") ==
+        path +
+            ": a 1-D array is one line of JSON Lines, which has no parts (--to csv has a line "
+            "for each value)");
+  CHECK(error(npy("|i1", false, "(2,)", "\1\2"), "csv") == "");
+}
+
 TEST_CASE("formats without room for a tensor say so") {
   const Tensor bfloats = Tensor::empty({1}, DType::bfloat16);
   CHECK_THROWS_AS(npy_bytes(bfloats), Error);

@@ -414,6 +414,30 @@ TEST_CASE("ties between doubles go to the even one, however many digits tell") {
   }
 }
 
+TEST_CASE("a tie with infinity is infinite, a tie with zero is zero") {
+  // Half a unit beyond the largest double, and half of the smallest: the even neighbour is further
+  // out. IEEE 754, section 4.3.1.
+  std::array<char, 1200> room;
+  const auto exact = [&](long double value) {
+    std::snprintf(room.data(), room.size(), "%.800Le", value);
+    return std::string(room.data());
+  };
+  const std::string beyond = exact(std::ldexp(1.0L, 1024) - std::ldexp(1.0L, 970));
+  const std::string half = exact(std::ldexp(1.0L, -1075));
+  const auto nudged = [](const std::string& text, const char* digit) {
+    const std::size_t e = text.find('e');
+    return text.substr(0, e) + digit + text.substr(e);
+  };
+  CHECK(value_of<double>(beyond) == kInfinity);
+  CHECK(value_of<double>(nudged(beyond, "1")) == kInfinity);
+  CHECK(same(value_of<double>("-" + beyond), -kInfinity));
+  CHECK(value_of<double>(exact(std::ldexp(1.0L, 1024) - std::ldexp(1.0L, 969) * 3)) ==
+        std::numeric_limits<double>::max());
+  CHECK(same(value_of<double>(half), 0.0));
+  CHECK(same(value_of<double>("-" + half), -0.0));
+  CHECK(value_of<double>(nudged(half, "1")) == std::numeric_limits<double>::denorm_min());
+}
+
 TEST_CASE("every shortest text of a double is read back") {
   std::mt19937_64 random(3);
   for (int i = 0; i < 1000000; ++i) {

@@ -91,6 +91,15 @@ TEST_CASE("options of one format are refused by another") {
   CHECK(loaded("[1]", boolean).find("text is not read as bool") != std::string::npos);
 }
 
+TEST_CASE("only what has a reader is read") {
+  for (const char* format : {"torch", "pickle"}) {
+    CHECK(loaded("[1]", reading(format)) == "no format '" + std::string(format) + "' can be read");
+  }
+  CHECK(loaded("{\"a\\\"]\": 1}", {}).starts_with("in:1:1: expected a number or a list"));
+  CHECK(
+      loaded("[\"\\\\\"]\n[1]\n", {}).starts_with("in:1:2: expected a number but found a string"));
+}
+
 TEST_CASE("formats are listed in one order") {
   CHECK(readable_formats() == std::vector<std::string>{"json", "jsonl", "csv", "tsv", "npy"});
   CHECK(writable_formats() ==
@@ -298,6 +307,148 @@ TEST_CASE("slabs are written as the whole tensor is, in every format") {
       for (const std::int64_t rows : {1, 2, 3}) {
         CHECK(written_in_slabs(tensor, rows, options) == whole);
       }
+    }
+  }
+}
+
+// ---- every dtype in every format ---------------------------------------------------------------
+
+/// The text of a tensor's numbers, nested as JSON nests them, from `at` on.
+std::string nested(const Shape& shape, std::size_t dim, const std::vector<std::string>& numbers,
+                   std::size_t& at) {
+  if (dim == shape.size()) return numbers[at++];
+  std::string text;
+  for (std::int64_t i = 0; i < shape[dim]; ++i) {
+    text += (i == 0 ? "" : ", ") + nested(shape, dim + 1, numbers, at);
+  }
+  return "[" + text + "]";
+}
+
+TEST_CASE("every dtype is written by every format of text, in any shape") {
+  for (const DType dtype :
+       {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::int8, DType::int16,
+        DType::int32, DType::int64, DType::uint8, DType::boolean}) {
+    CAPTURE(name(dtype));
+    const std::string digits[] = {is_floating_point(dtype) ? "0.0" : "0",
+                                  is_floating_point(dtype) ? "1.0" : "1"};
+    for (const Shape& shape : {Shape{}, Shape{0}, Shape{3}, Shape{2, 3}, Shape{3, 0}, Shape{0, 3},
+                               Shape{3000, 1}, Shape{1, 3000}, Shape{2, 2, 2}, Shape{5000, 0}}) {
+      CAPTURE(to_string(shape));
+      Tensor bytes = Tensor::empty(shape, DType::uint8);
+      std::vector<std::string> numbers;
+      for (std::uint8_t& value : bytes.data<std::uint8_t>()) {
+        value = numbers.size() % 3 == 0;
+        numbers.push_back(digits[value]);
+      }
+      // bool is one byte, 0 or 1.
+      const Tensor tensor = dtype == DType::boolean
+                                ? tensor_of_bytes(dtype, shape, {bytes.bytes(), bytes.nbytes()})
+                                : bytes.to(dtype);
+      const auto written = [&](const std::string& format, std::size_t columns, Lines lines) {
+        std::string text;
+        Output output = Output::memory(text);
+        Writer writer(output, writing(format));
+        Result result = result_of(tensor);
+        if (columns == 2) result.columns = {{"x", tensor}, {"y", tensor}};
+        result.lines = lines;
+        writer.write(std::move(result));
+        writer.finish();
+        return text;
+      };
+      const auto json = [&](const Shape& part, std::size_t& at, std::size_t columns) {
+        const std::size_t begin = at;
+        const std::string once = nested(part, 0, numbers, at);
+        if (columns == 1) return once + "\n";
+        at = begin;
+        return "{\"x\": " + once + ", \"y\": " + nested(part, 0, numbers, at) + "}\n";
+      };
+      for (const std::size_t columns : {1u, 2u}) {
+        CAPTURE(columns);
+        std::size_t at = 0;
+        const std::string whole = json(shape, at, columns);
+        CHECK(written("json", columns, Lines::tensor) == whole);
+        CHECK(written("jsonl", columns, Lines::tensor) == whole);
+        if (!shape.empty()) {
+          const Shape slice(shape.begin() + 1, shape.end());
+          std::string lines;
+          at = 0;
+          for (std::int64_t i = 0; i < shape[0]; ++i) lines += json(slice, at, columns);
+          CHECK(written("jsonl", columns, Lines::slices) == lines);
+        }
+        for (const auto& [format, delimiter] : {std::pair{"csv", ","}, {"tsv", "\t"}}) {
+          if (shape.size() > 2) {
+            CHECK_THROWS_AS(written(format, columns, Lines::tensor), Error);
+            continue;
+          }
+          const std::int64_t rows = shape.empty() ? 1 : shape[0];
+          const std::int64_t width = shape.size() == 2 ? shape[1] : 1;
+          std::string expected;
+          if (columns == 2) {  // names
+            for (const char* column : {"x", "y"}) {
+              for (std::int64_t i = 0; i < width; ++i) {
+                expected += (expected.empty() ? "" : delimiter) + std::string(column) +
+                            (width == 1 ? "" : "." + std::to_string(i));
+              }
+            }
+            expected += "\n";
+          }
+          for (std::int64_t row = 0; row < rows; ++row) {
+            std::string line;
+            for (std::size_t column = 0; column < columns; ++column) {
+              for (std::int64_t i = 0; i < width; ++i) {
+                line += (line.empty() ? "" : delimiter) +
+                        numbers[static_cast<std::size_t>(row * width + i)];
+              }
+            }
+            expected += line + "\n";
+          }
+          if (written(format, columns, Lines::tensor) != expected) {
+            CHECK(written(format, columns, Lines::tensor) == expected);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("lines of JSON stay lines in every dtype, of one shape or of several") {
+  const std::string text = "[1, 0]\n[0, 1]\n3\n4\n\n[]\n[[1], [2]]\n[2]\n";
+  for (const DType dtype : {DType::float16, DType::bfloat16, DType::float32, DType::float64,
+                            DType::int8, DType::int16, DType::int32, DType::int64, DType::uint8}) {
+    CAPTURE(name(dtype));
+    ReadOptions options = reading("jsonl");
+    options.dtype = dtype;
+    const bool floating = is_floating_point(dtype);
+    CHECK(converted(text, options, writing("jsonl")).bytes ==
+          (floating ? "[1.0, 0.0]\n[0.0, 1.0]\n3.0\n4.0\n[]\n[[1.0], [2.0]]\n[2.0]\n"
+                    : "[1, 0]\n[0, 1]\n3\n4\n[]\n[[1], [2]]\n[2]\n"));
+    CHECK(converted("[1, 0]\n[0, 1]\n", options, writing("csv")).bytes ==
+          (floating ? "1.0,0.0\n0.0,1.0\n" : "1,0\n0,1\n"));
+    // Rows before a bad one are written: they are right.
+    const Outcome bad = converted("[1, 0]\n[0, x]\n", options, writing("jsonl"));
+    CHECK(bad.error == "in:2:5: 'x' is not a JSON number");
+    CHECK(bad.bytes == (floating ? "[1.0, 0.0]\n" : "[1, 0]\n"));
+    options.rows_of_one = true;
+    CHECK(loaded("[1, 0]\n[0, 1]\n", options) ==
+          (floating ? "[2, 2] 1.0 0.0 0.0 1.0" : "[2, 2] 1 0 0 1"));
+  }
+}
+
+TEST_CASE("a tensor without elements whose text would never end is refused") {
+  const std::string message = " has no elements but more rows than are written as text";
+  for (const char* to : {"json", "jsonl"}) {
+    for (const Shape& shape : {Shape{1 << 25, 0}, Shape{1 << 13, 1 << 12, 0}}) {
+      std::string text;
+      Output output = Output::memory(text);
+      Writer writer(output, writing(to));
+      try {
+        writer.write(result_of(Tensor::empty(shape, DType::float32)));
+        CHECK_MESSAGE(false, "no error");
+      } catch (const Error& error) {
+        CHECK(error.kind() == ErrorKind::unsupported);
+        CHECK(error.message() == "a tensor of shape " + to_string(shape) + message);
+      }
+      CHECK(text == "");
     }
   }
 }

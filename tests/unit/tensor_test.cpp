@@ -47,6 +47,13 @@ TEST_CASE("elements are read as what they are, or not at all") {
   CHECK(x.reshape({1, 1}).shape() == Shape{1, 1});
 }
 
+TEST_CASE("values have to fill the shape") {
+  const float values[] = {1, 2, 3};
+  CHECK_THROWS_WITH_AS(Tensor::of<float>(values, {2, 2}), "3 values do not fill the shape [2, 2]",
+                       Error);
+  CHECK(Tensor::of<float>(values, {3, 1}).numel() == 3);
+}
+
 TEST_CASE("names of dtypes are torch's") {
   CHECK(find_dtype("float32") == DType::float32);
   CHECK(find_dtype("torch.bfloat16") == DType::bfloat16);
