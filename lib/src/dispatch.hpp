@@ -36,6 +36,14 @@ decltype(auto) dispatch(DType dtype, F&& f) {
   throw Error(ErrorKind::usage, "no such dtype");
 }
 
+/// The same for the dtypes that text is read as: all but bool, for which f is not called.
+template <class F>
+void dispatch_text(DType dtype, F&& f) {
+  dispatch(dtype, [&](auto type) {
+    if constexpr (!std::is_same_v<decltype(type), std::type_identity<bool>>) f(type);
+  });
+}
+
 template <class T>
 inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, bfloat16>;
 

@@ -176,6 +176,27 @@ TEST_CASE("tensors before a bad one are written, and it is the bad one that is t
   }
 }
 
+TEST_CASE("blocks of no bytes are blocks of one") {
+  CHECK(converted("[1]\n[2]\n", "jsonl", "jsonl", 0) == "[1.0]\n[2.0]\n");
+  CHECK(converted("1\n2\n", "csv", "jsonl", 0) == "[1.0]\n[2.0]\n");
+}
+
+TEST_CASE("a line belongs whole to the part that it begins in, however long it is") {
+  Folder folder;
+  const std::string path = folder / "x.csv";
+  const std::string row = "1" + std::string(100000, '0') + "e-100000\n";  // 1, and 98 KiB long
+  put_content(path, row + row + row + "2\n");
+  std::string all;
+  for (std::uint64_t index = 1; index <= 7; ++index) {
+    ReadOptions options;
+    options.part = Part{index, 7};
+    const Outcome outcome = converted(Source::file(path), options, writing("csv"));
+    CHECK(outcome.error == "");
+    all += outcome.bytes;
+  }
+  CHECK(all == "1.0\n1.0\n1.0\n2.0\n");
+}
+
 TEST_CASE("what the output cannot hold comes before what is bad further on") {
   for (const std::size_t block_bytes : kBlocks) {
     CAPTURE(block_bytes);

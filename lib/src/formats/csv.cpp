@@ -34,8 +34,9 @@ class CsvDecoder final : public Decoder {
         missing_(options.missing),
         ndmin_(options.part ? 2 : options.ndmin),
         part_(options.part) {
-    if (missing_)
-      dispatch(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
+    if (missing_) {
+      dispatch_text(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
+    }
   }
 
   bool cut(Chunk& chunk) override {
@@ -77,8 +78,8 @@ class CsvDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
-    Tensor values =
-        dispatch(dtype_, [&](auto type) { return rows<typename decltype(type)::type>(chunk); });
+    Tensor values;
+    dispatch_text(dtype_, [&](auto type) { values = rows<typename decltype(type)::type>(chunk); });
     const std::int64_t count = values.numel() / static_cast<std::int64_t>(fields_);
     const auto fields = static_cast<std::int64_t>(fields_);
     Shape shape;
@@ -398,8 +399,7 @@ class CsvDecoder final : public Decoder {
       if (!missing_) {
         fail(chunk, p,
              "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",
-             position > fields_ ? "the row ends with a delimiter"
-                                : "to fill missing fields: --missing nan, or a number");
+             "to fill missing fields: --missing nan, or a number");
       }
       value = missing;
       return field.next;

@@ -10,7 +10,6 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <type_traits>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -524,14 +523,12 @@ class JsonDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
-    dispatch(dtype_, [&](auto type) {
+    dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
-      if constexpr (!std::is_same_v<T, bool>) {
-        if (rows_of_one_) {
-          decode_rows<T>(chunk, results);
-        } else {
-          decode_as<T>(chunk, results);
-        }
+      if (rows_of_one_) {
+        decode_rows<T>(chunk, results);
+      } else {
+        decode_as<T>(chunk, results);
       }
     });
   }
