@@ -88,17 +88,31 @@ std::vector<Merged> reports_of(const Options& options) {
   return reports;
 }
 
-/// The tensor with the greatest share of dead units, and that share.
-std::pair<const NamedReport*, double> worst_of(const std::vector<NamedReport>& reports,
-                                               std::size_t candidate) {
-  const NamedReport* worst = nullptr;
+struct Worst {
+  const NamedReport* report = nullptr;
+  std::size_t candidate = 0;
   double share = -1;
-  for (const NamedReport& report : reports) {
-    const double* dead = std::get_if<double>(&report.figures.activations[candidate].dead_frac);
-    const double here = dead == nullptr ? 0 : *dead;
-    if (here > share) worst = &report, share = here;
+};
+
+/// The greatest share of dead units of a tensor: under the baseline, or under `check` with any of
+/// the slopes compared. Throws Error{usage} if it is not compared.
+Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Candidate>& candidates,
+               const Activation* check) {
+  Worst worst;
+  for (std::size_t c = 0; c < candidates.size(); ++c) {
+    if (check == nullptr ? c != 0 : candidates[c].activation != check) continue;
+    for (const NamedReport& report : reports) {
+      const double* dead = std::get_if<double>(&report.figures.activations[c].dead_frac);
+      const double share = dead == nullptr ? 0 : *dead;
+      if (share > worst.share) worst = {&report, c, share};
+    }
   }
-  return {worst, std::max(share, 0.0)};
+  if (worst.report == nullptr && check != nullptr && !reports.empty()) {
+    throw Error(ErrorKind::usage,
+                "--check " + in_quotes(check->name) + " is none of the modes compared");
+  }
+  worst.share = std::max(worst.share, 0.0);
+  return worst;
 }
 
 void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
@@ -185,11 +199,15 @@ bool compare(Options options) {
   show.colour = show.colour && !options.output;
   show.per_unit = options.per_unit;
   show.dead_below = options.dead_below;
-  const auto [worst, share] = worst_of(named, options.check);
+  const std::vector<Candidate>& candidates = options.compare.candidates;
+  const Worst worst = worst_of(named, candidates, options.check);
   if (options.fail_if_dead) {
-    const Activation& checked = *options.compare.candidates.at(options.check).activation;
-    show.check = Check{std::string(checked.name), *options.fail_if_dead, share,
-                       share <= *options.fail_if_dead};
+    const Candidate& checked = candidates.at(worst.candidate);
+    const bool has_rivals = std::count_if(candidates.begin(), candidates.end(), [&](auto& other) {
+                              return other.activation == checked.activation;
+                            }) > 1;
+    show.check = Check{has_rivals ? label(checked) : std::string(checked.activation->name),
+                       *options.fail_if_dead, worst.share, worst.share <= *options.fail_if_dead};
   }
   try {
     Output output = open_output(options);
@@ -207,13 +225,14 @@ bool compare(Options options) {
 
   if (options.plot) {
     std::vector<std::vector<Report::Bin>> histograms;
+    histograms.reserve(reports.size());
     for (const Merged& merged : reports) histograms.push_back(merged.report.histogram());
     plot(*options.plot, named, histograms, show);
   }
 
   bool within_limits = true;
   if (show.check && !show.check->passed) {
-    say_dead(*worst, options.check, *options.fail_if_dead);
+    say_dead(*worst.report, worst.candidate, *options.fail_if_dead);
     within_limits = false;
   }
   if (options.fail_if_nan) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -21,26 +22,61 @@ constexpr std::string_view kPartialHint = "rectify compare --partial writes thos
   throw Error(ErrorKind::data, std::move(message), std::string(hint), {file});
 }
 
-std::string read_all(const std::string& path) {
-  Source source = path == "-" ? Source::standard_input() : Source::file(path);
-  std::string text;
-  for (std::size_t block = std::size_t{64} << 10;; block *= 2) {
-    const std::size_t before = text.size();
-    text.resize(before + block);
-    const std::size_t got = source.read(text.data() + before, block);
-    text.resize(before + got);
-    if (got < block) return text;
+/// A file's bytes one by one, read as the parser takes them: what is no report may have no end.
+class Bytes {
+ public:
+  explicit Bytes(Source source) : source_(std::move(source)), block_(std::size_t{64} << 10) {}
+
+  bool at_end() {
+    if (next_ == size_) {
+      size_ = source_.read(block_.data(), block_.size());
+      next_ = 0;
+    }
+    return size_ == 0;
   }
-}
+  char get() const { return block_[next_]; }
+  void next() { ++next_; }
+
+ private:
+  Source source_;
+  std::vector<char> block_;
+  std::size_t next_ = 0;
+  std::size_t size_ = 0;
+};
+
+/// An input iterator over Bytes; one without them is the end.
+class Byte {
+ public:
+  using iterator_category = std::input_iterator_tag;
+  using value_type = char;
+  using difference_type = std::ptrdiff_t;
+  using pointer = const char*;
+  using reference = char;
+
+  explicit Byte(Bytes* bytes = nullptr) : bytes_(bytes) {}
+  char operator*() const { return bytes_->get(); }
+  Byte& operator++() {
+    bytes_->next();
+    return *this;
+  }
+  bool operator==(const Byte& other) const { return is_end() == other.is_end(); }
+
+ private:
+  bool is_end() const { return bytes_ == nullptr || bytes_->at_end(); }
+
+  Bytes* bytes_;
+};
 
 /// The document of a partial file. Brackets upon brackets are refused before anything walks down
 /// them.
-Json parse(const std::string& file, const std::string& text) {
-  const auto is_shallow = [&](int depth, Json::parse_event_t, const Json&) {
+Json parse(const std::string& file, Bytes bytes) {
+  const auto is_shallow = [&](int depth, Json::parse_event_t event, const Json&) {
+    if (depth == 0 && event == Json::parse_event_t::array_start)
+      fail(file, "it is no partial report", kPartialHint);
     if (depth > kDeepest) fail(file, "it is no partial report: it nests too deep", kPartialHint);
     return true;
   };
-  Json document = Json::parse(text, is_shallow, false);
+  Json document = Json::parse(Byte(&bytes), Byte(), is_shallow, false);
   const auto schema = document.is_object() ? document.find("schema") : document.end();
   if (schema == document.end() || *schema != kSchema)
     fail(file, "it is no partial report", kPartialHint);
@@ -123,15 +159,17 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
 
 std::vector<PartialTensor> read_file(const std::string& path) {
   const std::string name = path == "-" ? "<stdin>" : path;
-  const Json document = parse(name, read_all(path));
+  const Json document =
+      parse(name, Bytes(path == "-" ? Source::standard_input() : Source::file(path)));
   std::vector<PartialTensor> tensors;
   try {
     const double dead_below = document.at("dead_below").get<double>();
     if (!(dead_below >= 0 && dead_below <= 1)) fail(name, "its dead_below is no share");
     for (const Json& tensor : document.at("tensors"))
       tensors.push_back(read_tensor(name, tensor, dead_below));
-  } catch (const Json::exception& error) {
-    fail(name, "it is no partial report: " + escaped(error.what(), 200), kPartialHint);
+  } catch (const Json::exception&) {
+    fail(name, "it is no partial report: a member is missing or not what it should be",
+         kPartialHint);
   } catch (const Error& error) {
     throw error.at({name});
   }
@@ -232,7 +270,7 @@ std::vector<Merged> merge(Options& options) {
   }
   for (std::size_t i = 0; i < firsts.size(); ++i) {
     for (std::uint64_t part = 1; part <= firsts[i].part.count; ++part) {
-      if (seen[i].count(part) == 0) {
+      if (!seen[i].contains(part)) {
         fail(firsts[i].source, fmt::format("part {} of {} is missing", part, firsts[i].part.count),
              "--merge takes all parts");
       }

@@ -10,6 +10,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
 #include <string_view>
 
@@ -295,7 +296,8 @@ constexpr Row kRows[] = {
     {kCompare, kGate, "--fail-if-dead", "F", "exit 3 if more than this share of the units is dead",
      "0 allows none.",
      [](Options& o, const std::string& text) { o.fail_if_dead = share("--fail-if-dead", text); }},
-    {kCompare, kGate, "--check", "MODE", "what --fail-if-dead looks at [the baseline]", "",
+    {kCompare, kGate, "--check", "MODE", "what --fail-if-dead looks at [the baseline]",
+     "Under the worst of its slopes, if there are several.",
      [](Options&, const std::string&) {}},  // once the candidates are known
     {kCompare, kGate, "--fail-if-nan", "", "exit 3 if the input has a NaN", "",
      [](Options& o, const std::string&) { o.fail_if_nan = true; }},
@@ -569,14 +571,11 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
   options.compare.histogram = options.plot.has_value();
   if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
   if (!check.empty()) {
-    const Activation* checked = find_activation(check);
-    const auto& candidates = options.compare.candidates;
-    const auto at =
-        std::find_if(candidates.begin(), candidates.end(),
-                     [&](const Candidate& candidate) { return candidate.activation == checked; });
-    if (at == candidates.end())
+    options.check = find_activation(check);
+    const auto& modes = options.operation.modes;
+    const bool compared = std::find(modes.begin(), modes.end(), options.check) != modes.end();
+    if (options.check == nullptr || (!compared && !options.merge))
       refuse("--check " + in_quotes(check) + " is none of the modes compared");
-    options.check = static_cast<std::size_t>(at - candidates.begin());
   }
   if (options.partial) {
     if (options.merge) refuse("--merge reads what --partial writes: one of them");
@@ -590,9 +589,21 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
     if (options.tensor || options.randn) refuse("--merge takes files that --partial has written");
     if (options.plot) refuse("--plot draws from the input itself, not from --merge");
   }
-  if (!to_given && options.output) {
+  if (options.output) {
     const std::string format = format_of_extension(*options.output);
-    if (!format.empty() && format != "npy") options.report_format = format;
+    if (format == "npy") refuse("a report is no array: " + in_quotes(*options.output), "FILE.json");
+    if (options.partial && !format.empty() && format != "json" && format != "jsonl")
+      refuse("--partial writes JSON, not " + format);
+    if (!to_given && !format.empty()) options.report_format = format;
+  }
+  if (options.plot && *options.plot != "-") {
+    const auto is_plot = [&](const std::string& file) {
+      std::error_code none;
+      return file == *options.plot || std::filesystem::equivalent(file, *options.plot, none);
+    };
+    if (options.output && is_plot(*options.output)) refuse("--plot and -o name one file");
+    if (std::any_of(options.inputs.begin(), options.inputs.end(), is_plot))
+      refuse("--plot names an input: it would be lost", "another file for the plot");
   }
 }
 
@@ -664,13 +675,13 @@ Options parse_options(int argc, const char* const* argv) {
   if (options.seed && !options.randn) refuse("--seed goes with --randn");
   if (options.read.part && (options.tensor || options.randn))
     refuse("--part divides files, not --tensor or --randn");
-  if (options.read.part && options.inputs.size() > 1) {
-    refuse("--part divides one file: the parts of several would not join in their order",
-           "one run for each file");
-  }
   if (options.merge && !input_options.empty()) {
     refuse("--merge takes figures as they are: " + input_options +
            " belongs to the runs of --partial");
+  }
+  if (options.read.part && options.inputs.size() > 1) {
+    refuse("--part divides one file: the parts of several would not join in their order",
+           "one run for each file");
   }
   if (options.tensor) options.read.format = "json";
   const char delimiter = options.read.delimiter == '\0'

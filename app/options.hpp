@@ -36,7 +36,7 @@ struct Options {
   double dead_below = -1.0;             // not given: 0, or with --merge what the parts have
   bool per_unit = false;
   std::optional<double> fail_if_dead;
-  std::size_t check = 0;  // index into compare.candidates
+  const Activation* check = nullptr;  // under all of its slopes; none: the baseline
   bool fail_if_nan = false;
   bool partial = false;
   bool merge = false;

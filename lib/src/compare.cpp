@@ -258,7 +258,7 @@ struct Report::State {
   std::size_t units() const { return inputs.size(); }
   std::uint64_t rows() const;
   void resize(std::size_t units);
-  void append_rows(std::int64_t rows);
+  void append_rows(std::int64_t more);
 
   template <class T>
   void add(const T* x, std::size_t outer, std::size_t first_unit, std::size_t units,
@@ -288,7 +288,7 @@ struct Report::State {
   void add_to_strip(kernel::Block block, std::size_t lanes, const Units& units,
                     kernel::Strip& strip);
   StripUnits units_of(std::size_t strip) const;
-  void settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& units);
+  void settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of);
   void settle();
   template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
@@ -739,6 +739,7 @@ void Report::State::add_strips(const float* x, std::size_t rows, std::size_t col
   constexpr std::size_t kFarBytes = std::size_t{512} << 10;
   const std::size_t row_bytes = columns * sizeof *x;
   const std::size_t least = row_bytes <= 2 * kNearBytes ? 16 : 64;
+  // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): what has no columns does not come here
   const std::size_t together = std::clamp(kNearBytes / row_bytes, least, kernel::kRows);
   // What comes next is fetched meanwhile: the rows behind these, or, if that is too far away, the
   // columns behind these.
@@ -930,7 +931,8 @@ void Report::State::add_general(const T* x, std::size_t n, std::size_t first_uni
   }
 }
 
-constexpr std::size_t kClasses = 255 * 8;  // of magnitudes: exponents of float32, and three bits
+// Classes of magnitudes: exponents of float32, and three bits.
+constexpr std::size_t kClasses = std::size_t{255} * 8;
 
 template <class T>
 void Report::State::add_classes(const T* x, std::size_t n) {
@@ -1113,6 +1115,7 @@ Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
         using T = typename decltype(type)::type;
         for (const Key key : {in.below.low, in.below.high}) {
           const auto y = value_below<T>(plan, value_of<Compute<T>>(key));
+          // NOLINTNEXTLINE(misc-redundant-expression): false for NaN alone
           if (y == y) outcome.range.add(key_of(y));
         }
       });
@@ -1281,6 +1284,23 @@ std::vector<Report::Bin> Report::histogram() const {
                      : std::ldexp(static_cast<double>(8 + index % 8),
                                   static_cast<int>(index / 8) - 127 - 3);
   };
+  // A class ends where the values end: a constant is a point. The last ones hold what is beyond
+  // them, too.
+  Range above;
+  Range below;
+  for (const Inputs& in : state.inputs) {
+    above.add(in.above);
+    below.add(in.below);
+  }
+  const auto value = [&](Key key) {
+    return dispatch(state.dtype, [&](auto type) {
+      return static_cast<double>(value_of<Compute<typename decltype(type)::type>>(key));
+    });
+  };
+  const auto add_bin = [&](double from, double to, double least, double greatest,
+                           std::uint64_t count) {
+    bins.push_back({std::max(from, least), std::min(to, greatest), count});
+  };
   for (std::size_t i = 0; i < state.classes.size(); ++i) {
     if (i == kClasses) {
       std::uint64_t zeros = 0;
@@ -1288,10 +1308,14 @@ std::vector<Report::Bin> Report::histogram() const {
       if (zeros != 0) bins.push_back({0, 0, zeros});
     }
     if (state.classes[i] == 0) continue;
+    constexpr double kGreatest = std::numeric_limits<double>::max();
     if (i < kClasses) {
-      bins.push_back({-bound(kClasses - i), -bound(kClasses - 1 - i), state.classes[i]});
+      add_bin(i == 0 ? -kGreatest : -bound(kClasses - i), -bound(kClasses - 1 - i),
+              value(below.low), value(below.high), state.classes[i]);
     } else {
-      bins.push_back({bound(i - kClasses), bound(i - kClasses + 1), state.classes[i]});
+      const std::size_t k = i - kClasses;
+      add_bin(bound(k), k + 1 == kClasses ? kGreatest : bound(k + 1), value(above.low),
+              value(above.high), state.classes[i]);
     }
   }
   return bins;
@@ -1607,7 +1631,7 @@ std::string Report::partial(std::size_t candidate) const {
   const Candidate& of = state.options.candidates.at(candidate);
   const Plan& plan = state.plans[candidate];
   PartialWriter writer(state.dtype);
-  writer.text = "{\"version\":" + std::to_string(kPartialVersion) + ",\"mode\":\"" +
+  writer.text = R"({"version":)" + std::to_string(kPartialVersion) + ",\"mode\":\"" +
                 std::string(of.activation->name) + '"';
   if (of.activation->has_slope) {
     writer.text += ",\"slope\":";

@@ -513,6 +513,32 @@ def another_activation_can_be_checked(s):
     s.run(LAYER, "--fail-if-dead", "0", "--check", "leaky", "--mode", "relu").refuses("--check", 2)
     s.run(LAYER, "--fail-if-dead", "0", "--check", "elu").refuses("--check", 2)
     s.run(LAYER, "--fail-if-dead", "0", "--slope", "0", "--check", "leaky").says("under leaky 0", 3)
+    for slopes in ("0.1,0", "0,0.1"):  # the worst of them
+        s.run(LAYER, "--fail-if-dead", "0", "--slope", slopes, "--check", "leaky").says("under leaky 0", 3)
+
+
+@row
+def a_mode_of_partial_files_can_be_checked(s):
+    s.write("part.json", s.result(LAYER, "--mode", "leaky,relu", "--partial"))
+    s.result("--merge", "part.json", "--fail-if-dead", "0", "--check", "leaky")
+    s.run("--merge", "part.json", "--fail-if-dead", "0", "--check", "relu").says("under relu", 3)
+    s.write("one.json", s.result(LAYER, "--mode", "relu", "--partial"))
+    s.run("--merge", "one.json", "--fail-if-dead", "0", "--check", "leaky").refuses("--check", 2)
+
+
+@row
+def a_file_that_cannot_hold_the_report_is_refused(s):
+    s.run(LAYER, "-o", "x.npy").refuses("a report is no array", 2)
+    s.run(LAYER, "--partial", "-o", "x.csv").refuses("--partial writes JSON", 2)
+    need(not (s.path / "x.npy").exists() and not (s.path / "x.csv").exists(), "a file was made")
+
+
+@row
+def a_plot_replaces_neither_the_report_nor_an_input(s):
+    s.write("in.svg", b"1,-2\n-3,4\n")
+    s.run("--from", "csv", "in.svg", "--plot", "./in.svg").refuses("--plot names an input", 2)
+    s.run(LAYER, "-o", "s.svg", "--plot", "s.svg").refuses("name one file", 2)
+    need((s.path / "in.svg").read_bytes() == b"1,-2\n-3,4\n" and not (s.path / "s.svg").exists(), "a file changed")
 
 
 @row
@@ -673,6 +699,14 @@ def hostile_members_are_refused(s):
 
 def place_of(document, name):
     return next(path for path in paths_in(document) if path[-1] == name)
+
+
+@row
+def messages_speak_of_the_report_alone(s):
+    for text in (b'{"schema":"rectify.compare/1"}', b'{"schema":"rectify.compare/1","dead_below":"x","tensors":[]}'):
+        outcome = s.run("--merge", data=text)
+        outcome.refuses("it is no partial report", 1)
+        need(b"exception" not in outcome.stderr, outcome)
 
 
 @row

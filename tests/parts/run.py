@@ -316,6 +316,14 @@ def several_files_are_no_input_for_part(s):
 
 # ---------------------------------------------------------------- errors
 
+@row
+def a_byte_order_mark_counts_in_the_columns_of_every_part(s):
+    s.write("a.csv", b"\xef\xbb\xbf1,x\n")
+    whole = s.run("a.csv", "--header", "no")
+    whole.refuses("^rectify: a.csv:1:6: ", 1)
+    need(s.run("a.csv", "--header", "no", "--part", "1/1").stderr == whole.stderr, "another place")
+
+
 def one_part_fails(s, name, data, place, *options):
     """The part that holds the bad line says what the undivided run says; every other part is as it should be."""
     s.write(name, data)

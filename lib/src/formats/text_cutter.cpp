@@ -109,7 +109,9 @@ void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
   source_.restrict_to(part_begin_, line_start(body, share(part.index)));
   rest_size_ = 0;
   line_ = 1;
-  column_ = 1;
+  char before = '\n';  // or the last byte of a byte order mark, which counts
+  if (part_begin_ != 0) source_.read_at(part_begin_ - 1, &before, 1);
+  column_ = before == '\n' ? 1 : part_begin_ + 1;
   ended_ = false;
 }
 
