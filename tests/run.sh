@@ -5,7 +5,7 @@ set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
 need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev doctest-dev python3
-want python3-numpy python3-torch python3-jsonschema gnuplot-nox parallel
+want python3-numpy python3-torch python3-jsonschema gnuplot-nox parallel clang
 
 preset=${1:-dev}
 [ $# -eq 0 ] || shift

@@ -144,9 +144,12 @@ TEST_CASE("rows stay rows and columns stay columns on the way through") {
   CHECK(converted("[1,2]", "json", "csv") == "1.0\n2.0\n");
   CHECK(converted("[1,2]\n[3,4]\n", "jsonl", "csv") == "1.0,2.0\n3.0,4.0\n");
   CHECK(converted("[[[1]]]", "json", "csv") ==
-        "in: a tensor of shape [1, 1, 1] has no CSV (at most 2 dimensions do; --to json or npy "
+        "in: a tensor of 3 dimensions has no CSV (at most 2 dimensions do; --to json or npy "
         "holds any)");
   CHECK(converted("[1,2]\n[3]\n", "jsonl", "csv").find("after one of 2") != std::string::npos);
+  // Of several errors the first, however many tensors are converted at once.
+  CHECK(converted("[1,2]\n[3]\n[[[4]]]\n", "jsonl", "csv").find("after one of 2") !=
+        std::string::npos);
 }
 
 TEST_CASE("several columns of a result stand side by side under their names") {
@@ -340,7 +343,13 @@ std::vector<std::string> generated() {
       "\"a\" b,c\n1,2\n",
       "1,2\n\xFF\xFE,3\n",
       std::string("1,2\n3,\0004\n5,6\n", 14),
+      std::string("a,\0b\n3,4\n", 9),
   };
+}
+
+TEST_CASE("a NUL in a header is no name") {
+  CHECK(read_csv(std::string("a,\0b\n3,4\n", 9)) ==
+        "in:1:3: '\\x00' is not a number (this is no text)");
 }
 
 TEST_CASE("neither blocks nor threads change what a CSV becomes") {

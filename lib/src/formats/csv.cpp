@@ -269,6 +269,8 @@ class CsvDecoder final : public Decoder {
         p = field.next == end ? end : field.next + 1;
       }
       data = end_of_line(begin, p, end);
+      const char* nul = std::find(first, data, '\0');
+      if (nul != data) fail_nul(chunk, nul);
     }
     const char* row = skip_blank_lines(data, end);
     if (row == end && cutter_.ended()) {
@@ -540,7 +542,8 @@ class CsvEncoder final : public detail::Encoder {
     if (result.lines == Lines::rows) return result.fields;
     const Shape& shape = result.columns[0].tensor.shape();
     if (shape.size() > 2) {
-      throw Error(ErrorKind::unsupported, "a tensor of shape " + to_string(shape) + " has no CSV",
+      throw Error(ErrorKind::unsupported,
+                  "a tensor of " + std::to_string(shape.size()) + " dimensions has no CSV",
                   "at most 2 dimensions do; --to json or npy holds any");
     }
     return shape.size() == 2 ? static_cast<std::size_t>(shape[1]) : 1;

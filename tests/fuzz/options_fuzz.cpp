@@ -1,0 +1,66 @@
+// The option line: parsed, or refused as wrong usage in one clean line.
+//
+// The words of the line stand on a line each, without the program's own name.
+#include <string>
+#include <vector>
+
+#include "fuzz.hpp"
+#include "options.hpp"
+
+namespace rectify::fuzz {
+namespace {
+
+using app::Options;
+
+void check(const Options& o) {
+  const bool compares = o.command == Options::Command::compare;
+  need(!o.operation.modes.empty(), "no mode");
+  need(!compares || o.compare.candidates.size() >= o.operation.modes.size(), "no candidates");
+  need(o.check < std::max<std::size_t>(o.compare.candidates.size(), 1), "--check");
+  need(o.run.threads <= 1024, "--threads");
+  need(o.read.ndmin >= 0 && o.read.ndmin <= 2, "--ndmin");
+  need(o.read.delimiter != o.read.decimal, "--delimiter");
+  need(!o.read.part || (o.read.part->index >= 1 && o.read.part->index <= o.read.part->count),
+       "--part");
+  need(!(o.fail_if_dead && !(*o.fail_if_dead >= 0 && *o.fail_if_dead <= 1)), "--fail-if-dead");
+  need(o.dead_below == -1 || (o.dead_below >= 0 && o.dead_below <= 1), "--dead-below");
+  need((o.tensor ? 1 : 0) + (o.randn ? 1 : 0) + (o.inputs.empty() ? 0 : 1) <= 1, "two sources");
+  for (const std::int64_t size : o.randn.value_or(Shape{})) need(size >= 0, "--randn");
+  need(!o.seed || o.randn, "--seed");
+  // What prints with these options is printed.
+  const Tensor tensor = Tensor::of<float>({2, -4, 1e-9F, 3e9F, 0, 1, -1});
+  for (const Shape& shape : {Shape{7}, Shape{7, 1}, Shape{1, 7}}) {
+    need(to_string(tensor.reshape(shape), o.write.print).starts_with("tensor("), "no print");
+  }
+}
+
+void run(std::string_view text) {
+  std::vector<std::string> words = {"rectify"};
+  while (!text.empty()) {
+    const std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    words.emplace_back(line.substr(0, line.find('\0')));  // as the system passes them
+  }
+  std::vector<const char*> argv;
+  for (const std::string& word : words) argv.push_back(word.c_str());
+  try {
+    const Options options = app::parse_options(static_cast<int>(argv.size()), argv.data());
+    if (options.ask == Options::Ask::run) {
+      check(options);
+    } else {
+      need(!app::short_help(options.command).empty() && !app::help(options.command).empty(),
+           "no help");
+    }
+  } catch (const Error& error) {
+    need(error.kind() == ErrorKind::usage, std::string("no matter of usage: ") + error.what());
+    check_message(error.what());
+  }
+}
+
+}  // namespace
+}  // namespace rectify::fuzz
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  rectify::fuzz::run({reinterpret_cast<const char*>(data), size});
+  return 0;
+}

@@ -1,0 +1,52 @@
+#!/bin/sh
+# Builds the fuzz targets (preset fuzz) and runs each for so many seconds, two at a time, from the committed inputs:
+#   sh tests/fuzz/run.sh [SECONDS [TARGET...]]     20 seconds and every target unless given; 0 runs the committed inputs alone
+# What is learned stays in build/fuzz/corpus/TARGET. An input that fails is left in build/fuzz/failed/TARGET; once mended, it goes to
+# tests/fuzz/found/TARGET.
+set -eu
+top=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
+seconds=${1:-20}
+[ $# -eq 0 ] || shift
+[ $# -ne 0 ] || set -- json csv npy number pointer options print partial
+command -v clang++ >/dev/null || {
+  echo "skipped: no clang++, whose libFuzzer this needs" >&2
+  exit 77
+}
+cd "$top"
+cmake --preset fuzz >/dev/null
+cmake --build --preset fuzz >&2
+work=$top/build/fuzz
+
+one() {
+  here=$top/tests/fuzz
+  mkdir -p "$work/corpus/$1" "$work/failed/$1"
+  limit=-max_total_time=$seconds
+  [ "$seconds" != 0 ] || limit=-runs=0
+  set -- "$1" "$limit" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -entropic=0 -print_final_stats=1 -artifact_prefix="$work/failed/$1/" \
+    "$work/corpus/$1" "$here/seeds/$1"
+  [ ! -d "$here/found/$1" ] || set -- "$@" "$here/found/$1"
+  [ ! -f "$here/$1.dict" ] || set -- "$@" -dict="$here/$1.dict"
+  target=$1
+  shift
+  if "$work/tests/fuzz/${target}_fuzz" "$@" </dev/null >"$work/$target.log" 2>&1; then
+    runs=$(sed -n 's/^stat::number_of_executed_units: *//p' "$work/$target.log")
+    echo "$target: $runs inputs, nothing found"
+  else
+    echo "$target: failed; the input is in $work/failed/$target, the log is $work/$target.log"
+    grep -E '^(fuzz:|other:|SUMMARY:|.*(ERROR|runtime error):)' "$work/$target.log" | head -n 5
+    return 1
+  fi
+}
+
+failed=0
+while [ $# -ne 0 ]; do
+  one "$1" &
+  first=$!
+  shift
+  if [ $# -ne 0 ]; then
+    one "$1" || failed=1
+    shift
+  fi
+  wait "$first" || failed=1
+done
+exit "$failed"
