@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing (Debian), builds rectify with its tests, and runs them all.
-#   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan
+#   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan, coverage
 set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
@@ -10,7 +10,9 @@ want python3-numpy python3-torch python3-jsonschema gnuplot-nox parallel clang
 preset=${1:-dev}
 [ $# -eq 0 ] || shift
 if [ "$preset" = clang ]; then need clang; fi
+if [ "$preset" = coverage ]; then need gcovr; fi
 cd "$top"
 cmake --preset "$preset" >&2
 cmake --build --preset "$preset" >&2
-exec ctest --preset "$preset" "$@"
+ctest --preset "$preset" "$@"
+if [ "$preset" = coverage ]; then cmake --build --preset coverage-report; fi

@@ -141,7 +141,7 @@ std::string resolve_links(const std::string& path) {
     if (length < 0) return resolved;
     if (i == kMostLinks) fail(path, "cannot write: ", ELOOP);
     const std::string to(link, static_cast<std::size_t>(length));
-    resolved = to.starts_with('/') ? to : directory_of(resolved) + to;
+    resolved = to.starts_with('/') ? to : directory_of(resolved).append(to);
   }
 }
 
@@ -180,7 +180,7 @@ struct Source::State {
   std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead.size())
   std::size_t ahead_begin = 0;
 
-  std::size_t system_read(char* to, std::size_t size) {
+  std::size_t system_read(char* to, std::size_t size) const {
     if (restricted) {
       const std::uint64_t behind = position + (ahead.size() - ahead_begin);
       size = static_cast<std::size_t>(
@@ -376,7 +376,7 @@ struct Output::State {
     temporary.clear();
   }
 
-  void system_write(std::string_view bytes) {
+  void system_write(std::string_view bytes) const {
     while (!bytes.empty()) {
       const ssize_t count = ::write(file.get(), bytes.data(), std::min(bytes.size(), kMostAtOnce));
       if (count < 0) {

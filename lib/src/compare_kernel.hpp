@@ -192,7 +192,7 @@ RECTIFY_INLINE void scan(const Block& block, Scan& scan) {
     const Ints is_negative = x < 0.0f;
     positive -= is_positive;
     negative -= is_negative;
-    nan -= x != x;
+    nan -= x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
     // The form of the minimum and maximum instructions, which pass over a NaN that stands first.
     highest = x > highest ? x : highest;
     lowest = x < lowest ? x : lowest;

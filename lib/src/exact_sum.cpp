@@ -326,7 +326,7 @@ std::string ExactSum::text() const {
 std::optional<ExactSum> ExactSum::from_text(std::string_view text) {
   ExactSum sum;
   if (text == "0") return sum;
-  constexpr std::size_t kMostDigits = 8 * kMost;
+  constexpr std::size_t kMostDigits = std::size_t{8} * kMost;
   const std::string_view whole = text;
   const bool negative = text.starts_with('-');
   if (negative) text.remove_prefix(1);

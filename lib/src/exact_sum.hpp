@@ -38,6 +38,7 @@ class ExactSum {
     return *this;
   }
   ~ExactSum() {
+    // NOLINTNEXTLINE(clang-analyzer-cplusplus.NewDelete): clang 14 destroys a std::optional's twice
     if (on_heap()) delete[] digits_.heap;
   }
 

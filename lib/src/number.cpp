@@ -32,7 +32,7 @@ constexpr std::uint64_t high_half(uint128 x) { return static_cast<std::uint64_t>
 constexpr std::uint64_t low_half(uint128 x) { return static_cast<std::uint64_t>(x); }
 
 /// 1, 10, 100, … 10^19.
-constexpr auto kTens = [] {
+constexpr auto kTens = []() {
   std::array<std::uint64_t, 20> tens{1};
   for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = 10 * tens[i - 1];
   return tens;
@@ -295,7 +295,8 @@ double to_double(const Literal& number) {
 template <class T>
 NumberStatus truncate(double x, T& value) {
   constexpr auto kLowest = static_cast<double>(std::numeric_limits<T>::min());
-  constexpr double kBeyond = 2.0 * static_cast<double>(std::numeric_limits<T>::max() / 2 + 1);
+  constexpr double kBeyond =
+      2.0 * static_cast<double>(std::uint64_t{1} << (std::numeric_limits<T>::digits - 1));
   const double whole = std::trunc(x);
   if (!(whole >= kLowest && whole < kBeyond)) return NumberStatus::out_of_range;
   if (std::is_same_v<T, bool> && whole != x) return NumberStatus::out_of_range;

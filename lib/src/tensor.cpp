@@ -136,6 +136,7 @@ Tensor Tensor::empty(Shape shape, DType dtype) {
 }
 
 template <class T>
+// NOLINTNEXTLINE(performance-unnecessary-value-param): it is moved
 Tensor Tensor::of(std::span<const T> values, Shape shape) {
   Tensor tensor = empty(std::move(shape), dtype_of<T>);
   if (tensor.numel() != static_cast<std::int64_t>(values.size())) {

@@ -62,7 +62,7 @@ auto written_as(T x) {
 constexpr int kMostDecimals = 12;
 
 /// 10^0 to 10^12: times a significand of 24 bits, each fits 64 bits.
-constexpr auto kPowersOfTen = [] {
+constexpr auto kPowersOfTen = []() {
   std::array<std::uint64_t, kMostDecimals + 1> powers{1};
   for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = 10 * powers[i - 1];
   return powers;
@@ -90,6 +90,7 @@ std::optional<std::uint64_t> scaled(float x, int decimals) {
     dividend <<= exponent;
   } else {
     if (-exponent > std::countl_zero(divisor)) return std::nullopt;
+    // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.Assign): it does not know countl_zero()
     divisor <<= -exponent;
   }
   const std::uint64_t quotient = dividend / divisor;

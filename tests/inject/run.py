@@ -54,7 +54,8 @@ class Program:
         tools.mkdir()
         (tools / "gnuplot").write_text("#!/bin/sh\ncat >/dev/null\necho '<svg/>'\n")
         (tools / "gnuplot").chmod(0o755)
-        environment = {"PATH": f"{tools}:{os.defpath}", "LC_ALL": "C", "RECTIFY_INJECT": str(self.streams), **SANITIZERS}
+        environment = {"PATH": f"{tools}:{os.defpath}", "LC_ALL": "C", "RECTIFY_INJECT": str(self.streams),
+                       **SANITIZERS}
         self.process = subprocess.Popen([BINARY, *arguments], cwd=self.work, env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
         self.kinds = self.ask("?").split()
@@ -85,8 +86,9 @@ class Program:
 
 
 def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=b"old\n", status=0, after=False):
-    """Tries every fault on a command that gives `gives` on standard output, or in the file `out`, where `old` was before
-    (None: nothing was). `status` is the command's when nothing fails; `after`: it does more when `out` is in place."""
+    """Tries every fault on a command that gives `gives` on standard output, or in the file `out`, where `old` was
+    before (None: nothing was). `status` is the command's when nothing fails; `after`: it does more when `out` is in
+    place."""
     program = Program(path, arguments, standard_input)
     names = sorted([*dict(files), *([out] if out else [])])
 
@@ -307,8 +309,8 @@ def compare_to_every_format(path):
 @row
 def compare_with_threads(path):
     gives = compared(path, "long.csv", "--to", "json")
-    attempt(path, ["compare", "long.csv", "--threads", "3", "--to", "json", "-o", "out.json"], gives, {"long.csv": LONG},
-            out="out.json")
+    attempt(path, ["compare", "long.csv", "--threads", "3", "--to", "json", "-o", "out.json"], gives,
+            {"long.csv": LONG}, out="out.json")
 
 
 @row

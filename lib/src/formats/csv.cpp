@@ -238,7 +238,7 @@ class CsvDecoder final : public Decoder {
   }
 
   /// Reads the header, counts the fields, and sees whether there is more than one row. False: it
-  /// takes more text.
+  /// takes more text, and begins then with the last field it came to, as a row may be long.
   bool read_head(Chunk& chunk) {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
@@ -246,22 +246,20 @@ class CsvDecoder final : public Decoder {
     if (first == end && !cutter_.ended()) return false;
     if (first == end) fail(chunk, end, "no tensor in it: expected rows of numbers");
 
-    fields_ = 0;
-    bool has_words = false;
-    const char* p = first;
-    for (;;) {
+    const char* p = std::max(first, begin + last_field_);
+    for (fields_ = fields_before_;; ++p) {
+      last_field_ = static_cast<std::size_t>(p - begin);
+      fields_before_ = fields_++;
       const Field field = field_at(chunk, p, end, cutter_.ended());
       if (field.open) return false;
-      ++fields_;
-      has_words =
-          has_words || (skip_blanks(field.begin, field.end) != field.end && !is_number(field));
+      has_words_ =
+          has_words_ || (skip_blanks(field.begin, field.end) != field.end && !is_number(field));
       p = field.next;
       if (p == end || *p != delimiter_) break;
-      ++p;
     }
     const char* data = first;
     names_.clear();
-    if (header_ == Header::yes || (header_ == Header::automatic && has_words)) {
+    if (header_ == Header::yes || (header_ == Header::automatic && has_words_)) {
       p = first;
       for (std::size_t i = 0; i < fields_; ++i) {
         const Field field = field_at(chunk, p, end, cutter_.ended());
@@ -445,7 +443,7 @@ class CsvDecoder final : public Decoder {
 
   std::string hint_for(std::string_view text) const {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
-    const std::string delimiter = delimiter_hint(text);
+    std::string delimiter = delimiter_hint(text);
     if (!delimiter.empty()) return delimiter;
     if (decimal_ != ',' && has(',')) return "a decimal comma: --decimal ,";
     if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
@@ -493,6 +491,9 @@ class CsvDecoder final : public Decoder {
 
   bool begun_ = false;
   std::size_t fields_ = 0;
+  bool has_words_ = false;         // in the first row
+  std::size_t last_field_ = 0;     // where read_head came to
+  std::size_t fields_before_ = 0;  // and how many it passed
   bool single_row_ = false;
   std::size_t data_offset_ = 0;  // in the first chunk: past the header
   std::vector<std::string> names_;
@@ -597,7 +598,11 @@ class CsvEncoder final : public detail::Encoder {
         if (i != 0 || &column != &result.columns.front()) line += delimiter_;
         const bool column_alone = labelled && width == 1 && names_.empty();
         std::string name = i < names_.size() ? names_[i] : std::to_string(i);
-        if (labelled) name = column_alone ? column.label : column.label + "." + name;
+        if (column_alone) {
+          name = column.label;
+        } else if (labelled) {
+          name.insert(0, column.label + '.');
+        }
         line += field_text(name, labelled || width > 1);
       }
     }

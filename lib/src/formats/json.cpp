@@ -10,6 +10,7 @@
 #include <cstring>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -70,7 +71,8 @@ struct Sizes {
   std::size_t met = 0;                     // dimensions whose size is set, if only to unknown
   std::array<std::int64_t, kMostDimensions> size;
 
-  Sizes() {}  // leaves `size` alone: there may be one of these for every line
+  // NOLINTNEXTLINE(modernize-use-equals-default): Sizes{} leaves `size` alone, too
+  Sizes() {}  // there may be one of these for every line
   /// With these sizes, which all values must have.
   explicit Sizes(const Shape& shape) : rank(shape.size()), met(shape.size()) {
     std::copy(shape.begin(), shape.end(), size.begin());
@@ -563,6 +565,9 @@ class JsonDecoder final : public Decoder {
         } else if (!has_pointer_ && !begins_array(text) && is_hopeless(text)) {
           cutter_.split(chunk, chunk.size);  // decode() says what it is
           break;
+        } else if (has_pointer_ && (is_vain(text) || nesting.depth > std::int64_t{kMostDepth})) {
+          cutter_.split(chunk, chunk.size);
+          break;
         }
         cutter_.grow(chunk);
       }
@@ -590,6 +595,23 @@ class JsonDecoder final : public Decoder {
     return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
   }
 
+  /// Whether `text` has a byte that is in no array of numbers, or in no document if there is a
+  /// pointer, and all that a message says of the rest. To read on would be vain, and may have no
+  /// end.
+  bool is_vain(std::string_view text) const {
+    constexpr auto kInArrays = [] {
+      std::array<bool, 256> is_in{};
+      for (const char c : std::string_view(" \t\r\n[],+-.0123456789eENaInfityul"))
+        is_in[static_cast<unsigned char>(c)] = true;
+      return is_in;
+    }();
+    const auto bad = std::find_if(text.begin(), text.end(), [&](char c) {
+      const auto byte = static_cast<unsigned char>(c);
+      return has_pointer_ ? byte < ' ' && !is_space(c) : !kInArrays[byte];
+    });
+    return static_cast<std::size_t>(text.end() - bad) > kTokenBytes;
+  }
+
   /// Splits the chunk behind a run of elements of the array at hand, or behind the array. False: it
   /// takes more text.
   bool cut_elements(Chunk& chunk) {
@@ -614,7 +636,6 @@ class JsonDecoder final : public Decoder {
     // more. Where nesting differs from that of the first element there is an error before the
     // brackets could mislead.
     const char* last = nullptr;  // behind the last comma between elements
-    std::size_t closed = 0;
     for (;;) {
       const void* found =
           p == end ? nullptr : std::memchr(p, ']', static_cast<std::size_t>(end - p));
@@ -625,7 +646,7 @@ class JsonDecoder final : public Decoder {
         if (comma != nullptr) last = static_cast<const char*>(comma) + 1;
       }
       if (bracket == end) break;
-      closed = 1;
+      std::size_t closed = 1;
       p = skip_space(bracket + 1, end);
       while (p != end && *p == ']' && closed <= rank_) {
         ++closed;
@@ -652,7 +673,8 @@ class JsonDecoder final : public Decoder {
       return true;
     }
     if (last != nullptr && is_line) p = last;
-    if (cutter_.ended() || (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)}))) {
+    if (cutter_.ended() || (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
+        is_vain(chunk.text())) {
       cutter_.split(chunk, chunk.size);  // an error, which decode() finds
       chunk.element = element_;
       chunk.ends = true;

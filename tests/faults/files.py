@@ -1,0 +1,345 @@
+"""Inputs of every kind, and outputs that take nothing."""
+import itertools
+import os
+import random
+import re
+import select
+import shutil
+import socket
+import struct
+import subprocess
+import threading
+import time
+
+from rows import Skip, need, row, short
+from scratch import BIG, ENVIRONMENT, SANITIZERS, SECONDS, Outcome, commands, feed, limited_memory, npy
+
+
+@row
+def unreadable_inputs_give_the_reason(s):
+    (s.path / "folder").mkdir()
+    (s.path / "dangling.csv").symlink_to("nowhere")
+    (s.path / "loop.csv").symlink_to("loop.csv")
+    for name, reason in (("folder", "directory"), ("missing.csv", "No such file"), ("dangling.csv", "No such file"),
+                         ("loop.csv", "symbolic links"), ("folder/x/y.csv", "No such file"), ("a" * 300, "too long")):
+        s.run(name).refuses(reason)
+    s.run("").refuses(statuses=(1, 2))
+
+
+@row
+def a_fifo_is_read(s):
+    os.mkfifo(s.path / "fifo.csv")
+    writer = threading.Thread(daemon=True, target=lambda: (s.path / "fifo.csv").write_bytes(BIG))
+    writer.start()
+    outcome = s.run("fifo.csv", "--to", "csv", "--slope", "1")
+    writer.join(SECONDS)
+    outcome.gives(BIG.replace(b",", b".0,").replace(b"\n", b".0\n"))
+
+
+@row
+def devices_and_process_substitution_are_read(s):
+    s.run("/dev/stdin", "--mode", "relu", data=b"[1,-2]").gives(b"tensor([1., 0.])\n")
+    if not shutil.which("bash"):
+        raise Skip("no bash for process substitution")
+    s.shell("rectify <(printf '1,-2\\n3,4\\n') --mode relu --to csv", "bash").gives(b"1.0,0.0\n3.0,4.0\n")
+
+
+@row
+def endless_zeros_are_refused(s):
+    for form in ("json", "jsonl", "npy", "csv", "tsv"):
+        s.run("/dev/zero", "--from", form, before=limited_memory(s)).refuses("/dev/zero:")
+
+
+@row
+def an_endless_stream_flows_through(s):
+    outcome = s.shell("yes 1,-2 | { rectify --from csv --to csv --mode relu; echo $? >&2; } | head -n 2")
+    need(outcome.stdout == b"1.0,0.0\n1.0,0.0\n" and outcome.stderr == b"0\n", outcome)
+
+
+@row
+def a_full_device_is_a_write_error(s):
+    s.write("big.csv", BIG)
+    for arguments in (["--tensor", "1"], ["--help"], ["-h"], ["--version"], ["big.csv"], ["big.csv", "--to", "csv"],
+                      ["big.csv", "--to", "json"], ["big.csv", "--to", "npy"], ["--tensor", "1", "-o", "/dev/full"]):
+        s.run(*arguments, after=">/dev/full").refuses("No space left on device")
+
+
+@row
+def a_closed_standard_output_is_a_write_error(s):
+    for arguments in (["--tensor", "1"], ["--help"], ["--randn", "100000", "--to", "csv"]):
+        s.run(*arguments, after=">&-").refuses()
+
+
+@row
+def closed_descriptors_never_receive_the_file(s):
+    for after in (">&-", "2>&-", "<&-", ">&- 2>&-", "<&- >&- 2>&-"):
+        s.write("out.json", b"old\n")
+        outcome = s.run("--tensor", "[1,-2]", "--mode", "relu", "-o", "out.json", after=after)
+        need(outcome.status == 0 and s.read("out.json") == b"[1.0, 0.0]\n", after, outcome, s.read("out.json"))
+        s.write("bad.csv", b"1,2\n3,x\n")
+        outcome = s.run("bad.csv", "-o", "out.json", after=after)
+        need(outcome.status == 1 and s.read("out.json") == b"[1.0, 0.0]\n", after, outcome, s.read("out.json"))
+    need(s.names() == ["bad.csv", "out.json"], s.names())
+
+
+@row
+def a_closed_standard_input_is_a_read_error(s):
+    s.run("-", after="<&-").refuses("<stdin>")
+
+
+@row
+def a_reader_that_goes_away_is_silence(s):
+    s.write("big.csv", BIG)
+    for before in ("", "trap '' PIPE"):
+        for arguments in (["--to", "csv"], ["--to", "json"], ["--to", "npy"], ["--profile", "full"],
+                          ["--to", "csv", "--threads", "4"]):
+            process = s.start(["big.csv", *arguments], before)
+            process.stdout.read(10)
+            process.stdout.close()
+            try:
+                message = process.stderr.read()
+                status = process.wait(SECONDS)
+            finally:
+                process.kill()
+                process.stderr.close()
+            need(status == 0 and message == b"", arguments, before, f"exit {status}, stderr {short(message)}")
+
+
+@row
+def a_file_cut_short_while_it_is_read_is_no_crash(s):
+    s.write("a.npy", npy("(4000000,)", bytes(16000000)))
+    process = s.start(["a.npy", "--to", "csv"])
+    select.select([process.stdout], [], [], SECONDS)  # it is at work, and stops when the pipe is full
+    os.truncate(s.path / "a.npy", 1000)
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    outcome = Outcome(stdout, stderr, process.returncode)
+    if process.returncode == 0:
+        need(stdout == b"0.0\n" * 4000000, outcome)
+    else:
+        outcome.refuses("a.npy", quiet=False)
+
+
+@row
+def a_file_that_grows_while_it_is_read_is_no_crash(s):
+    s.write("a.csv", BIG)
+    process = s.start(["a.csv", "--to", "csv"])
+    select.select([process.stdout], [], [], SECONDS)
+    with open(s.path / "a.csv", "ab") as file:
+        file.write(b"7,8\n" * 100)
+    stdout, stderr = process.communicate(timeout=SECONDS)
+    need(process.returncode in (0, 1) and (process.returncode or stdout.count(b"\n") in (200000, 200100)),
+         Outcome(stdout[-100:], stderr, process.returncode))
+
+
+@row
+def a_removed_working_directory_does_not_matter(s):
+    (s.path / "gone").mkdir()
+    outcome = s.shell(f"""cd gone; rmdir ../gone
+rectify --tensor "[1,-2]" --mode relu
+rectify --tensor 1 --to json -o "{s.path}/out\"""")
+    outcome.gives(b"tensor([1., 0.])\n")
+    need(s.read("out") == b"1.0\n", s.names())
+
+
+@row
+def an_empty_or_wrong_environment_does_not_matter(s):
+    for env in ({}, {"TMPDIR": "/nonexistent", "HOME": "/nonexistent", "LC_ALL": "xx_YY.nonsense"}):
+        s.run("--tensor", "[1,-2]", "--mode", "relu", env={**env, **SANITIZERS}).gives(b"tensor([1., 0.])\n")
+        s.run("--tensor", "[1,-2]", "--mode", "relu", "-o", "out.csv", env={**env, **SANITIZERS}).gives(b"")
+        need(s.read("out.csv") == b"1.0\n0.0\n", s.read("out.csv"))
+
+
+@row
+def a_locale_with_a_decimal_comma_changes_nothing(s):
+    if not shutil.which("locale"):
+        raise Skip("no list of locales")
+    locales = subprocess.run(["locale", "-a"], capture_output=True, check=False).stdout
+    found = re.search(rb"(?im)^de_DE\.utf-?8$", locales)
+    env = dict(ENVIRONMENT)
+    if not found:
+        made = shutil.which("localedef") and subprocess.run(
+            ["localedef", "-i", "de_DE", "-f", "UTF-8", s.path / "de_DE.UTF-8"], capture_output=True, check=False)
+        if not made or not (s.path / "de_DE.UTF-8").is_dir():
+            raise Skip("no locale de_DE.UTF-8, nor what it is made of")
+        env["LOCPATH"] = str(s.path)
+    name = found[0].decode() if found else "de_DE.UTF-8"
+    point = subprocess.run(["locale", "decimal_point"], env={**env, "LC_ALL": name}, capture_output=True,
+                           check=False).stdout
+    need(point == b",\n", f"{name} has the decimal point {point}")
+    s.write("a.csv", b"1234567.5,-0.25\n3,4.5\n")
+    for arguments in (["a.csv", "--to", "torch"], ["a.csv", "--to", "csv"], ["a.csv", "--to", "json"],
+                      ["compare", "a.csv"], ["compare", "a.csv", "--to", "json"], ["compare", "a.csv", "--partial"]):
+        arguments += ["--slope", "0.5"]
+        wanted = s.run(*arguments, env={**ENVIRONMENT, "LC_ALL": "C.UTF-8"}).stdout
+        s.run(*arguments, env={**env, "LC_ALL": name, "LC_NUMERIC": name}).gives(wanted)
+
+
+
+@row
+def a_full_device_is_a_write_error_of_every_command(s):
+    for arguments in commands(s):
+        s.run(*arguments, after=">/dev/full").refuses("No space left on device")
+        s.run(*arguments, "-o", "/dev/full").refuses("No space left on device")
+
+
+@row
+def a_closed_standard_output_is_a_write_error_of_every_command(s):
+    for arguments in commands(s):
+        s.run(*arguments, after=">&-").refuses("Bad file descriptor")
+        s.run(*arguments, after="1</dev/null").refuses("Bad file descriptor")
+
+
+@row
+def a_standard_error_that_takes_nothing_changes_no_exit_code(s):
+    s.write("bad.csv", b"1,2\n3,x\n")
+    for after in ("2>&-", "2>/dev/full", "2</dev/null"):
+        need(s.run("bad.csv", after=after).status == 1, after)
+        need(s.run("--nonsense", after=after).status == 2, after)
+        s.write("a.csv", b"-1,2\n")
+        outcome = s.run("compare", "a.csv", "--fail-if-dead", "0", "--to", "csv", after=after)
+        need(outcome.status == 3 and outcome.stdout.count(b"\n") == 3, after, outcome)
+
+
+@row
+def a_standard_input_that_gives_nothing_is_a_read_error(s):
+    for arguments in (["-"], ["compare", "-"], ["compare", "--merge", "-"], ["/dev/stdin"]):
+        for after in ("0>/dev/null", "<&-"):
+            outcome = s.run(*arguments, after=after)
+            outcome.refuses("stdin")
+        s.run(*arguments, after="<.").refuses("directory")
+
+
+@row
+def a_reader_that_has_gone_before_the_first_byte_is_silence(s):
+    for arguments in commands(s):
+        for before in ("", "trap '' PIPE"):
+            reader, writer = os.pipe()
+            os.close(reader)
+            try:
+                outcome = s.run(*arguments, before=before, stdout=writer)
+            finally:
+                os.close(writer)
+            need(outcome.status == 0 and not outcome.stderr, arguments, outcome)
+
+
+@row
+def a_non_blocking_standard_input_is_waited_for(s):
+    for arguments in (["-", "--from", "csv", "--to", "csv", "--slope", "1"],
+                      ["compare", "-", "--to", "csv", "--mode", "relu"]):
+        wanted = s.run(*arguments, data=BIG)
+        reader, writer = os.pipe()
+        os.set_blocking(reader, False)
+        process = s.start(arguments, stdin=reader)
+        os.close(reader)
+
+        def slowly():
+            for at in range(0, len(BIG), 100000):
+                time.sleep(0.005)
+                yield BIG[at:at + 100000]
+
+        feeder = threading.Thread(target=feed, args=(os.fdopen(writer, "wb", 0), slowly()), daemon=True)
+        feeder.start()
+        stdout, stderr = process.communicate(timeout=SECONDS)
+        Outcome(stdout, stderr, process.returncode).gives(wanted.stdout)
+
+
+@row
+def a_non_blocking_standard_output_is_waited_for(s):
+    for arguments in commands(s):
+        for where in ([], ["-o", "/dev/stdout"]):
+            wanted = s.run(*arguments, *where).stdout
+            reader, writer = os.pipe()
+            os.set_blocking(writer, False)
+            process = s.start([*arguments, *where], stdout=writer)
+            os.close(writer)
+            time.sleep(0.05)  # the pipe is full by now
+            with os.fdopen(reader, "rb") as pipe:
+                stdout = pipe.read()
+            _, stderr = process.communicate(timeout=SECONDS)
+            Outcome(stdout, stderr, process.returncode).gives(wanted)
+
+
+@row
+def a_socket_is_read_and_written_to(s):
+    ours, theirs = socket.socketpair()
+    process = s.start(["-", "--from", "csv", "--to", "csv", "--slope", "1"], stdin=theirs, stdout=theirs)
+    theirs.close()
+    ours.sendall(b"1,-2\n3,4\n")
+    ours.shutdown(socket.SHUT_WR)
+    got = b""
+    while block := ours.recv(4096):
+        got += block
+    ours.close()
+    _, stderr = process.communicate(timeout=SECONDS)
+    need((process.returncode, got, stderr) == (0, b"1.0,-2.0\n3.0,4.0\n", b""), process.returncode, got, stderr)
+
+
+@row
+def what_a_plain_user_may_not_is_refused_with_the_reason(s):
+    nobody = s.plain_user()
+    for name in ("secret.csv", "shut/a.csv", "locked/a.csv", "fixed.csv"):
+        (s.path / name).parent.mkdir(exist_ok=True)
+        s.write(name, b"1\n")
+    (s.path / "secret.csv").chmod(0)
+    (s.path / "shut").chmod(0o600)  # no search
+    (s.path / "locked").chmod(0o555)
+    (s.path / "fixed.csv").chmod(0o444)
+    for arguments in (["secret.csv"], ["compare", "secret.csv"], ["compare", "--merge", "secret.csv"], ["shut/a.csv"]):
+        s.run(*arguments, **nobody).refuses("Permission denied")
+    for name in ("shut/a.csv", "shut/new.csv", "locked/a.csv", "locked/new.csv", "fixed.csv"):
+        for arguments in (["--tensor", "1"], ["compare", "--randn", "2"]):
+            s.run(*arguments, "-o", name, **nobody).refuses("Permission denied")
+    for name in ("shut", "locked"):
+        (s.path / name).chmod(0o755)
+    need(s.names() == ["fixed.csv", "locked", "secret.csv", "shut"] and os.listdir(s.path / "shut") == ["a.csv"]
+         and os.listdir(s.path / "locked") == ["a.csv"] and s.read("fixed.csv") == b"1\n", s.names())
+
+
+@row
+def files_cut_or_replaced_while_they_are_read_are_no_crash(s):
+    values = struct.pack("<f", 1.5) * 1000000
+    fortran = npy("(1000, 1000)", values).replace(b"'fortran_order': False,", b"'fortran_order': True, ")
+    files = {"a.csv": BIG, "a.json": b"[0" + b",1" * 1000000 + b"]", "a.jsonl": b"[1,2]\n" * 200000,
+             "a.npy": npy("(1000, 1000)", values), "f.npy": fortran}
+    chance = random.Random(1)
+    for name, data in files.items():
+        ways = [[name, "--to", "csv"], ["compare", name, "--to", "csv"], [name, "--to", "jsonl", "-o", "out"]]
+        if name != "a.json":
+            ways.append([name, "--part", "2/2", "--to", "csv"])
+        for arguments in ways:
+            for happens in ("cut", "emptied", "replaced", "removed"):
+                s.write(name, data)
+                s.write("other", b"x")
+                process = s.start([*arguments, "--threads", "2"])
+                time.sleep(chance.uniform(0, 0.03))
+                if happens == "replaced":
+                    os.replace(s.path / "other", s.path / name)
+                elif happens == "removed":
+                    (s.path / name).unlink()
+                else:
+                    os.truncate(s.path / name, 1000 if happens == "cut" else 0)
+                stdout, stderr = process.communicate(timeout=SECONDS)
+                outcome = Outcome(stdout, stderr, process.returncode)
+                if process.returncode:
+                    outcome.refuses(name, quiet=False)
+                else:
+                    need(not stderr, arguments, happens, outcome)
+    need(not [name for name in s.names() if name.startswith(".")], s.names())
+
+
+@row
+def endless_nonsense_is_refused_by_every_command(s):
+    before = limited_memory(s)
+    for arguments in (["compare", "/dev/zero"], ["compare", "--merge", "/dev/zero"], ["/dev/zero"],
+                      ["/dev/zero", "--from", "json", "--pointer", "/a"],
+                      ["/dev/zero", "--to", "npy", "-o", "out.npy"]):
+        s.run(*arguments, before=before).refuses("/dev/zero")
+    for first, text in ((b"", b"["), (b"", b'{"a":'), (b"", b'"'), (b"", b","), (b"[1", b"\0"), (b"[[1", b"\0"),
+                        (b'["', b"x"), (b"[[1,2],[", b"x")):
+        for arguments in (["--from", "json"], ["--from", "jsonl"], ["compare", "--from", "json"],
+                          ["compare", "--merge"]):
+            endless = itertools.chain([first], itertools.repeat(text * (65536 // len(text))))
+            s.run(*arguments, "-", before=before, data=endless).refuses("<stdin>")
+    for first, text in ((b"", b"["), (b"", b'{"a":'), (b'{"a": [1', b"\0"), (b'{"a": "x', b"\0")):
+        endless = itertools.chain([first], itertools.repeat(text * (65536 // len(text))))
+        s.run("-", "--from", "json", "--pointer", "/b", before=before, data=endless).refuses("<stdin>")

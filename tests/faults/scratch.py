@@ -1,0 +1,151 @@
+"""A scratch folder with the program in it, and what its outcome must be: what all rows of faults share."""
+import os
+import pathlib
+import re
+import struct
+import subprocess
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Fault, Skip, need, short  # noqa: E402
+
+SECONDS = 20
+ROOT = os.geteuid() == 0
+SANITIZERS = {name: value for name, value in os.environ.items()
+              if name.endswith("SAN_OPTIONS") or name == "GCOV_ERROR_FILE"}  # (the last: the preset coverage)
+ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
+BINARY = ""
+
+# What a terminal must not get from a message: controls (a newline among them), line separators, bidirectional marks.
+UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
+
+
+class Outcome(rows.Outcome):
+    def __init__(self, stdout, stderr, status, call=""):
+        super().__init__(stdout, stderr, status)
+        self.call = call
+
+    def __repr__(self):
+        return f"{self.call} {super().__repr__()}"
+
+    def gives(self, stdout):
+        need(self.status == 0 and self.stdout == stdout and not self.stderr,
+             f"expected {short(stdout)} alone, got {self}")
+
+    def succeeds(self):
+        need(self.status == 0 and not self.stderr, f"expected exit 0 and silence, got {self}")
+
+    def refuses(self, pattern="", statuses=(1,), quiet=True):
+        """One clean line on standard error, and nothing that reads as a result."""
+        need(self.status in statuses, f"exit {' or '.join(map(str, statuses))} expected, got {self}")
+        need(not (quiet and self.stdout), f"nothing expected on standard output, got {self}")
+        try:
+            text = self.stderr.decode()
+        except UnicodeDecodeError:
+            raise Fault(f"the message is not UTF-8: {self}") from None
+        need(text.startswith("rectify: ") and text.endswith("\n") and not UNSAFE.search(text[:-1]) and len(text) < 2000,
+             f"not one short clean line: {self}")
+        need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
+
+
+def feed(pipe, blocks):
+    """Writes to a process that may end before it has read all."""
+    try:
+        with pipe:
+            for block in blocks:
+                pipe.write(block)
+    except BrokenPipeError:
+        pass
+
+
+class Scratch:
+    """A folder of its own, and the program run in it."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def write(self, name, data):
+        (self.path / name).write_bytes(data)
+
+    def read(self, name):
+        return (self.path / name).read_bytes()
+
+    def names(self):
+        return sorted(entry.name for entry in self.path.iterdir())
+
+    def plain_user(self):
+        """For start(): the process is not root's. The folder is everybody's from here on."""
+        if not ROOT:
+            return {}
+        nobody = {"user": 65534, "group": 65534, "extra_groups": ()}
+        self.path.chmod(0o777)
+        try:
+            subprocess.run([BINARY, "--version"], cwd=self.path, capture_output=True, check=True, **nobody)
+        except (PermissionError, subprocess.CalledProcessError):
+            raise Skip("nobody but root may run the program where it is") from None
+        return nobody
+
+    def start(self, arguments, before="", after="", env=None, cwd=None, **streams):
+        """The program as a process: `before` is shell that runs first (ulimit, trap), `after` are redirections."""
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
+        return subprocess.Popen(["sh", "-c", f'{before}\nexec "$0" "$@" {after}', BINARY, *arguments],
+                                cwd=cwd or self.path, env=ENVIRONMENT if env is None else env, **streams)
+
+    def run(self, *arguments, data=None, signals=(), seconds=SECONDS, **how):
+        """The outcome; `data` is bytes for standard input, or an iterator of such."""
+        streams = {} if data is None else {"stdin": subprocess.PIPE}
+        process = self.start(arguments, **streams, **how)
+        if data is not None and not isinstance(data, bytes):
+            pipe, process.stdin = process.stdin, None
+            threading.Thread(target=feed, args=(pipe, data), daemon=True).start()
+            data = None
+        try:
+            stdout, stderr = process.communicate(data, timeout=seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            raise Fault(f"{short(arguments)}: still running after {seconds} seconds") from None
+        outcome = Outcome(stdout, stderr, process.returncode, f"{short(arguments)} {how.get('before', '')}")
+        need(process.returncode >= 0 or -process.returncode in signals,
+             f"{short(arguments)}: died of a signal: {outcome}")
+        return outcome
+
+    def shell(self, snippet, shell="sh"):
+        """A snippet in which `rectify` is the program."""
+        try:
+            done = subprocess.run([shell, "-c", f'rectify() {{ "{BINARY}" "$@"; }}\n{snippet}'], cwd=self.path,
+                                  env=ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS,
+                                  check=False)
+        except subprocess.TimeoutExpired:
+            raise Fault(f"still running after {SECONDS} seconds") from None
+        return Outcome(done.stdout, done.stderr, done.returncode)
+
+
+def npy(shape, data=b"", descr="<f4"):
+    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode("latin-1")
+    header += b" " * (-(len(header) + 11) % 64) + b"\n"
+    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+
+
+def limited_memory(s, kilobytes=300000):
+    """`ulimit -v`, unless the program cannot even start under it, as one built with a sanitizer cannot."""
+    before = f"ulimit -v {kilobytes}"
+    starts = subprocess.run(["sh", "-c", f'{before}; exec "$0" --version', BINARY], cwd=s.path, env=ENVIRONMENT,
+                            capture_output=True, check=False).returncode == 0
+    return before if starts else ""
+
+
+def commands(s):
+    """A command a way through the program, and its files."""
+    s.write("big.csv", BIG)
+    s.write("part.json", s.run("compare", "big.csv", "--partial").stdout)
+    return [*(["big.csv", "--to", to] for to in ("torch", "json", "jsonl", "csv", "tsv", "npy")),
+            ["big.csv", "--profile", "full"], ["big.csv", "--mode", "relu,leaky", "--to", "json"],
+            ["big.csv", "--part", "2/3", "--to", "csv"], ["--randn", "100000", "--seed", "0", "--to", "jsonl"],
+            *(["compare", "big.csv", "--to", to] for to in ("table", "json", "jsonl", "csv", "tsv")),
+            ["compare", "big.csv", "--part", "2/3", "--partial"], ["compare", "--merge", "part.json"]]
+
+
+BIG = b"".join(b"%d,-%d\n" % (i, i) for i in range(200000))  # 2.6 MB of CSV

@@ -1,0 +1,166 @@
+"""Options that make no sense, and hostile text in messages."""
+import os
+import pty
+import re
+
+from rows import need, row
+from scratch import limited_memory
+
+
+@row
+def absurd_numbers_in_options_are_refused_or_harmless(s):
+    for option in ("--precision=1000000000", "--precision=-1", "--precision=99999999999999999999",
+                   "--linewidth=-1", "--linewidth=0", "--linewidth=18446744073709551615",
+                   "--edgeitems=4611686018427387904", "--edgeitems=-1", "--threshold=-1", "--threshold=1e400"):
+        outcome = s.run("--tensor", "[1.5, 2, -3]", "--threshold", "2", option)
+        if outcome.status:
+            outcome.refuses(option.split("=")[0], statuses=(2,))
+        else:
+            need(outcome.stdout.startswith(b"tensor([") and not outcome.stderr, option, outcome)
+
+
+@row
+def a_billion_threads_are_capped_or_refused(s):
+    outcome = s.run("--tensor", "[1,-2]", "--threads", "1000000000", "--mode", "relu")
+    if outcome.status:
+        outcome.refuses("--threads", statuses=(2,))
+    else:
+        outcome.gives(b"tensor([1., 0.])\n")
+
+
+@row
+def impossible_randn_shapes_are_refused_at_once(s):
+    for shape in ("1000000000000000000", "9223372036854775808", "18446744073709551616", "4294967296,4294967296",
+                  "0,9223372036854775808"):
+        s.run("--randn", shape, before=limited_memory(s)).refuses(statuses=(1, 2))
+
+
+@row
+def no_source_on_a_terminal_is_wrong_usage_at_once(s):
+    leader, follower = pty.openpty()
+    try:
+        outcome = s.run(stdin=follower)
+    finally:
+        os.close(leader)
+        os.close(follower)
+    need(outcome.status == 2 and not outcome.stdout and 0 < len(outcome.stderr) < 3000, outcome)
+
+
+@row
+def pointers_that_are_none_are_refused(s):
+    for pointer in ("a", "/~2", "/01", "/-", "/18446744073709551616", "/2", "/~", "/0/0"):
+        s.run("--tensor", "[1, 2]", f"--pointer={pointer}").refuses(statuses=(1, 2))
+
+
+NASTY = (b"\x1b[31m", b"\r", b"\x07", b"\n", b"\x7f", b"\xc2\x9b", b"\x9b", "\u202e".encode(), "\u2028".encode(),
+         b"\xff\xfe", b"\xc3")
+
+
+@row
+def control_characters_in_names_are_escaped(s):
+    for nasty in NASTY:
+        name = b"a" + nasty + b"b.csv"
+        s.run(name).refuses("No such file")
+        with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
+            file.write(b"1,2\n3,x\n")
+        s.run(name).refuses(":2:3: ")
+        s.run("--tensor", "1", "-o", b"nowhere/" + name).refuses()
+
+
+@row
+def control_characters_in_fields_are_escaped(s):
+    for nasty in NASTY:
+        if nasty not in (b"\n", b"\r"):
+            s.run("-", "--from", "csv", data=b"1,2\n3,4" + nasty + b"5\n").refuses("<stdin>:2:3: ")
+        s.run("-", "--from", "json", data=b"[1, x" + nasty + b"]").refuses("<stdin>:1:5: ")
+        s.run("-", "--from", "json", data=b'{"a' + nasty + b'": 1}').refuses("<stdin>:1:")
+
+
+@row
+def control_characters_in_options_are_escaped(s):
+    for nasty in NASTY:
+        for option in (b"--slope=1", b"--mode=", b"--no", b"--to=", b"--randn=", b"--from="):
+            s.run("--tensor", "1", option + nasty).refuses(statuses=(2,))
+
+
+@row
+def long_fields_are_shortened_in_messages(s):
+    s.run("-", "--from", "csv", data=b"1,2\n3," + b"x" * 1000000 + b"\n").refuses("<stdin>:2:3: ")
+    s.run("-", "--from", "json", data=b"[1," + b"x" * 1000000 + b"]").refuses("<stdin>:1:4: ")
+    s.run("-", "--from", "json", data=b'["' + b"x" * 1000000 + b'"]').refuses("<stdin>:1:2: ")
+    s.run("--tensor", "1", "--slope=" + "x" * 100000).refuses(statuses=(2,))
+
+
+@row
+def format_directives_are_text(s):
+    for text in ("{}", "%s%n", "{0:1000000}", "%1000000d"):
+        s.run(text + ".csv").refuses(re.escape(text))
+        s.run("-", "--from", "csv", data=b"1,2\n3," + text.encode() + b"\n").refuses(re.escape(text))
+        s.run("--tensor", "1", "--slope", text).refuses(re.escape(text), statuses=(2,))
+
+
+@row
+def options_that_make_no_sense_are_wrong_usage(s):
+    s.write("a.csv", b"1,-2\n")
+    wrong = {
+        "--slope": ("nan", "inf", "-inf", "abc", "", "0,1", "1e999", "0x1", "1_0", " "),
+        "--threads": ("-1", "x", "1.5", "99999999999999999999", "", "1e3"),
+        "--randn": ("-1", "1.5", "", "2,,3", "1e3", "3,", ",3", "0x2", " ", "(3"),
+        "--seed": ("18446744073709551616", "abc", "", "1.5", "-9223372036854775809"),
+        "--mode": ("", "tanh", "relu,,leaky", "relu,tanh", ","),
+        "--dtype": ("", "float8", "complex64", "str"), "--from": ("", "xml"), "--to": ("", "xml"),
+        "--part": ("", "0/2", "3/2", "1/0", "-1/2", "1", "1/2/3", "a/b", "1/99999999999999999999"),
+        "--missing": ("", "abc", "1,5"), "--delimiter": ("", "ab"), "--decimal": ("", "ab"),
+        "--ndmin": ("x", "-1", "99"),
+        "--nan": ("", "zero"), "--header": ("", "maybe"), "--sci-mode": ("", "x"), "--profile": ("", "x"),
+    }
+    for option, values in wrong.items():
+        for value in values:
+            source = [] if option == "--randn" else ["--randn", "2"] if option == "--seed" else ["a.csv"]
+            s.run(*source, f"{option}={value}").refuses(statuses=(2,))
+    for arguments in (["--fail-if-dead=x"], ["--fail-if-dead=nan"], ["--dead-below=-1"], ["--dead-below=nan"],
+                      ["--unit-axis=x"], ["--slope=nan"], ["--check=tanh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
+                      ["--to=npy"]):
+        s.run("compare", "a.csv", *arguments).refuses(statuses=(2,))
+    for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"]):
+        s.run(*arguments).refuses(statuses=(2,))
+    need(s.names() == ["a.csv"], s.names())
+
+
+@row
+def integers_that_do_not_fit_are_refused(s):
+    for dtype, text in (("int8", "[300]"), ("int8", "[-129]"), ("uint8", "[-1]"), ("uint8", "[256]"),
+                        ("int64", "[NaN]"), ("int64", "[1e300]"), ("int64", "[9223372036854775808]"),
+                        ("int32", "[-Infinity]"), ("int16", "[null]")):
+        s.run("--tensor", text, "--dtype", dtype, "--mode", "relu").refuses("--tensor:")
+
+
+@row
+def a_command_line_of_any_length_is_read(s):
+    text = "[" + ",".join(["1"] * 50000) + "]"
+    s.run("--tensor", text, "--to", "json").gives(b"[" + b", ".join([b"1.0"] * 50000) + b"]\n")
+    s.write("a.csv", b"1\n")
+    s.run(*["a.csv"] * 5000, "--to", "csv").gives(b"1.0\n" * 5000)
+    s.run(*["--slope=0.5"] * 5000, "--tensor", "-1", "--to", "json").gives(b"-0.5\n")
+    outcome = s.run("--tensor", "1", "-o", "n/" * 60000)
+    need(outcome.status == 1 and b"too long" in outcome.stderr and len(outcome.stderr) < 5000, outcome)
+    outcome = s.run("n" * 100000)
+    need(outcome.status == 1 and b"too long" in outcome.stderr and len(outcome.stderr) < 5000, outcome)
+    s.run("--" + "n" * 100000).refuses(statuses=(2,))
+    s.run("-" + "v" * 100000, "--tensor", "1", "--to", "json").gives(b"1.0\n")
+
+
+@row
+def hostile_names_in_compare_are_escaped(s):
+    for nasty in NASTY:
+        name = b"a" + nasty + b"b.csv"
+        for arguments in (["compare", name], ["compare", "--merge", name], ["compare", name, "--part", "1/2"]):
+            s.run(*arguments).refuses("No such file")
+        with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
+            file.write(b"1,2\n3,x\n")
+        s.run("compare", name).refuses(":2:3: ")
+        s.run("compare", "--merge", name).refuses("no partial report")
+        s.run("compare", "--check", nasty, "--plot", name, name).refuses(statuses=(2,))
+        with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
+            file.write(b"u" + nasty.replace(b"\n", b"").replace(b"\r", b"") + b',v\n-1,2\n-3,1\n')
+        s.run("compare", name, "--fail-if-dead", "0", "-o", "report").refuses("dead under relu", statuses=(3,))

@@ -1,0 +1,122 @@
+#!/usr/bin/python3
+"""rectify as others get it: run.py BUILD-FOLDER [FILTER]
+
+Installs a build into a scratch prefix, which is then moved; builds an outside project against it by find_package(), and
+another by add_subdirectory(); and looks at the program for what RECTIFY_HARDENING promises. The outside projects are
+built with the compiler and the flags of the build. A row that misses cmake or readelf is skipped with a word. FILTER
+picks the rows whose name contains it. The exit status is 1 when a row failed.
+"""
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+SOURCE = HERE.parent.parent
+SECONDS = 800
+BUILD = None
+
+sys.path.insert(0, str(HERE.parent))
+import rows  # noqa: E402 (beside this folder)
+from rows import Skip, need, row  # noqa: E402
+
+
+def tool(name):
+    path = shutil.which(name)
+    if not path:
+        raise Skip(f"there is no {name}")
+    return path
+
+
+def call(*arguments, cwd=None):
+    """What a command that must succeed prints."""
+    done = subprocess.run(arguments, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=SECONDS,
+                          check=False)
+    need(done.returncode == 0, f"{' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def cache():
+    """The variables of the build."""
+    return dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
+
+
+def installed(path):
+    """A prefix with the build in it, at another place than it was installed to."""
+    call(tool("cmake"), "--install", BUILD, "--prefix", path / "first")
+    return (path / "first").rename(path / "moved")
+
+
+def outside(path, *definitions):
+    """The output of an outside project, built."""
+    variables = cache()
+    kept = [f"-D{name}={variables[name]}" for name in
+            ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_MAKE_PROGRAM") if name in variables]
+    call(tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", HERE / "consumer", "-B", path / "build", *kept,
+         f"-DSAMPLE={SOURCE / 'samples' / 'basic.cpp'}", *definitions)
+    call(tool("cmake"), "--build", path / "build", "--parallel", "2")
+    return call(path / "build" / "consumer")
+
+
+EXPECTED = (SOURCE / "samples" / "basic.expected").read_text()
+
+
+@row
+def an_installed_tree_has_the_program_its_manual_the_library_and_its_headers_alone(path):
+    prefix = installed(path)
+    files = {str(file.relative_to(prefix)) for file in prefix.rglob("*") if not file.is_dir()}
+    library = cache()["CMAKE_INSTALL_LIBDIR"]
+    wanted = {"bin/rectify", "share/man/man1/rectify.1", "share/doc/rectify/LICENSE", f"{library}/librectify.a"}
+    wanted |= {f"include/rectify/{header.name}" for header in (SOURCE / "lib" / "include" / "rectify").iterdir()}
+    wanted |= {f"{library}/cmake/rectify/rectify{name}.cmake" for name in ("Config", "ConfigVersion", "Targets")}
+    rest = {file for file in files - wanted if not re.fullmatch(rf"{library}/cmake/rectify/rectifyTargets-\w+\.cmake", file)}
+    need(wanted <= files and not rest, f"missing {sorted(wanted - files)}, too many {sorted(rest)}")
+    shown = call(prefix / "bin" / "rectify", "--tensor", "[2,-4,5,-6]", "--slope", "0.4")
+    need(shown == "tensor([ 2.0000, -1.6000,  5.0000, -2.4000])\n", f"the installed program prints {shown!r}")
+
+
+@row
+def an_outside_project_finds_the_package(path):
+    prefix = installed(path)
+    version = cache()["CMAKE_PROJECT_VERSION"]
+    shown = outside(path, f"-DCMAKE_PREFIX_PATH={prefix}", f"-DRECTIFY_VERSION={version}")
+    need(shown == EXPECTED, f"the sample prints {shown!r}")
+    for file in prefix.rglob("*.cmake"):
+        text = file.read_text()
+        need(str(SOURCE) not in text and str(path) not in text, f"{file.name} names a folder of the build")
+
+
+@row
+def an_outside_project_takes_the_sources(path):
+    shown = outside(path, f"-DRECTIFY_SOURCE={SOURCE}")
+    need(shown == EXPECTED, f"the sample prints {shown!r}")
+
+
+@row
+def the_program_is_hardened(path):
+    variables = cache()
+    if variables.get("RECTIFY_HARDENING") != "ON" or variables["CMAKE_BUILD_TYPE"] == "Debug":
+        raise Skip("it is built without RECTIFY_HARDENING, or for debugging")
+    program = call(tool("readelf"), "--wide", "--file-header", "--program-headers", "--dynamic", "--dyn-syms",
+                   BUILD / "app" / "rectify")
+    need(re.search(r"Type:\s+DYN", program) and re.search(r"FLAGS_1.*\bPIE\b", program), "it is no PIE")
+    need(re.search(r"^\s*GNU_RELRO", program, re.MULTILINE), "it has no RELRO")
+    need(re.search(r"\(FLAGS(_1)?\).*\bNOW\b", program), "its symbols are bound late: RELRO is partial")
+    need(re.search(r"^\s*GNU_STACK.*\sRW\s", program, re.MULTILINE), "its stack is executable")
+    need("TEXTREL" not in program, "it has relocations in its code")
+    need("__stack_chk_fail" in program, "it has no stack protector")
+    if variables.get(f"RECTIFY_FORTIFIES_{variables['CMAKE_BUILD_TYPE']}") == "1":
+        need(re.search(r"__\w+_chk\b", program.replace("__stack_chk_fail", "")), "its libc calls are not fortified")
+
+
+def main():
+    global BUILD  # pylint: disable=global-statement
+    if not 2 <= len(sys.argv) <= 3:
+        sys.exit(__doc__)
+    BUILD = pathlib.Path(sys.argv[1]).resolve()
+    return rows.run(lambda path: path, *sys.argv[2:])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
