@@ -16,7 +16,7 @@ void check(const Options& o) {
   const bool compares = o.command == Options::Command::compare;
   need(!o.operation.modes.empty(), "no mode");
   need(!compares || o.compare.candidates.size() >= o.operation.modes.size(), "no candidates");
-  need(o.check < std::max<std::size_t>(o.compare.candidates.size(), 1), "--check");
+  need(o.check == nullptr || o.fail_if_dead, "--check");
   need(o.run.threads <= 1024, "--threads");
   need(o.read.ndmin >= 0 && o.read.ndmin <= 2, "--ndmin");
   need(o.read.delimiter != o.read.decimal, "--delimiter");
