@@ -6,6 +6,7 @@ whatever stands where a part begins; errors that keep the file's own line; what 
 job that is killed. Each function below is one such row, its name the sentence that must hold. FILTER picks the rows
 whose name contains it. A row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
 """
+import json
 import os
 import pathlib
 import random
@@ -168,6 +169,12 @@ def no_newline_at_the_end(s):
 def blank_lines(s):
     s.adds_up("a.csv", b"\n \n\t\n" + b"\n\n \t \r\n".join(numbers(10, 30, 3).splitlines()) + b"\n" * 500)
     s.adds_up("a.csv", b"\n\na,b\n" + b"\n" * 300 + b"1,2\n" + b"\r\n" * 300 + b"3,4")
+
+
+@row
+def a_first_value_longer_than_a_block_is_of_one_part(s):
+    matrix = [[1.5] * 50 for _ in range(60)]
+    s.adds_up("a.jsonl", (json.dumps([matrix] * 80) + "\n[[[1, -2]]]\n").encode(), to=("jsonl",), counts=(1, 2, 3))
 
 
 @row

@@ -513,6 +513,7 @@ class JsonDecoder final : public Decoder {
     }
     if (part_ && first) {
       cutter_.go_to_part(body, *part_);
+      inside_ = false;  // of the array that the whole begins with
       take(chunk);
       chunk.glued = glued_ = false;
     }
