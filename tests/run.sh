@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what is missing (Debian), builds rectify with its tests, and runs them all.
-#   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan, coverage
+#   sh tests/run.sh [PRESET [CTEST-ARGUMENTS...]]      PRESET: dev (default), clang, asan, tsan, coverage, analyze
 set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
@@ -11,6 +11,7 @@ preset=${1:-dev}
 [ $# -eq 0 ] || shift
 if [ "$preset" = clang ]; then need clang; fi
 if [ "$preset" = coverage ]; then need gcovr; fi
+if [ "$preset" = analyze ]; then need clang-tidy cppcheck; fi
 cd "$top"
 cmake --preset "$preset" >&2
 cmake --build --preset "$preset" >&2
