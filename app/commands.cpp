@@ -115,6 +115,19 @@ Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Candid
   return worst;
 }
 
+/// Says in one line which tensor has NaN first, and how many others. Whether there is none.
+bool say_nan(const std::vector<NamedReport>& named) {
+  const auto has_nan = [](const NamedReport& report) { return report.figures.input.nan != 0; };
+  const auto first = std::find_if(named.begin(), named.end(), has_nan);
+  if (first == named.end()) return true;
+  const auto others = std::count_if(first + 1, named.end(), has_nan);
+  say(fmt::format(
+      "{}: {} of {} values are NaN{}", escaped(first->source), first->figures.input.nan,
+      first->figures.input.n,
+      others == 0 ? "" : fmt::format("; {} more of {} tensors have some", others, named.size())));
+  return false;
+}
+
 void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
   constexpr std::size_t kMostNames = 20;
   const ActivationFigures& figures = report.figures.activations[candidate];
@@ -203,9 +216,10 @@ bool compare(Options options) {
   const Worst worst = worst_of(named, candidates, options.check);
   if (options.fail_if_dead) {
     const Candidate& checked = candidates.at(worst.candidate);
-    const bool has_rivals = std::count_if(candidates.begin(), candidates.end(), [&](auto& other) {
-                              return other.activation == checked.activation;
-                            }) > 1;
+    const bool has_rivals =
+        std::count_if(candidates.begin(), candidates.end(), [&](const Candidate& other) {
+          return other.activation == checked.activation;
+        }) > 1;
     show.check = Check{has_rivals ? label(checked) : std::string(checked.activation->name),
                        *options.fail_if_dead, worst.share, worst.share <= *options.fail_if_dead};
   }
@@ -235,14 +249,7 @@ bool compare(Options options) {
     say_dead(*worst.report, worst.candidate, *options.fail_if_dead);
     within_limits = false;
   }
-  if (options.fail_if_nan) {
-    for (const NamedReport& report : named) {
-      if (report.figures.input.nan == 0) continue;
-      say(fmt::format("{}: {} of {} values are NaN", escaped(report.source),
-                      report.figures.input.nan, report.figures.input.n));
-      within_limits = false;
-    }
-  }
+  if (options.fail_if_nan && !say_nan(named)) within_limits = false;
   return within_limits;
 }
 

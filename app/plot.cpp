@@ -26,7 +26,7 @@
 
 #include "rectify/rectify.hpp"
 
-extern char** environ;  // POSIX has no header for it
+extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has no header for it
 
 namespace rectify::app {
 namespace {

@@ -904,7 +904,7 @@ class TableWriter {
     const std::size_t active_width = width_of(active);
     const std::size_t note_width = width_of(notes);
     std::size_t fixed =
-        2 + unit_width + 2 + active_width + 1 + 2 + (note_width ? 2 : 0) + note_width;
+        2 + unit_width + 2 + active_width + 1 + 2 + (note_width != 0 ? 2 : 0) + note_width;
     std::vector<std::size_t> widths;
     for (const Column& column : figures_of) {
       const std::size_t width = width_of(column);
@@ -1085,7 +1085,7 @@ std::vector<std::size_t> worst_first(const ActivationFigures& figures) {
     int group;
     double live, active;
     std::size_t unit;
-    auto operator<=>(const Rank&) const = default;
+    auto operator<=>(const Rank&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
   };
   std::vector<Rank> ranks;
   ranks.reserve(figures.units.size());

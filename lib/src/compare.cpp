@@ -1180,9 +1180,13 @@ void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome&
             ? ExactSum::standard_deviation(outcome.y.sum, outcome.squares, k).value_or(kNan)
             : kNan;
   }
-  figures.mean_abs = outcome.y.finite()   ? outcome.magnitudes.mean(k)
-                     : outcome.y.nan != 0 ? kNan
-                                          : kInfinity;
+  if (outcome.y.finite()) {
+    figures.mean_abs = outcome.magnitudes.mean(k);
+  } else if (outcome.y.nan != 0) {
+    figures.mean_abs = kNan;
+  } else {
+    figures.mean_abs = kInfinity;
+  }
   if (!is_baseline) figures.max_abs_diff = outcome.difference.greatest;
 }
 
@@ -1631,7 +1635,7 @@ std::string Report::partial(std::size_t candidate) const {
   const Candidate& of = state.options.candidates.at(candidate);
   const Plan& plan = state.plans[candidate];
   PartialWriter writer(state.dtype);
-  writer.text = R"({"version":)" + std::to_string(kPartialVersion) + ",\"mode\":\"" +
+  writer.text = R"({"version":)" + std::to_string(kPartialVersion) + R"(,"mode":")" +
                 std::string(of.activation->name) + '"';
   if (of.activation->has_slope) {
     writer.text += ",\"slope\":";

@@ -546,6 +546,7 @@ def a_nan_is_status_3_on_request(s):
     s.write("a.csv", b"a,b\n1,nan\n2,3\n")
     s.result("a.csv")
     s.run("a.csv", "--fail-if-nan").says(r"a\.csv: 1 of 4 values are NaN", 3)
+    s.run("a.csv", "a.csv", "a.csv", "--fail-if-nan").says(r"a\.csv: 1 of 4 values are NaN; 2 more of 3 tensors have some$", 3)
     s.result(LAYER, "--fail-if-nan")
 
 

@@ -95,7 +95,7 @@ TEST_CASE("in place, the result is the input's memory") {
 }
 
 TEST_CASE("what PyTorch refuses is refused in its words") {
-  const auto leaky = [](Tensor x, double slope) {
+  const auto leaky = [](const Tensor& x, double slope) {
     return [=] { functional::leaky_relu(x, slope); };
   };
   CHECK(message_of(leaky(Tensor::of<std::int64_t>({1}), 0.1)) ==

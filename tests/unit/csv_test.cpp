@@ -342,7 +342,7 @@ std::vector<std::string> generated() {
       "\"" + name + "\n1,2\n3,4\n",
       "\"a\" b,c\n1,2\n",
       "1,2\n\xFF\xFE,3\n",
-      std::string("1,2\n3,\0004\n5,6\n", 14),
+      std::string("1,2\n3,\0004\n5,6\n", 13),
       std::string("a,\0b\n3,4\n", 9),
   };
 }

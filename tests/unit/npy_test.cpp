@@ -146,7 +146,7 @@ TEST_CASE("a file that is not what it says is an error") {
 }
 
 /// A file whose header is `text`, which is no more than the header of a small array.
-std::string npy_of_header(std::string text, char major = 1, char minor = 0) {
+std::string npy_of_header(const std::string& text, char major = 1, char minor = 0) {
   std::string bytes = "\x93NUMPY";
   bytes += major;
   bytes += minor;

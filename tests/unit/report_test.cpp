@@ -114,7 +114,7 @@ TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
       row.dead_units += figures.dead ? 1u : 0u;
       row.linear_units += figures.active_frac == Figure{1.0} ? 1u : 0u;
       if (figures.dead) row.dead_at.push_back(static_cast<std::int64_t>(unit));
-      row.units.push_back(std::move(figures));
+      row.units.push_back(figures);
     }
     if (units != 0)
       row.dead_frac = static_cast<double>(row.dead_units) / static_cast<double>(units);
@@ -162,7 +162,7 @@ std::vector<std::string> lines(const std::string& text) {
   return found;
 }
 
-std::string table_of(const std::vector<NamedReport>& reports, ReportOptions options = {}) {
+std::string table_of(const std::vector<NamedReport>& reports, const ReportOptions& options = {}) {
   return report_table(reports, options);
 }
 

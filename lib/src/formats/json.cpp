@@ -563,11 +563,9 @@ class JsonDecoder final : public Decoder {
         if (!has_pointer_ && !rows_of_one_ && begins_array(text)) {
           rank_ = 0;
           if (cut_elements(chunk)) break;
-        } else if (!has_pointer_ && !begins_array(text) && is_hopeless(text)) {
+        } else if (has_pointer_ ? is_vain(text) || nesting.depth > std::int64_t{kMostDepth}
+                                : !begins_array(text) && is_hopeless(text)) {
           cutter_.split(chunk, chunk.size);  // decode() says what it is
-          break;
-        } else if (has_pointer_ && (is_vain(text) || nesting.depth > std::int64_t{kMostDepth})) {
-          cutter_.split(chunk, chunk.size);
           break;
         }
         cutter_.grow(chunk);
@@ -606,7 +604,7 @@ class JsonDecoder final : public Decoder {
         is_in[static_cast<unsigned char>(c)] = true;
       return is_in;
     }();
-    const auto bad = std::find_if(text.begin(), text.end(), [&](char c) {
+    const char* const bad = std::find_if(text.begin(), text.end(), [&](char c) {
       const auto byte = static_cast<unsigned char>(c);
       return has_pointer_ ? byte < ' ' && !is_space(c) : !kInArrays[byte];
     });
