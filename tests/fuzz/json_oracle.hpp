@@ -19,7 +19,7 @@ namespace rectify::fuzz {
 using Json = nlohmann::json;
 
 /// A document, or why there is none. `open`: nlohmann_json cannot tell, as it has no numbers beyond
-/// a double and stops at a NUL.
+/// a double, no half of a surrogate pair, and stops at a NUL.
 struct Parsed {
   Json value;
   bool good = false;
@@ -35,7 +35,8 @@ inline Parsed parse(std::string_view text) {
     parsed.good = true;
   } catch (const Json::out_of_range&) {
     parsed.open = true;
-  } catch (const Json::parse_error&) {
+  } catch (const Json::parse_error& error) {
+    parsed.open = std::string_view(error.what()).find("surrogate") != std::string_view::npos;
   }
   return parsed;
 }

@@ -144,8 +144,9 @@ TEST_CASE("a document around a pointer's value is checked, too") {
       {"{\"\\q\":1}", "in:1:3: not an escape: '\\q'", "an unknown escape"},
       {"{\"\\u12\":1}", "in:1:3: not an escape: ", "too few digits"},
       {"{\"\\u00g0\":1}", "in:1:3: not an escape: ", "no hexadecimal digits"},
-      {"{\"\\ud83d\":1,\"b\":2}", "in:1:3: not an escape: ", "half a surrogate pair"},
-      {"{\"\\uDE00\":1}", "in:1:3: not an escape: '\\uDE00'", "the other half"},
+      {"{\"\\ud8g0\":1}", "in:1:3: not an escape: '\\ud8g0'",
+       "no hexadecimal digits in half a pair"},
+      {"{\"\\ud83d\\q\":1}", "in:1:9: not an escape: '\\q'", "nor what follows it"},
       {"{\"\\", "in:1:3: not an escape: '\\'", "cut in an escape"},
   };
   for (const Row& row : rows) {
@@ -162,6 +163,14 @@ TEST_CASE("names are matched as what they stand for") {
   CHECK(read_at("/é€😀", R"({"\u00E9\u20ac\ud83d\uDE00": [1]})") == "[1] 1.0");
   CHECK(read_at("/é€😀", R"({"\u00E9\u20ac\uD83D\ude00": [1]})") == "[1] 1.0");
   CHECK(read_at("/a\"\\\n\t~1b", R"({"a\"\\\n\t~1b": 0, "a\"\\\n\t/b": [1]})") == "[1] 1.0");
+  // Half a surrogate pair stands for no character, and is a string's content all the same, as in
+  // Python and JavaScript.
+  CHECK(
+      read_at("/a", R"({"x": ["\ud83d", "\uDE00\ud83d", "\ud83d\"", "\uD83D\u00e9"], "a": [1]})") ==
+      "[1] 1.0");
+  CHECK(read_at("/a", R"({"\ud83d": [0], "a\uDE00": [2], "a": [1]})") == "[1] 1.0");
+  CHECK(read_at("/x\uFFFD", R"({"x\ud83d": [0]})").find("the document has no value") !=
+        std::string::npos);
   CHECK(read_at("/1/0", R"([[0], [[1], 2]])") == "[1] 1.0");
   CHECK(read_at("/01", "[[0], [1]]").find("the document has no value") != std::string::npos);
   // A value that another of its name replaces no longer counts, whatever is in it.

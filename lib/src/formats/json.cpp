@@ -394,29 +394,38 @@ class PointerReader {
     const std::string_view bytes(p,
                                  std::min<std::size_t>(length, static_cast<std::size_t>(end_ - p)));
     // nlohmann_json knows UTF-8: it takes a string of such bytes or does not.
-    if (bytes.size() < length || !nlohmann::json::accept("\"" + std::string(bytes) + "\"")) {
+    if (bytes.size() < length || !accepts(bytes)) {
       fail(p, "invalid UTF-8: " + in_quotes({p, 1}));
     }
     return length;
   }
 
   const char* escape(const char* p, std::string* text) const {
-    // With its other half, if it is the first of a surrogate pair: nlohmann_json reads the two
-    // together.
     const std::string_view rest(p, static_cast<std::size_t>(end_ - p));
-    std::size_t length = 2;
-    if (rest.size() >= 4 && rest[1] == 'u') {
-      const bool first_half =
-          (rest[2] == 'd' || rest[2] == 'D') && std::strchr("89abAB", rest[3]) != nullptr;
-      length = first_half ? 12 : 6;
-    }
-    const std::string_view bytes(p,
-                                 std::min<std::size_t>(length, static_cast<std::size_t>(end_ - p)));
+    if (rest.size() < 6 || rest[1] != 'u') return escape(rest.substr(0, 2), text);
+    const bool surrogate = (rest[2] == 'd' || rest[2] == 'D') &&
+                           std::strchr("89abcdefABCDEF", rest[3]) != nullptr &&
+                           is_hexadecimal(rest[4]) && is_hexadecimal(rest[5]);
+    if (!surrogate) return escape(rest.substr(0, 6), text);
+    // nlohmann_json reads a pair and no half of one. Python and JavaScript write halves, so there
+    // are documents with them; a pointer, which is UTF-8, names none.
+    if (accepts(rest.substr(0, 12))) return escape(rest.substr(0, 12), text);
+    if (text != nullptr) *text += '\0';
+    return p + 6;
+  }
+
+  static bool is_hexadecimal(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  }
+  static bool accepts(std::string_view inside_a_string) {
+    return nlohmann::json::accept("\"" + std::string(inside_a_string) + "\"");
+  }
+  const char* escape(std::string_view bytes, std::string* text) const {
     const nlohmann::json value =
         nlohmann::json::parse("\"" + std::string(bytes) + "\"", nullptr, false);
-    if (!value.is_string()) fail(p, "not an escape: " + in_quotes(bytes));
+    if (!value.is_string()) fail(bytes.data(), "not an escape: " + in_quotes(bytes));
     if (text != nullptr) *text += value.get<std::string>();
-    return p + bytes.size();
+    return bytes.data() + bytes.size();
   }
 
   const Chunk& chunk_;
