@@ -7,6 +7,7 @@ A row gets a scratch folder of its own, raises Fault (by need()) for what went o
 here. run() tries the rows, two at a time, says what failed or was skipped and ends with "N passed, N failed, N skipped".
 """
 import concurrent.futures
+import os
 import pathlib
 import subprocess
 import tempfile
@@ -35,6 +36,12 @@ def short(data, limit=300):
 def need(ok, *words):
     if not ok:
         raise Fault(" ".join(map(str, words)))
+
+
+def patience(seconds):
+    """The seconds a call may take. A program with a sanitizer, or one that counts its lines, takes longer: their presets
+    set RECTIFY_PATIENCE, a factor."""
+    return seconds * float(os.environ.get("RECTIFY_PATIENCE", "1"))
 
 
 class Outcome:

@@ -33,7 +33,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import Fault, Skip, need, row, short  # noqa: E402
 
-SECONDS = 20
+SECONDS = rows.patience(20)
 HERE = pathlib.Path(__file__).resolve().parent
 LAYER = str(HERE.parent.parent / "samples" / "data" / "layer1.npy")
 SCHEMA = json.loads((HERE / "compare.schema.json").read_text(encoding="utf-8"))

@@ -4,7 +4,7 @@ import re
 import struct
 import zipfile
 
-from rows import need, row
+from rows import need, patience, row
 from scratch import limited_memory, npy
 
 
@@ -198,7 +198,7 @@ def a_bad_document_is_refused_whatever_is_done_with_it(s):
     need(not s.names(), s.names())
 
 
-PATIENCE = 120  # it is a matter of seconds, if the machine has nothing else to do
+PATIENCE = patience(120)  # it is a matter of seconds, if the machine has nothing else to do
 
 
 def gigabyte(first, repeated, last):

@@ -28,7 +28,7 @@ try:
 except ImportError:
     np = None
 
-LIMIT = 20  # seconds a call may take
+LIMIT = rows.patience(20)  # seconds a call may take
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import Fault, Skip, need, row, short  # noqa: E402
 
-SECONDS = 30
+SECONDS = rows.patience(30)
 BINARY = ""  # with faults
 PLAIN = ""  # without
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}

@@ -21,7 +21,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import Fault, Skip, need, row, short  # noqa: E402
 
-SECONDS = 20
+SECONDS = rows.patience(20)
 COUNTS = (1, 2, 3, 8, 64)
 SLOW_START = 0.03  # seconds, of a program built with a sanitizer: 64 parts would take minutes
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}

@@ -20,7 +20,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import Outcome, need, row, short  # noqa: E402
 
-SECONDS = 120
+SECONDS = rows.patience(120)
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
