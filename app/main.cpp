@@ -91,10 +91,12 @@ int run(int argc, char** argv) {
   ::_exit(kFailed);
 }
 
+/// Before the constructors of statics, which may be the first to want memory.
+[[gnu::constructor(101)]] void prepare_to_give_up() { std::set_terminate(give_up); }
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::set_terminate(give_up);
   // Slabs come and go by the megabyte: keep their memory instead of having the kernel clear new
   // pages for each.
 #ifdef __GLIBC__

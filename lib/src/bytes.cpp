@@ -171,25 +171,26 @@ struct Source::State {
   Descriptor file;
   bool is_file = false;  // else the bytes are in `text`
   bool regular = false;
-  bool restricted = false;  // to `length` bytes; otherwise a file that grows is read to its end
   std::uint64_t base =
       0;  // file offset at which this source begins (a descriptor may be handed over half read)
-  std::uint64_t length = 0;
+  std::uint64_t length = 0;  // of a regular file when it was opened, or of the part that is read
   std::string_view text;
   std::uint64_t position = 0;
   std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead.size())
   std::size_t ahead_begin = 0;
 
-  std::size_t system_read(char* to, std::size_t size) const {
-    if (restricted) {
-      const std::uint64_t behind = position + (ahead.size() - ahead_begin);
-      size = static_cast<std::size_t>(
-          std::min<std::uint64_t>(size, length - std::min(length, behind)));
+  /// Reads on from `at`, which is where the descriptor stands.
+  std::size_t system_read(std::uint64_t at, char* to, std::size_t size) const {
+    if (regular) {  // what has been appended since is not read
+      size = static_cast<std::size_t>(std::min<std::uint64_t>(size, length - std::min(length, at)));
     }
     std::size_t got = 0;
     while (got < size) {
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
-      if (count == 0) break;
+      if (count == 0) {
+        check_end();
+        break;
+      }
       if (count < 0) {
         if (is_to_be_tried_again(file.get(), POLLIN)) continue;
         fail(name, "cannot read: ", errno);
@@ -197,6 +198,19 @@ struct Source::State {
       got += static_cast<std::size_t>(count);
     }
     return got;
+  }
+
+  /// Where a file ends before its length: throws if it has been cut. Otherwise it is one of /sys,
+  /// whose length says nothing.
+  void check_end() const {
+    struct stat status {};
+    if (!regular || ::fstat(file.get(), &status) != 0) return;
+    if (static_cast<std::uint64_t>(status.st_size) >= base + length) return;
+    throw Error(ErrorKind::io,
+                "cannot read: the file became shorter while it was read, from " +
+                    std::to_string(base + length) + " to " + std::to_string(status.st_size) +
+                    " bytes",
+                {}, Place{name});
   }
 };
 
@@ -266,7 +280,7 @@ std::size_t Source::read(char* to, std::size_t size) {
   if (peeked != 0) std::memcpy(to, s.ahead.data() + s.ahead_begin, peeked);
   s.ahead_begin += peeked;
   s.position += peeked;
-  const std::size_t got = peeked < size ? s.system_read(to + peeked, size - peeked) : 0;
+  const std::size_t got = peeked < size ? s.system_read(s.position, to + peeked, size - peeked) : 0;
   s.position += got;
   return peeked + got;
 }
@@ -279,7 +293,7 @@ std::string_view Source::peek(std::size_t size) {
     s.ahead.erase(s.ahead.begin(), s.ahead.begin() + static_cast<std::ptrdiff_t>(s.ahead_begin));
     s.ahead_begin = 0;
     s.ahead.resize(size);
-    s.ahead.resize(have + s.system_read(s.ahead.data() + have, size - have));
+    s.ahead.resize(have + s.system_read(s.position + have, s.ahead.data() + have, size - have));
   }
   return {s.ahead.data() + s.ahead_begin, s.ahead.size() - s.ahead_begin};
 }
@@ -303,7 +317,10 @@ std::size_t Source::read_at(std::uint64_t position, char* to, std::size_t size) 
   while (got < size) {
     const ssize_t count = ::pread(s.file.get(), to + got, std::min(size - got, kMostAtOnce),
                                   static_cast<off_t>(s.base + position + got));
-    if (count == 0) break;
+    if (count == 0) {
+      s.check_end();
+      break;
+    }
     if (count < 0) {
       if (errno == EINTR) continue;
       fail(s.name, "cannot read: ", errno);
@@ -322,7 +339,6 @@ void Source::restrict_to(std::uint64_t begin, std::uint64_t end) {
     return;
   }
   s.length = end;
-  s.restricted = true;
   s.ahead.clear();
   s.ahead_begin = 0;
   s.position = begin;

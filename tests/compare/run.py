@@ -31,16 +31,14 @@ except ImportError:
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
-from rows import Fault, Skip, need, row, short  # noqa: E402
+from rows import SANITIZERS, UNSAFE, Fault, Skip, need, row, short  # noqa: E402
 
 SECONDS = rows.patience(20)
 HERE = pathlib.Path(__file__).resolve().parent
 LAYER = str(HERE.parent.parent / "samples" / "data" / "layer1.npy")
 SCHEMA = json.loads((HERE / "compare.schema.json").read_text(encoding="utf-8"))
-SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 PATH = os.environ.get("PATH", os.defpath)
 ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", **SANITIZERS}
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 BINARY = ""
 SEED = 0
 
@@ -112,12 +110,8 @@ def strict(text):
 class Outcome(rows.Outcome):
     def says(self, pattern, status):
         """One clean line on standard error."""
-        try:
-            text = self.stderr.decode()
-        except UnicodeDecodeError:
-            raise Fault(f"the message is not UTF-8: {self}") from None
-        need(self.status == status and text.startswith("rectify: ") and text.endswith("\n") and len(text) < 2000 and
-             not UNSAFE.search(text[:-1]), f"exit {status} and one short clean line expected, got {self}")
+        text = self.need_one_clean_line()
+        need(self.status == status, f"exit {status} expected, got {self}")
         need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
         return self
 

@@ -12,6 +12,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,7 +29,12 @@ using reference::Patterns;
 
 namespace {
 
-constexpr std::size_t kBlock = 65536;
+constexpr std::size_t kBlock =
+    65533;  // odd, so that every block has a last vector that is not full
+
+/// Times an odd number, all 2^32 come once each, and no two neighbours are of one kind (Knuth's
+/// multiplicative hash).
+constexpr std::uint32_t kOdd = 0x9E3779B1;
 
 /// Two of them are zero in float32, one is subnormal, and one takes almost everything to infinity.
 constexpr double kSlopes[] = {0.0, -0.0, 0.01, 0.3, 0.5, 1.0, 2.0, -0.1, -1.0, 1e-40, 1e-46, 3e38};
@@ -66,7 +72,9 @@ void check_bits(const Patterns& x, const Tensor& got, const Patterns& expected,
 
 void check_activations(const Patterns& x, const Tensor& tensor) {
   const Activation& relu = *find_activation("relu");
-  check_bits(x, apply(relu, tensor), reference::relu(x), "relu");
+  const Patterns rectified = reference::relu(x);
+  check_bits(x, apply(relu, tensor), rectified, "relu");
+  check_bits(x, apply(relu, tensor.clone(), {}, true), rectified, "relu in place");
   const Patterns relu_gradient = reference::relu_gradient(x);
   check_bits(x, gradient(relu, tensor), relu_gradient, "relu's gradient");
   check_bits(x, gradient(relu, tensor.clone(), {}, true), relu_gradient,
@@ -76,7 +84,9 @@ void check_activations(const Patterns& x, const Tensor& tensor) {
   for (const double slope : kSlopes) {
     const std::string name = "leaky_relu of slope " + formatted("%g", slope);
     const Parameters parameters{.negative_slope = slope};
-    check_bits(x, apply(leaky, tensor, parameters), reference::leaky_relu(x, slope), name);
+    const Patterns leaked = reference::leaky_relu(x, slope);
+    check_bits(x, apply(leaky, tensor, parameters), leaked, name);
+    check_bits(x, apply(leaky, tensor.clone(), parameters, true), leaked, name + ", in place");
     const Patterns expected = reference::leaky_relu_gradient(x, slope);
     check_bits(x, gradient(leaky, tensor, parameters), expected, name + ", its gradient");
     if (slope < 0) continue;  // in place there is none
@@ -182,11 +192,18 @@ void check_print(std::span<const float> values) {
   }
 }
 
-/// `print_step`: how many patterns there are to one that is printed, which takes the most time.
-void check(const Patterns& x, std::size_t print_step) {
+Tensor tensor_of(const Patterns& x) {
   Tensor tensor = Tensor::empty({static_cast<std::int64_t>(x.size())}, DType::float32);
   std::memcpy(tensor.bytes(), x.data(), tensor.nbytes());
-  check_activations(x, tensor);
+  return tensor;
+}
+
+/// A block of neighbouring patterns, which print alike, and one of patterns of every kind, so that
+/// a vector holds both signs, NaN and infinities. `print_step`: how many patterns there are to one
+/// that is printed, which takes the most time.
+void check(const Patterns& x, const Patterns& mixed, std::size_t print_step) {
+  check_activations(mixed, tensor_of(mixed));
+  const Tensor tensor = tensor_of(x);
   check_text(x, tensor);
   std::vector<float> to_print;
   for (std::size_t i = x[0] / kBlock % print_step; i < x.size(); i += print_step) {
@@ -234,17 +251,22 @@ int main(int argc, char** argv) {
     return 2;
   }
   const Patterns some = all ? Patterns{} : sample();
+  Patterns shuffled = some;
+  std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(0));
   const std::size_t count = all ? std::size_t{1} << 32 : some.size();
 
   std::atomic<std::size_t> next = 0;
   const auto work = [&] {
     for (std::size_t begin; (begin = next.fetch_add(kBlock)) < count && mistakes == 0;) {
       Patterns x(std::min(kBlock, count - begin));
+      Patterns mixed(x.size());
       for (std::size_t i = 0; i < x.size(); ++i) {
-        x[i] = all ? static_cast<std::uint32_t>(begin + i) : some[begin + i];
+        const auto pattern = static_cast<std::uint32_t>(begin + i);
+        x[i] = all ? pattern : some[begin + i];
+        mixed[i] = all ? pattern * kOdd : shuffled[begin + i];
       }
       try {
-        check(x, all ? 256 : 1);
+        check(x, mixed, all ? 256 : 1);
       } catch (const std::exception& error) {
         report(x[0], "its block", error.what(), "no error");
       }

@@ -1,11 +1,12 @@
 """Documents and .npy files that are none, or are hard to read."""
 import io
+import itertools
 import re
 import struct
 import zipfile
 
-from rows import need, patience, row
-from scratch import limited_memory, npy
+from rows import need, npy, patience, row
+from scratch import limited_memory
 
 
 @row
@@ -77,7 +78,9 @@ def four_megabytes_of_quotes_are_refused(s):
 
 @row
 def a_lone_quote_is_reported_where_it_opened(s):
-    s.run("-", "--from", "csv", "--header", "no", data=b'1,2\n3,"4\n' + b"5,6\n" * 4000000).refuses("<stdin>:2:3: ")
+    rest = itertools.repeat(b"5,6\n" * 10000, 20000)  # 800 MB that need not be read
+    s.run("-", "--from", "csv", "--header", "no", data=itertools.chain([b'1,2\n3,"4\n'], rest),
+          before=limited_memory(s)).refuses("<stdin>:2:3: ")
     s.run("-", "--from", "csv", data=b'1,2\n3,"4"x\n5,6\n').refuses("<stdin>:2:3: |<stdin>:2:6: ")
 
 
@@ -111,6 +114,13 @@ def archives_are_named_with_a_remedy(s):
         s.run(name).refuses(rf"{re.escape(name)}.*(?i:zip|npz)")
     s.write("b.csv", b"\x1f\x8b\x08" + bytes(30))
     s.run("b.csv").refuses("gzip -dc")
+    s.write("b.json", b"\x1f\x8b\x08" + bytes(30))
+    s.run("b.json").refuses("gzip -dc")
+    for form in ("csv", "json", "jsonl", "npy"):
+        s.run("--from", form, data=b"\x1f\x8b\x08" + bytes(30)).refuses("gzip -dc")
+    for form in ("csv", "json"):
+        for code in ("utf-16-le", "utf-16-be"):
+            s.run("--from", form, data="\ufeff[1,2]\n".encode(code)).refuses("UTF-16.*iconv")
 
 
 @row
@@ -145,8 +155,8 @@ def bytes_after_the_last_array_are_no_silence(s):
 
 @row
 def npy_descr_is_escaped_in_messages(s):
-    for descr in ("\x1b[31m<f4", "<\x9bf4", "<f4\r", "{}%s%n"):
-        s.run("-", data=npy("(1,)", bytes(4), descr)).refuses("<stdin>: ")
+    for descr, shown in (("\x1b[31m<f4", r"\x1b[31m<f4"), ("<\x9bf4", r"\x9b"), ("<f4\r", r"<f4\r"), ("{}%s%n", "{}%s%n")):
+        s.run("-", data=npy("(1,)", bytes(4), descr)).refuses("<stdin>: .*" + re.escape(shown))
 
 
 @row
@@ -154,7 +164,8 @@ def every_cut_of_an_npy_file_is_refused(s):
     whole = npy("(2, 2)", struct.pack("<4f", 1, -2, 3, -4))
     for size in range(1, len(whole)):
         s.write("a.npy", whole[:size])
-        s.run("a.npy", "-o", "out.npy").refuses(r"a\.npy: ")
+        found = f".*16 bytes.*{size - 128} " if size >= 128 else ""
+        s.run("a.npy", "-o", "out.npy").refuses(r"a\.npy: " + found)
         if size < 12 or size > 120:
             s.run("--from", "npy", data=whole[:size]).refuses("<stdin>: ")
             s.run("compare", "a.npy").refuses(r"a\.npy: ")
@@ -229,9 +240,9 @@ def a_line_of_a_gigabyte_of_digits_is_read_or_refused(s):
 
 @row
 def a_line_of_a_gigabyte_that_is_no_number_is_refused(s):
-    s.run("--from", "csv", data=gigabyte(b'"', b"x", b""), seconds=PATIENCE).refuses("<stdin>:1:1: ")
+    for form, text, place in (("csv", gigabyte(b'"', b"x", b""), "1:1"), ("json", gigabyte(b'["', b"x", b'"]\n'), "1:2")):
+        s.run("--from", form, data=text, before=limited_memory(s), seconds=PATIENCE).refuses(f"<stdin>:{place}: ")
     s.run("--from", "csv", data=gigabyte(b"1,2\n3,", b"x", b"\n"), seconds=PATIENCE).refuses("<stdin>:2:3: ")
-    s.run("--from", "json", data=gigabyte(b'["', b"x", b'"]\n'), seconds=PATIENCE).refuses("<stdin>:1:2: ")
 
 
 @row

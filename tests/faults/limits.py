@@ -1,58 +1,11 @@
 """Too little memory, too few processes, descriptors, bytes of a file and of a disk."""
-import os
 import shutil
 import signal
-import struct
 import subprocess
-import threading
 
 import scratch
-from rows import Skip, need, row, short
-from scratch import ENVIRONMENT, ROOT, SECONDS, Outcome, commands, limited_memory, npy
-
-
-def peak_memory(s, arguments, first, block, last, times):
-    """The largest resident set, in KiB, of a call that reads `first`, `block` so many times, and `last` from a pipe."""
-    process = s.start(arguments, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
-
-    def feed():
-        try:
-            for part in (first, *[block] * times, last):
-                process.stdin.write(part)
-            process.stdin.close()
-        except BrokenPipeError:
-            pass
-
-    feeder = threading.Thread(daemon=True, target=feed)
-    feeder.start()
-    message = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    process.stderr.close()
-    feeder.join(SECONDS)
-    need(process.returncode == 0 and not message, arguments, f"exit {process.returncode}, stderr {short(message)}")
-    return usage.ru_maxrss
-
-
-@row
-def memory_does_not_grow_with_the_input(s):
-    if not limited_memory(s):
-        raise Skip("a sanitizer keeps what is freed")
-    lines, rows, values = b"1.5,-2.25\n" * 100000, b"[1.5,-2.25]\n" * 100000, struct.pack("<f", -1.5) * 250000
-    streams = (  # arguments, what comes first, what is repeated, what comes last
-        (["--from", "csv", "--to", "csv"], b"", lines, b""),
-        (["--from", "csv", "--to", "json"], b"", lines, b""),
-        (["--from", "csv", "--to", "npy", "-o", "out.npy"], b"", lines, b""),
-        (["--from", "csv"], b"", lines, b""),
-        (["--from", "jsonl", "--to", "jsonl"], b"", rows, b""),
-        (["--from", "json", "--to", "json"], b"[0", b",-2.25" * 160000, b"]"),
-        (["--from", "npy", "--to", "csv"], None, values, b""))
-    for arguments, first, block, last in streams:
-        peaks = []
-        for times in (4, 40):
-            begin = npy(f"({times * 250000},)") if first is None else first
-            peaks.append(peak_memory(s, ["-", *arguments, "--threads", "2"], begin, block, last, times))
-        need(peaks[1] < 1.25 * peaks[0] + 12000, *arguments, f"take {peaks[0]} KiB for 4 MB, {peaks[1]} KiB for 40 MB")
+from rows import ENVIRONMENT, Skip, need, row
+from scratch import ROOT, SECONDS, Outcome, commands, limited_memory
 
 
 @row
@@ -60,8 +13,15 @@ def any_limit_on_memory_leaves_every_command_right_or_refused(s):
     if not limited_memory(s):
         raise Skip("the program does not start under ulimit -v (a sanitizer?)")
     tried = [(arguments, s.run(*arguments, "--threads", "8").stdout) for arguments in commands(s)]
-    first = next((kilobytes for kilobytes in range(3000, 50000, 500) if s.run(
-        "--version", before=f"ulimit -v {kilobytes}", signals=(signal.SIGKILL, signal.SIGSEGV)).stdout), None)
+    first = None
+    for kilobytes in range(3000, 50000, 100):
+        outcome = s.run("--version", before=f"ulimit -v {kilobytes}", signals=(signal.SIGKILL, signal.SIGSEGV))
+        if outcome.status == 0:
+            first = kilobytes
+            break
+        if outcome.status == 1:
+            outcome.refuses("out of memory")  # else the system or the loader says so
+    need(first, "the program does not start in 50 MB")
     for arguments, wanted in tried:
         needed = None
         for step in range(60):
@@ -84,11 +44,13 @@ def any_limit_on_memory_leaves_every_command_right_or_refused(s):
 @row
 def a_limit_on_processes_leaves_one_thread(s):
     nobody = s.plain_user()
+    # LeakSanitizer would make a process of its own.
+    env = {**ENVIRONMENT, "ASAN_OPTIONS": ENVIRONMENT.get("ASAN_OPTIONS", "") + ":detect_leaks=0"}
     for arguments in commands(s):
         wanted = s.run(*arguments).stdout
         for most in (0, 1, 2, 4):
             before = f"ulimit -u {most} 2>/dev/null || ulimit -p {most}"
-            s.run(*arguments, "--threads", "8", before=before, **nobody).gives(wanted)
+            s.run(*arguments, "--threads", "8", before=before, env=env, **nobody).gives(wanted)
 
 
 @row
@@ -102,11 +64,12 @@ def any_limit_on_the_stack_is_enough_or_none(s):
 @row
 def any_limit_on_descriptors_is_enough_or_an_error(s):
     s.write("a.csv", b"1,-2\n3,4\n")
+    least = 0 if limited_memory(s) else 8  # a sanitizer needs some, too
     for arguments in (["a.csv", "-o", "out.csv"], ["compare", "a.csv", "-o", "out.csv"],
                       ["a.csv", "--part", "2/2", "-o", "out.csv"],
                       ["compare", "a.csv", "--plot", "plot.svg", "-o", "out.csv"]):
         codes = []
-        for most in range(9):
+        for most in range(least, 9):
             s.write("out.csv", b"old\n")
             outcome = s.run(*arguments, before=f"ulimit -n {most}")
             codes.append(outcome.status)
@@ -125,17 +88,14 @@ def any_limit_on_descriptors_is_enough_or_an_error(s):
 @row
 def a_limit_on_time_ends_it_tidily(s):
     s.write("out.csv", b"old\n")
-    outcome = s.shell("yes 1,-2 | (ulimit -S -t 1; rectify - --from csv -o out.csv); echo $?")
+    outcome = s.shell("yes 1,-2 | (ulimit -S -t 1; rectify compare - --from csv -o out.csv); echo $?")
     need(outcome.stdout == b"%d\n" % (128 + signal.SIGXCPU), outcome)
     need(s.names() == ["out.csv"] and s.read("out.csv") == b"old\n", s.names())
 
 
 @row
-def few_descriptors_are_an_error_and_many_inputs_need_few(s):
+def many_inputs_need_few_descriptors(s):
     s.write("a.csv", b"1,-2\n3,4\n")
-    outcome = s.run("a.csv", before="ulimit -n 3")
-    if b"loading shared libraries" not in outcome.stderr:  # the loader needs a descriptor too
-        outcome.refuses("a.csv: .*open files")
     outcome = s.run(*["a.csv"] * 120, "--to", "json", "--mode", "relu", before="ulimit -n 20")
     outcome.gives(b"[[1.0, 0.0], [3.0, 4.0]]\n" * 120)
 
@@ -157,12 +117,14 @@ def a_limit_on_file_size_is_a_write_error(s):
 
 
 DISK = """mount -t tmpfs -o size=SIZE none disk || exit 77
+set -e
 rectify() { "%s" "$@"; }
-cp big.csv part.json disk || exit 77
+cp big.csv part.json disk
 cd disk
 echo old >out
-dd if=/dev/zero of=ballast bs=4k 2>/dev/null
+dd if=/dev/zero of=ballast bs=4k 2>/dev/null || true
 truncate -s -LEFT ballast
+set +e
 """
 
 

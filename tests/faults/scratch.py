@@ -2,29 +2,23 @@
 import os
 import pathlib
 import re
-import struct
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
-from rows import Fault, Skip, need, short  # noqa: E402
+from rows import ENVIRONMENT, Fault, Skip, need, short  # noqa: E402
 
 SECONDS = rows.patience(20)
 ROOT = os.geteuid() == 0
-SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
-
-# What a terminal must not get from a message: controls (a newline among them), line separators, bidirectional marks.
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 
 class Outcome(rows.Outcome):
     def __init__(self, stdout, stderr, status, call=""):
-        # What counts its lines for the preset coverage complains if it may not write the counts.
-        super().__init__(stdout, re.sub(rb"(?m)^profiling:.*\n", b"", stderr), status)
+        super().__init__(stdout, stderr, status)
         self.call = call
 
     def __repr__(self):
@@ -41,12 +35,7 @@ class Outcome(rows.Outcome):
         """One clean line on standard error, and nothing that reads as a result."""
         need(self.status in statuses, f"exit {' or '.join(map(str, statuses))} expected, got {self}")
         need(not (quiet and self.stdout), f"nothing expected on standard output, got {self}")
-        try:
-            text = self.stderr.decode()
-        except UnicodeDecodeError:
-            raise Fault(f"the message is not UTF-8: {self}") from None
-        need(text.startswith("rectify: ") and text.endswith("\n") and not UNSAFE.search(text[:-1]) and len(text) < 2000,
-             f"not one short clean line: {self}")
+        text = self.need_one_clean_line()
         need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
 
 
@@ -58,6 +47,23 @@ def feed(pipe, blocks):
                 pipe.write(block)
     except BrokenPipeError:
         pass
+
+
+started = []  # processes, and when each is taken to hang
+
+
+def watch():
+    """Kills what hangs, as long as the script runs."""
+    while True:
+        time.sleep(1)
+        for deadline, process in list(started):
+            if process.returncode is None and time.monotonic() < deadline:
+                continue
+            process.kill()
+            started.remove((deadline, process))
+
+
+threading.Thread(target=watch, daemon=True).start()
 
 
 class Scratch:
@@ -83,20 +89,23 @@ class Scratch:
         self.path.chmod(0o777)
         try:
             subprocess.run([BINARY, "--version"], cwd=self.path, capture_output=True, check=True, **nobody)
-        except (PermissionError, subprocess.CalledProcessError):
+        except (OSError, subprocess.CalledProcessError):  # a namespace may have no such user
             raise Skip("nobody but root may run the program where it is") from None
         return nobody
 
-    def start(self, arguments, before="", after="", env=None, cwd=None, **streams):
-        """The program as a process: `before` is shell that runs first (ulimit, trap), `after` are redirections."""
+    def start(self, arguments, before="", after="", env=None, cwd=None, seconds=SECONDS, **streams):
+        """The program as a process: `before` is shell that runs first (ulimit, trap), `after` are redirections. It is
+        killed if it hangs, whatever the row waits for (watch())."""
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **streams}
-        return subprocess.Popen(["sh", "-c", f'{before}\nexec "$0" "$@" {after}', BINARY, *arguments],
-                                cwd=cwd or self.path, env=ENVIRONMENT if env is None else env, **streams)
+        process = subprocess.Popen(["sh", "-c", f'{before}\nexec "$0" "$@" {after}', BINARY, *arguments],
+                                   cwd=cwd or self.path, env=ENVIRONMENT if env is None else env, **streams)
+        started.append((time.monotonic() + seconds + 5, process))
+        return process
 
     def run(self, *arguments, data=None, signals=(), seconds=SECONDS, **how):
         """The outcome; `data` is bytes for standard input, or an iterator of such."""
         streams = {} if data is None else {"stdin": subprocess.PIPE}
-        process = self.start(arguments, **streams, **how)
+        process = self.start(arguments, seconds=seconds, **streams, **how)
         if data is not None and not isinstance(data, bytes):
             pipe, process.stdin = process.stdin, None
             threading.Thread(target=feed, args=(pipe, data), daemon=True).start()
@@ -123,10 +132,11 @@ class Scratch:
         return Outcome(done.stdout, done.stderr, done.returncode)
 
 
-def npy(shape, data=b"", descr="<f4"):
-    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}".encode("latin-1")
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+def device(name):
+    """The name of a device, where there is one: a shell that is root's would make a file of that name."""
+    if not pathlib.Path(name).is_char_device():
+        raise Skip(f"no {name} here")
+    return name
 
 
 def limited_memory(s, kilobytes=300000):
@@ -138,7 +148,7 @@ def limited_memory(s, kilobytes=300000):
 
 
 def commands(s):
-    """A command a way through the program, and its files."""
+    """One command for each way through the program; writes the files they read."""
     s.write("big.csv", BIG)
     s.write("part.json", s.run("compare", "big.csv", "--partial").stdout)
     return [*(["big.csv", "--to", to] for to in ("torch", "json", "jsonl", "csv", "tsv", "npy")),

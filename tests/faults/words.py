@@ -30,7 +30,9 @@ def a_billion_threads_are_capped_or_refused(s):
 
 @row
 def impossible_randn_shapes_are_refused_at_once(s):
-    for shape in ("1000000000000000000", "9223372036854775808", "18446744073709551616", "4294967296,4294967296",
+    # A sanitizer ends the program that asks for so much memory.
+    large = ["1000000000000000000"] if limited_memory(s) else []
+    for shape in (*large, "9223372036854775808", "18446744073709551616", "4294967296,4294967296",
                   "0,9223372036854775808"):
         s.run("--randn", shape, before=limited_memory(s)).refuses(statuses=(1, 2))
 
@@ -52,6 +54,8 @@ def pointers_that_are_none_are_refused(s):
         s.run("--tensor", "[1, 2]", f"--pointer={pointer}").refuses(statuses=(1, 2))
 
 
+ESCAPE = r"\\(x[0-9a-f]{2}|[rn])"  # as a message shows each of these
+
 NASTY = (b"\x1b[31m", b"\r", b"\x07", b"\n", b"\x7f", b"\xc2\x9b", b"\x9b", "\u202e".encode(), "\u2028".encode(),
          b"\xff\xfe", b"\xc3")
 
@@ -60,19 +64,19 @@ NASTY = (b"\x1b[31m", b"\r", b"\x07", b"\n", b"\x7f", b"\xc2\x9b", b"\x9b", "\u2
 def control_characters_in_names_are_escaped(s):
     for nasty in NASTY:
         name = b"a" + nasty + b"b.csv"
-        s.run(name).refuses("No such file")
+        s.run(name).refuses(f"a{ESCAPE}.*No such file")
         with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
             file.write(b"1,2\n3,x\n")
         s.run(name).refuses(":2:3: ")
-        s.run("--tensor", "1", "-o", b"nowhere/" + name).refuses()
+        s.run("--tensor", "1", "-o", b"nowhere/" + name).refuses(f"a{ESCAPE}")
 
 
 @row
 def control_characters_in_fields_are_escaped(s):
     for nasty in NASTY:
         if nasty not in (b"\n", b"\r"):
-            s.run("-", "--from", "csv", data=b"1,2\n3,4" + nasty + b"5\n").refuses("<stdin>:2:3: ")
-        s.run("-", "--from", "json", data=b"[1, x" + nasty + b"]").refuses("<stdin>:1:5: ")
+            s.run("-", "--from", "csv", data=b"1,2\n3,4" + nasty + b"5\n").refuses(f"<stdin>:2:3: .*{ESCAPE}")
+        s.run("-", "--from", "json", data=b"[1, x" + nasty + b"]").refuses(f"<stdin>:1:5: .*{ESCAPE}" if nasty not in b"\r\n" else "")
         s.run("-", "--from", "json", data=b'{"a' + nasty + b'": 1}').refuses("<stdin>:1:")
 
 

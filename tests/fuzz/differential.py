@@ -10,7 +10,6 @@ import io
 import itertools
 import json
 import math
-import os
 import pathlib
 import random
 import re
@@ -21,7 +20,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
-from rows import Fault, Outcome, Skip, need, row, short  # noqa: E402
+from rows import ENVIRONMENT, Fault, Outcome, Skip, need, row, short  # noqa: E402
 
 try:
     import numpy as np
@@ -29,9 +28,6 @@ except ImportError:
     np = None
 
 LIMIT = rows.patience(20)  # seconds a call may take
-SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 BINARY = ""
 SECONDS = 0
 SEED = 0
@@ -68,12 +64,7 @@ class Scratch:
 def refused(outcome, statuses, *words):
     """One clean line."""
     need(outcome.status in statuses, *words, outcome)
-    try:
-        text = outcome.stderr.decode()
-    except UnicodeDecodeError:
-        raise Fault(f"{short(words)}: the message is not UTF-8: {outcome}") from None
-    clean = text.startswith("rectify: ") and text.endswith("\n") and not UNSAFE.search(text[:-1]) and len(text) < 2000
-    need(clean, *words, "not one short clean line:", outcome)
+    outcome.need_one_clean_line(*words)
 
 
 def mutated(r, data, words=(b"",)):

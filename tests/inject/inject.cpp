@@ -11,6 +11,7 @@
 //   on     it and all later ones
 //   short  from the N-th on, at most one byte is moved at a time
 //   again  from the N-th on, each is first interrupted (EINTR), then done
+//   later  from the N-th on, each is first told that there is nothing yet (EAGAIN), then done
 // and N = 0 makes none fail; HOW = leak loses memory, to see whether that is seen. The answer is a
 // line: the wait status, then the calls of each kind, in the order of `kinds`; "?" instead of a
 // KIND gives their names. Descriptors that the program leaves open make it end with status 98.
@@ -85,7 +86,7 @@ constexpr Row kinds[kKinds] = {
     {"spawn", EAGAIN},  {"waitpid", ECHILD},  {"ioctl", ENOTTY},
 };
 
-enum class How { once, on, briefly, again };
+enum class How { once, on, briefly, again, later };
 
 std::atomic<long>* counts = nullptr;  // of each kind, in memory that the child shares
 bool armed = false;
@@ -109,9 +110,10 @@ bool fails(Kind kind) {
     case How::briefly:
       return false;
     case How::again:
+    case How::later:
       interrupted = !interrupted;
       if (!interrupted) return false;
-      errno = EINTR;
+      errno = how == How::again ? EINTR : EAGAIN;
       return true;
   }
   errno = kinds[kind].error;
@@ -243,6 +245,13 @@ int __wrap_open(const char* path, int flags, ...) {
   return fails(kOpen) ? -1 : __real_open(path, flags, mode);
 }
 
+// The fortified open() of two arguments.
+int __real___open_2(const char* path, int flags);
+int __wrap___open_2(const char* path, int flags);
+int __wrap___open_2(const char* path, int flags) {
+  return fails(kOpen) ? -1 : __real___open_2(path, flags);
+}
+
 int __real_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...);
 int __wrap_fcntl(int fd, int command, ...) {
@@ -329,7 +338,9 @@ void prepare_child() {
   replace(STDIN_FILENO, piped(folder + "/in"));
   replace(STDOUT_FILENO, __real_open((folder + "/out").c_str(), kFlags, 0666));
   replace(STDERR_FILENO, __real_open((folder + "/err").c_str(), kFlags, 0666));
-  ::alarm(20);  // nothing hangs
+  const char* const patience = std::getenv("RECTIFY_PATIENCE");
+  ::alarm(static_cast<unsigned>(20 *
+                                (patience != nullptr ? std::atof(patience) : 1)));  // nothing hangs
 }
 
 /// The open descriptors, a bit each.
@@ -352,6 +363,7 @@ bool set_fault(const char* kind, const char* word) {
   how = std::strcmp(word, "on") == 0      ? How::on
         : std::strcmp(word, "short") == 0 ? How::briefly
         : std::strcmp(word, "again") == 0 ? How::again
+        : std::strcmp(word, "later") == 0 ? How::later
                                           : How::once;
   return wanted != kKinds;
 }

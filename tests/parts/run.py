@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """Parts of a file, one after the other, are the undivided output: run.py BINARY [FILTER]
 
-`--part K/N` for N in 1, 2, 3, 8 and (unless the program starts slowly) 64, for every format that can be divided,
+`--part K/N` for N in 1, 2, 3, 8 and (unless a sanitizer slows the program) 64, for every format that can be divided,
 whatever stands where a part begins; errors that keep the file's own line; what is refused; and GNU parallel, with a
 job that is killed. Each function below is one such row, its name the sentence that must hold. FILTER picks the rows
 whose name contains it. A row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
@@ -15,16 +15,13 @@ import shutil
 import struct
 import subprocess
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
-from rows import Fault, Skip, need, row, short  # noqa: E402
+from rows import SANITIZERS, Fault, Skip, need, row, short  # noqa: E402
 
 SECONDS = rows.patience(20)
 COUNTS = (1, 2, 3, 8, 64)
-SLOW_START = 0.03  # seconds, of a program built with a sanitizer: 64 parts would take minutes
-SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
 ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
 
@@ -95,9 +92,7 @@ def numbers(seed, lines, fields, delimiter=",", end="\n"):
 
 
 def npy(shape, data, descr="<f4", fortran=False):
-    header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}".encode()
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+    return rows.npy(shape, data, descr, fortran)
 
 
 def values(seed, count, code="<f"):
@@ -488,9 +483,7 @@ def main():
     if not 2 <= len(sys.argv) <= 3:
         sys.exit(__doc__)
     BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    begin = time.monotonic()
-    subprocess.run([BINARY, "--version"], env=ENVIRONMENT, capture_output=True, check=True)
-    if time.monotonic() - begin > SLOW_START:
+    if rows.patience(1) > 1:  # 64 parts would take minutes
         COUNTS = COUNTS[:-1]
     return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
 

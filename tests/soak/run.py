@@ -7,7 +7,7 @@ and no temporary file may be left. FILTER picks the rows whose name contains it.
 failed.
 """
 import concurrent.futures
-import os
+import functools
 import pathlib
 import random
 import re
@@ -18,11 +18,9 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
-from rows import Outcome, need, row, short  # noqa: E402
+from rows import ENVIRONMENT, Outcome, need, row, short  # noqa: E402
 
 SECONDS = rows.patience(120)
-SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C", **SANITIZERS}
 BINARY = ""
 
 
@@ -65,9 +63,7 @@ def nested(shape, texts):
 
 
 def npy(shape, values):
-    header = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {tuple(shape)}, }}".encode()
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + struct.pack(f"<{len(values)}f", *values)
+    return rows.npy(tuple(shape), struct.pack(f"<{len(values)}f", *values))
 
 
 def lines(count, seed):
@@ -199,6 +195,7 @@ class Folder:
             (path / f"{name}.json").write_text(nested((count, columns), iter(sum(texts, []))))
             (path / f"{name}.npy").write_bytes(npy((count, columns), [value.x for line in table for value in line]))
 
+    @functools.lru_cache(None)
     def wanted(self, name, mode, to):
         table = [[getattr(value, mode) for value in line] for line in self.tables[name]]
         if to in ("csv", "tsv"):

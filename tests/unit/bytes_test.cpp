@@ -124,6 +124,37 @@ TEST_CASE("files of /proc say that they are empty, and are read all the same") {
   CHECK(take(source, 5) == "Name:");
 }
 
+TEST_CASE("a file that grows ends where it ended when it was opened") {
+  Folder folder;
+  put_content(folder / "in", "12345");
+  Source source = Source::file(folder / "in");
+  CHECK(source.peek(2) == "12");
+  std::ofstream(folder / "in", std::ios::app) << "6789";
+  char to[16];
+  CHECK(source.read(to, 4) == 4);
+  CHECK(source.peek(100) == "5");
+  CHECK(source.read(to, 16) == 1);
+  CHECK(source.read(to, 16) == 0);
+}
+
+TEST_CASE("a file that is cut is an error where it should go on") {
+  Folder folder;
+  for (const bool anywhere : {false, true}) {
+    put_content(folder / "in", "123456789");
+    Source source = Source::file(folder / "in");
+    char to[16];
+    CHECK(source.read(to, 4) == 4);
+    REQUIRE(::truncate((folder / "in").c_str(), 6) == 0);
+    const auto read = [&] { return anywhere ? source.read_at(2, to, 7) : source.read(to, 16); };
+    CHECK_THROWS_WITH_AS(
+        read(),
+        ((folder / "in") + ": cannot read: the file became shorter while it was read, "
+                           "from 9 to 6 bytes")
+            .c_str(),
+        Error);
+  }
+}
+
 TEST_CASE("a source that is moved goes on where it was") {
   Source source = Source::memory("abc", "in");
   CHECK(take(source, 1) == "a");
