@@ -126,7 +126,6 @@ bool is_json_lines(std::string_view value) {
 }
 
 std::string_view format_of_content(std::string_view head, const ReadOptions& options) {
-  constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
   if (head.starts_with("\x93NUMPY")) return "npy";
   if (head.starts_with(kByteOrderMark)) head.remove_prefix(kByteOrderMark.size());
   const std::size_t first = head.find_first_not_of(" \t\r\n");

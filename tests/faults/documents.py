@@ -6,28 +6,28 @@ import struct
 import zipfile
 
 from rows import need, npy, patience, row
-from scratch import limited_memory
+from scratch import limited_memory, small_stack
 
 
 @row
 def a_million_brackets_are_refused_on_a_small_stack(s):
     for text in (b"[" * 100000, b"[" * 1000000, b"[" * 1000000 + b"]" * 1000000):
-        s.run("-", "--from", "json", data=text, before="ulimit -s 256").refuses("128|deep|dimensions|nest")
-    s.run("-", "--from", "jsonl", "--to", "jsonl", data=b"[" * 1000000, before="ulimit -s 256").refuses()
+        s.run("-", "--from", "json", data=text, before=small_stack()).refuses("128|deep|dimensions|nest")
+    s.run("-", "--from", "jsonl", "--to", "jsonl", data=b"[" * 1000000, before=small_stack()).refuses()
 
 
 @row
 def deep_objects_are_refused_on_a_small_stack(s):
     text = b'{"a":' * 1000000
-    s.run("-", "--from", "json", data=text, before="ulimit -s 256").refuses()
-    s.run("-", "--from", "json", "--pointer", "/b", data=text, before="ulimit -s 256").refuses()
-    s.run("-", "--from", "json", "--pointer", "/a/a/a", data=text, before="ulimit -s 256").refuses()
+    s.run("-", "--from", "json", data=text, before=small_stack()).refuses()
+    s.run("-", "--from", "json", "--pointer", "/b", data=text, before=small_stack()).refuses()
+    s.run("-", "--from", "json", "--pointer", "/a/a/a", data=text, before=small_stack()).refuses()
 
 
 @row
 def a_skipped_deep_value_beside_a_pointer_ends(s):
     text = b'{"x": ' + b"[" * 1000000 + b"]" * 1000000 + b', "a": [1]}'
-    outcome = s.run("-", "--from", "json", "--pointer", "/a", "--to", "json", data=text, before="ulimit -s 256")
+    outcome = s.run("-", "--from", "json", "--pointer", "/a", "--to", "json", data=text, before=small_stack())
     if outcome.status:
         outcome.refuses()
     else:
@@ -251,7 +251,7 @@ def what_is_no_partial_report_is_refused(s):
                  b"1,2\n",
                  b'{"schema": "rectify.compare/1", "tensors": ' + b"[" * 1000000, npy("(1,)", bytes(4)),
                  b"\x1f\x8b\x08" + bytes(30)):
-        s.run("compare", "--merge", "-", data=text, before="ulimit -s 256").refuses("<stdin>: ")
+        s.run("compare", "--merge", "-", data=text, before=small_stack()).refuses("<stdin>: ")
     (s.path / "folder").mkdir()
     for name in ("/dev/zero", "folder", "missing"):
         s.run("compare", "--merge", name, before=limited_memory(s)).refuses(name)

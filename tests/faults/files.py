@@ -1,6 +1,5 @@
 """Inputs of every kind, and outputs that take nothing."""
 import fcntl
-import itertools
 import os
 import random
 import re
@@ -371,12 +370,15 @@ def endless_nonsense_is_refused_by_every_command(s):
                       ["/dev/zero", "--from", "json", "--pointer", "/a"],
                       ["/dev/zero", "--to", "npy", "-o", "out.npy"]):
         s.run(*arguments, before=before).refuses("/dev/zero")
+    most = 1000  # blocks of 64 KiB, that is
     for first, text in ((b"", b"["), (b"", b'{"a":'), (b"", b'"'), (b"", b","), (b"[1", b"\0"), (b"[[1", b"\0"),
-                        (b'["', b"x"), (b"[[1,2],[", b"x")):
+                        (b'["', b"x"), (b"[[1,2],[", b"x"), (b"[1] ", b"x"), (b'["', b"1")):
         for arguments in (["--from", "json"], ["--from", "jsonl"], ["compare", "--from", "json"],
                           ["compare", "--merge"]):
-            endless = itertools.chain([first], itertools.repeat(text * (65536 // len(text))))
-            s.run(*arguments, "-", before=before, data=endless).refuses("<stdin>")
+            blocks = iter([first, *[text * (65536 // len(text))] * most])
+            s.run(*arguments, "-", before=before, data=blocks).refuses("<stdin>", quiet=first != b"[1] ")
+            need(next(blocks, None) is not None, *arguments, first, text, "all was read before it was refused")
     for first, text in ((b"", b"["), (b"", b'{"a":'), (b'{"a": [1', b"\0"), (b'{"a": "x', b"\0")):
-        endless = itertools.chain([first], itertools.repeat(text * (65536 // len(text))))
-        s.run("-", "--from", "json", "--pointer", "/b", before=before, data=endless).refuses("<stdin>")
+        blocks = iter([first, *[text * (65536 // len(text))] * most])
+        s.run("-", "--from", "json", "--pointer", "/b", before=before, data=blocks).refuses("<stdin>")
+        need(next(blocks, None) is not None, first, text, "all was read before it was refused")

@@ -5,7 +5,7 @@ import subprocess
 
 import scratch
 from rows import ENVIRONMENT, Skip, need, row
-from scratch import ROOT, SECONDS, Outcome, commands, limited_memory
+from scratch import ROOT, SECONDS, Outcome, commands, limited_memory, small_stack
 
 
 @row
@@ -55,6 +55,8 @@ def a_limit_on_processes_leaves_one_thread(s):
 
 @row
 def any_limit_on_the_stack_is_enough_or_none(s):
+    if not small_stack():
+        raise Skip("ThreadSanitizer needs more itself")
     for arguments in commands(s):
         wanted = s.run(*arguments).stdout
         for kilobytes in ("256", "1024", "unlimited"):
@@ -102,6 +104,8 @@ def many_inputs_need_few_descriptors(s):
 
 @row
 def a_limit_on_file_size_is_a_write_error(s):
+    if not small_stack():
+        raise Skip("ThreadSanitizer writes to files of its own")
     for arguments in commands(s):
         s.write("out", b"old\n")
         length = len(s.run(*arguments).stdout)

@@ -139,6 +139,11 @@ def device(name):
     return name
 
 
+def small_stack():
+    """`ulimit -s 256`, unless ThreadSanitizer is in the program: it needs more itself."""
+    return "" if b"__tsan_init" in pathlib.Path(BINARY).read_bytes() else "ulimit -s 256"
+
+
 def limited_memory(s, kilobytes=300000):
     """`ulimit -v`, unless the program cannot even start under it, as one built with a sanitizer cannot."""
     before = f"ulimit -v {kilobytes}"

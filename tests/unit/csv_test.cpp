@@ -268,6 +268,13 @@ TEST_CASE("a header that no reader could tell from data is quoted") {
   WriteOptions semicolons = writing("csv");
   CHECK(converted("\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1,2,3,4,5\n", reading("csv"), semicolons)
             .bytes == "\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1.0,2.0,3.0,4.0,5.0\n");
+  // At the start of a file it would be skipped.
+  CHECK(converted("\"\xEF\xBB\xBF"
+                  "42\",b\n1,2\n",
+                  reading("csv"), semicolons)
+            .bytes ==
+        "\"\xEF\xBB\xBF"
+        "42\",b\n1.0,2.0\n");
   ReadOptions with = reading("csv");
   with.header = Header::yes;
   CHECK(converted("\"\"\n1\n", with, semicolons).bytes == "\"\"\n1.0\n");  // no blank line

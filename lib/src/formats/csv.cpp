@@ -612,7 +612,8 @@ class CsvEncoder final : public detail::Encoder {
   /// RFC 4180: quoted where the name would otherwise be read as something else.
   std::string field_text(const std::string& name, bool has_neighbours) const {
     const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-    const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()));
+    const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()) ||
+                                         name.starts_with(kByteOrderMark));
     const bool empty_line = name.empty() && !has_neighbours;
     if (!edges && !empty_line &&
         name.find_first_of(std::string("\"\r\n") + delimiter_) == std::string::npos)

@@ -92,6 +92,9 @@ class Encoder {
 
 }  // namespace detail
 
+/// Of UTF-8. Skipped where a text begins with it.
+inline constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
+
 /// Text read block by block, cut where a format says, with the line and column that each chunk
 /// begins at.
 class TextCutter {

@@ -559,7 +559,7 @@ class JsonDecoder final : public Decoder {
       Nesting nesting;
       for (;;) {
         const std::string_view text = chunk.text();
-        if (cutter_.ended()) {
+        if (cutter_.ended() || vain_) {
           cutter_.split(chunk, chunk.size);
           break;
         }
@@ -572,8 +572,9 @@ class JsonDecoder final : public Decoder {
         if (!has_pointer_ && !rows_of_one_ && begins_array(text)) {
           rank_ = 0;
           if (cut_elements(chunk)) break;
-        } else if (has_pointer_ ? is_vain(text) || nesting.depth > std::int64_t{kMostDepth}
-                                : !begins_array(text) && is_hopeless(text)) {
+        } else if (is_vain(text) || (has_pointer_ ? nesting.depth > std::int64_t{kMostDepth}
+                                                  : !begins_array(text) && is_hopeless(text))) {
+          vain_ = true;
           cutter_.split(chunk, chunk.size);  // decode() says what it is
           break;
         }
@@ -681,8 +682,9 @@ class JsonDecoder final : public Decoder {
       return true;
     }
     if (last != nullptr && is_line) p = last;
-    if (cutter_.ended() || (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
-        is_vain(chunk.text())) {
+    vain_ = (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
+            is_vain(chunk.text());
+    if (cutter_.ended() || vain_) {
       cutter_.split(chunk, chunk.size);  // an error, which decode() finds
       chunk.element = element_;
       chunk.ends = true;
@@ -872,6 +874,7 @@ class JsonDecoder final : public Decoder {
   bool any_ = false;      // a tensor has been cut
   bool glued_ = false;    // the last chunk did not end in white space
   bool inside_ = false;   // the last chunk ended between the elements of an array
+  bool vain_ = false;     // decode() stops at the last chunk: what follows is not read on for
   std::size_t rank_ = 0;  // dimensions of that array's elements
   Shape element_;         // and their shape
   Shape row_;             // with rows_of_one_: the shape of every value

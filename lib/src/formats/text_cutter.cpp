@@ -12,7 +12,6 @@ namespace {
 // The first block is small: most inputs are, and a program that reads four numbers need not touch a
 // megabyte.
 constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
-constexpr std::string_view kByteOrderMark = "\xEF\xBB\xBF";
 
 }  // namespace
 
