@@ -66,12 +66,13 @@ def any_limit_on_the_stack_is_enough_or_none(s):
 @row
 def any_limit_on_descriptors_is_enough_or_an_error(s):
     s.write("a.csv", b"1,-2\n3,4\n")
-    least = 0 if limited_memory(s) else 8  # a sanitizer needs some, too
+    if not limited_memory(s):
+        raise Skip("a sanitizer needs descriptors, too")
     for arguments in (["a.csv", "-o", "out.csv"], ["compare", "a.csv", "-o", "out.csv"],
                       ["a.csv", "--part", "2/2", "-o", "out.csv"],
                       ["compare", "a.csv", "--plot", "plot.svg", "-o", "out.csv"]):
         codes = []
-        for most in range(least, 9):
+        for most in range(9):
             s.write("out.csv", b"old\n")
             outcome = s.run(*arguments, before=f"ulimit -n {most}")
             codes.append(outcome.status)

@@ -106,6 +106,7 @@ def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=
         elif out:
             (program.work / out).unlink(missing_ok=True)
         outcome, counts = program.run(kind, number, how)
+        SEEN.update(name for name, count in counts.items() if count)
         found = (program.work / out).read_bytes() if out and (program.work / out).exists() else None
         left = [entry for entry in program.work.iterdir() if entry.name not in names]
         need(not left or kind == "unlink", f"{kind} {number} {how}: left {left}: {outcome}")
@@ -140,7 +141,6 @@ def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=
             (program.work / name).write_bytes(data)
         outcome, counts, found = run("new", 0, "once")
         need_right("nothing failed", outcome, found)
-        SEEN.update(kind for kind, count in counts.items() if count)
         if out and old is not None and not status:
             need(counts["fsync"] and counts["rename"], "an old file gives way to what is not on the disk", counts)
         for kind, count in counts.items():
@@ -155,7 +155,6 @@ def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=
                 check(kind, 1, "again")
             if kind in LATER and count:
                 check(kind, 1, "later")
-                SEEN.add("poll")
     finally:
         program.end()
 
