@@ -274,9 +274,10 @@ TEST_CASE("a file that is cut short while it is read is an error") {
       Source source = Source::file(path);
       std::filesystem::resize_file(path, 1000);
       const Outcome outcome = converted(std::move(source), {}, writing(to));
-      CHECK_MESSAGE(outcome.error.find("unexpected end in the data: shape [100, 100] of int16 "
-                                       "takes 20000 bytes") != std::string::npos,
-                    outcome.error);
+      CHECK_MESSAGE(
+          outcome.error.find("the file became shorter while it was read, from " +
+                             std::to_string(whole.size()) + " to 1000 bytes") != std::string::npos,
+          outcome.error);
     }
   }
 }
