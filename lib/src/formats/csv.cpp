@@ -320,10 +320,8 @@ class CsvDecoder final : public Decoder {
     const char* const end = begin + chunk.size;
     begin[chunk.size] = '\n';  // the last line may have none
     const char* p = begin + (chunk.begins ? data_offset_ : 0);
-    const auto lines = static_cast<std::size_t>(std::count(p, end + 1, '\n'));
-    // No row without a line, no field without a byte: whichever is less bounds the memory.
-    const std::size_t most =
-        lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
+    // No field without a byte, but for those of a last row. What is not written is not touched.
+    const std::size_t most = chunk.size + fields_ + 1;
     Tensor values = Tensor::empty({static_cast<std::int64_t>(most)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
