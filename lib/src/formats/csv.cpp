@@ -340,11 +340,12 @@ class CsvDecoder final : public Decoder {
         const char* next = skip_blanks(number.end, end);
         const char c = *next;
         const bool ends_line = c == '\n' || (c == '\r' && next != end && next[1] == '\n');
-        if (number.status == NumberStatus::ok && (c == delimiter_ || ends_line) && field <= fields_)
+        if (number.status == NumberStatus::ok && (c == delimiter_ || ends_line) && field <= fields_ &&
+            count < most)
             [[likely]] {
           out[count++] = number.value;
         } else {
-          if (field > fields_) fail_long(chunk, p, end);
+          if (field > fields_ || count >= most) fail_long(chunk, p, end);
           next = special_field<T>(chunk, p, end, line_end, field, missing, out[count++]);
         }
         if (*next == delimiter_ && next != end) {
