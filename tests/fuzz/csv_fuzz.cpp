@@ -35,7 +35,7 @@ void run(std::string_view text) {
   if (whole.error) return;
 
   // What is no number with a decimal comma may be one with a point, and no header then.
-  if (read.decimal != '.') return;
+  if (read.decimal != '.' && read.header == Header::automatic) return;
   // What is written is read back: the same header, the same values, the same bytes.
   write.format = "csv";
   const Ran first = converted(text, read, write, nothing(), {});

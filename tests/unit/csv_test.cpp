@@ -264,6 +264,23 @@ TEST_CASE("quotes and carriage returns where lines end") {
   CHECK(read_csv("1\n\"2\"\r\n\"3\"") == "[3] 1.0 2.0 3.0");
 }
 
+TEST_CASE("one carriage return belongs to a line break, a second one to the field before it") {
+  ReadOptions missing = reading("csv");
+  missing.missing = "7";
+  for (const ReadOptions& options : {reading("csv"), missing}) {
+    CHECK(read_csv("1\n\r\r\n2\n", options)
+              .starts_with("in:2:1: '\\r' is not a number (a carriage return too many"));
+    CHECK(read_csv("1,2\n3,\r\r\n", options).starts_with("in:2:3: '\\r' is not a number"));
+    CHECK(read_csv("1,2\n3,4\r\r\n5,6\n", options).starts_with("in:2:3: '4\\r' is not a number"));
+    CHECK(read_csv("1\n2\n\r\r", options).starts_with("in:3:1: '\\r' is not a number"));
+    CHECK(read_csv("1\n\"2\"\r\r\n", options).starts_with("in:2:4: text after a closing quote"));
+    CHECK(
+        read_csv("1\n\"\r\n", options).starts_with("in:2:1: this quote is not closed on its line"));
+    CHECK(read_csv("1,2\n3,\"4\"\r", options) == "[2, 2] 1.0 2.0 3.0 4.0");
+  }
+  CHECK(read_csv("1,2\n,\r\n\r\n,\r", missing) == "[3, 2] 1.0 2.0 7.0 7.0 7.0 7.0");
+}
+
 TEST_CASE("a header that no reader could tell from data is quoted") {
   WriteOptions semicolons = writing("csv");
   CHECK(converted("\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1,2,3,4,5\n", reading("csv"), semicolons)
@@ -349,6 +366,8 @@ std::vector<std::string> generated() {
       "\"" + name + "\n1,2\n3,4\n",
       "\"a\" b,c\n1,2\n",
       "1,2\n\xFF\xFE,3\n",
+      table(30, 3, "\r\n") + "1,2,3\r\r\n4,5,6\n",
+      table(30, 3, "\n") + "1,2,\r\r\n4,5,6\n",
       std::string("1,2\n3,\0004\n5,6\n", 13),
       std::string("a,\0b\n3,4\n", 9),
   };

@@ -320,8 +320,10 @@ class CsvDecoder final : public Decoder {
     const char* const end = begin + chunk.size;
     begin[chunk.size] = '\n';  // the last line may have none
     const char* p = begin + (chunk.begins ? data_offset_ : 0);
-    // No field without a byte, but for those of a last row. What is not written is not touched.
-    const std::size_t most = chunk.size + fields_ + 1;
+    const auto lines = static_cast<std::size_t>(std::count(p, end + 1, '\n'));
+    // No row without a line, no field without a byte: whichever is less bounds the memory.
+    const std::size_t most =
+        lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
     Tensor values = Tensor::empty({static_cast<std::int64_t>(most)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
@@ -340,12 +342,11 @@ class CsvDecoder final : public Decoder {
         const char* next = skip_blanks(number.end, end);
         const char c = *next;
         const bool ends_line = c == '\n' || (c == '\r' && next != end && next[1] == '\n');
-        if (number.status == NumberStatus::ok && (c == delimiter_ || ends_line) && field <= fields_ &&
-            count < most)
+        if (number.status == NumberStatus::ok && (c == delimiter_ || ends_line) && field <= fields_)
             [[likely]] {
           out[count++] = number.value;
         } else {
-          if (field > fields_ || count >= most) fail_long(chunk, p, end);
+          if (field > fields_) fail_long(chunk, p, end);
           next = special_field<T>(chunk, p, end, line_end, field, missing, out[count++]);
         }
         if (*next == delimiter_ && next != end) {
@@ -366,32 +367,30 @@ class CsvDecoder final : public Decoder {
   const char* special_field(const Chunk& chunk, const char* p, const char* end,
                             const char*& line_end, std::size_t position, T missing,
                             T& value) const {
-    if (line_end == nullptr) {
-      line_end = std::find(p, end, '\n');
-      if (line_end != p && line_end[-1] == '\r') --line_end;
-    }
+    if (line_end == nullptr) line_end = std::find(p, end, '\n');
     Field field;
     if (p != line_end && *p == '"') {
       // Only to the end of the line: a number has no line break in it.
+      const char* const break_begin = line_end[-1] == '\r' ? line_end - 1 : line_end;
       const char* close = p + 1;
-      for (; close != line_end; ++close) {
+      for (; close < break_begin; ++close) {
         if (*close != '"') continue;
-        if (close + 1 == line_end || close[1] != '"') break;
+        if (close + 1 == break_begin || close[1] != '"') break;
         ++close;
       }
-      if (close == line_end) {
+      if (close >= break_begin) {
         fail(chunk, p, "this quote is not closed on its line",
              "a field of a data row holds one number");
       }
       field.begin = p + 1;
       field.end = close;
-      field.next = skip_blanks(close + 1, line_end);
-      if (field.next != line_end && *field.next != delimiter_) {
+      field.next = skip_blanks(close + 1, break_begin);
+      if (field.next != break_begin && *field.next != delimiter_) {
         fail(chunk, field.next, "text after a closing quote",
              "a quote inside a quoted field is written twice");
       }
     } else {
-      field = field_at(chunk, p, line_end, true);
+      field = field_at(chunk, p, line_end, true);  // knows a line break's carriage return
     }
     const char* content = skip_blanks(field.begin, field.end);
     if (content == field.end) {
@@ -447,6 +446,7 @@ class CsvDecoder final : public Decoder {
     if (decimal_ != ',' && has(',')) return "a decimal comma: --decimal ,";
     if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
     if (text.front() == '#') return "comments are not read";
+    if (text.back() == '\r') return "a carriage return too many in the line break: tr -d '\\r'";
     const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '-' || c == '?';
     });
