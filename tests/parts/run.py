@@ -173,6 +173,15 @@ def a_first_value_longer_than_a_block_is_of_one_part(s):
 
 
 @row
+def a_part_may_be_blank_though_the_file_begins_so(s):
+    blank = b"\n" * 300000  # longer than a block
+    s.adds_up("a.jsonl", blank + b"[1, -2]\n" + blank + b"[3, -4]\n" + blank, to=("jsonl",), counts=(1, 2, 5))
+    s.write("b.jsonl", blank)
+    for part in ("1/1", "1/3", "3/3"):
+        s.run("b.jsonl", "--part", part, "--to", "jsonl").refuses("no tensor in it", 1)
+
+
+@row
 def lines_longer_than_a_part(s):
     s.adds_up("a.csv", numbers(11, 3, 500), to=("csv",))
     s.adds_up("a.csv", b"1,2\n" + b"0" * 20000 + b"1,2\n3,4\n")

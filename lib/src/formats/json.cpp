@@ -512,9 +512,11 @@ class JsonDecoder final : public Decoder {
     begun_ = true;
     take(chunk);
     const std::uint64_t body = first ? cutter_.offset(chunk) : 0;
-    if (rows_of_one_ && first) {
+    if (first && (rows_of_one_ || part_)) {
+      // To the first value: of its shape are the rows, and without one no part is right to be
+      // empty.
       while (blank(chunk.text()) && !chunk.last) take(chunk);
-      if (!blank(chunk.text())) row_ = first_row(chunk);
+      if (rows_of_one_ && !blank(chunk.text())) row_ = first_row(chunk);
     }
     if (chunk.last && !any_) {
       throw Error(ErrorKind::data, "no tensor in it: expected a number or a list of numbers", {},
