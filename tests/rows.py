@@ -64,7 +64,8 @@ class Outcome:
         return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
 
     def need_one_clean_line(self, *words):
-        """`rectify: ` and a text of moderate length without anything UNSAFE, as UTF-8, is all of standard error. The text."""
+        """The text of standard error, which is to be `rectify: ` and a sentence of moderate length, UTF-8 without anything
+        UNSAFE."""
         try:
             text = self.stderr.decode()
         except UnicodeDecodeError:

@@ -2,8 +2,8 @@
 """clang-tidy over lib, app, samples and tests, and cppcheck over all but tests: run.py BUILD-FOLDER [FILTER]
 
 cppcheck 2.10 does not read doctest's macros. The build folder gives compile_commands.json. .clang-tidy and cppcheck.txt
-say what is asked, and why not the rest. FILTER picks the files whose path contains it. Prints what is found; the exit status is 1 if that is anything, and 77
-if one of the tools is not there and the other finds nothing.
+say what is asked, and why not the rest. FILTER picks the files whose path contains it. Prints what is found; the exit
+status is 1 if that is anything, and 77 if one of the tools is not there and the other finds nothing.
 """
 import concurrent.futures
 import json
@@ -54,8 +54,9 @@ def main():
     if not files:
         sys.exit(f"no file in {build}/compile_commands.json has '{words}' in its path")
 
+    plain = [file for file in files if not file.startswith("tests/")]
     missing, found = 0, 0
-    for name, findings in (("clang-tidy", clang_tidy(build, files)), ("cppcheck", cppcheck([file for file in files if not file.startswith("tests/")]))):
+    for name, findings in (("clang-tidy", clang_tidy(build, files)), ("cppcheck", cppcheck(plain))):
         if not shutil.which(name):
             print(f"skipped: there is no {name}")
             missing += 1

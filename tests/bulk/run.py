@@ -120,7 +120,8 @@ def csv_is_what_float_reads(s):
 def quoted_and_padded_csv_is_what_float_reads(s):
     chance = random.Random(1)
     dresses = ("{}", '"{}"', "  {}", "{} ", " +{}")
-    data = "".join(",".join(chance.choice(dresses).format(text).replace("+-", "-") for text in texts) + "\n" for texts in ROWS)
+    data = "".join(",".join(chance.choice(dresses).format(text).replace("+-", "-") for text in texts) + "\n"
+                   for texts in ROWS)
     read(s, "a.csv", ("a,b,c,d,e,f\n" + data).encode(), SHAPE)
 
 
@@ -138,7 +139,7 @@ def json_is_what_python_reads(s):
 def doubles_are_written_as_repr_has_them(s):
     chance = random.Random(2)
     values = [struct.unpack("<d", chance.randbytes(8))[0] for _ in range(60000)]
-    values += [chance.choice((1, -1)) * float(f"{chance.randrange(10 ** chance.randrange(1, 18))}e{chance.randrange(-30, 25)}")
+    values += [float(f"{chance.choice('+-')}{chance.randrange(10 ** chance.randrange(1, 18))}e{chance.randrange(-30, 25)}")
                for _ in range(60000)]
     data = npy((len(values) // 4, 4), struct.pack(f"<{len(values)}d", *values), "<f8")
     lines = [values[i:i + 4] for i in range(0, len(values), 4)]
@@ -180,8 +181,8 @@ def arrays_are_what_numpy_holds(s):
                             outcome = s.run(*call, data=data if given == ["-"] else b"")
                             need(outcome.status == 0 and not outcome.stderr, *call, shape, kind, order, outcome)
                             got = np.load(io.BytesIO(outcome.stdout))
-                            need(got.dtype == wanted.dtype and got.shape == wanted.shape and np.array_equal(got, wanted),
-                                 *call, shape, byte_order + kind, order, "not what numpy holds")
+                            need(got.dtype == wanted.dtype and got.shape == wanted.shape, *call, got.dtype, got.shape)
+                            need(np.array_equal(got, wanted), *call, shape, byte_order + kind, order, "not what numpy holds")
 
 
 def main():

@@ -29,8 +29,8 @@ using reference::Patterns;
 
 namespace {
 
-constexpr std::size_t kBlock =
-    65533;  // odd, so that every block has a last vector that is not full
+/// Odd, so that every block has a last vector that is not full.
+constexpr std::size_t kBlock = 65533;
 
 /// Times an odd number, all 2^32 come once each, and no two neighbours are of one kind (Knuth's
 /// multiplicative hash).

@@ -5,7 +5,7 @@ import subprocess
 
 import scratch
 from rows import ENVIRONMENT, Skip, need, row
-from scratch import ROOT, SECONDS, Outcome, commands, limited_memory, small_stack
+from scratch import ROOT, SECONDS, Outcome, commands, limited_memory, watches_threads
 
 
 @row
@@ -55,7 +55,7 @@ def a_limit_on_processes_leaves_one_thread(s):
 
 @row
 def any_limit_on_the_stack_is_enough_or_none(s):
-    if not small_stack():
+    if watches_threads():
         raise Skip("ThreadSanitizer needs more itself")
     for arguments in commands(s):
         wanted = s.run(*arguments).stdout
@@ -105,7 +105,7 @@ def many_inputs_need_few_descriptors(s):
 
 @row
 def a_limit_on_file_size_is_a_write_error(s):
-    if not small_stack():
+    if watches_threads():
         raise Skip("ThreadSanitizer writes to files of its own")
     for arguments in commands(s):
         s.write("out", b"old\n")

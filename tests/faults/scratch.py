@@ -139,9 +139,13 @@ def device(name):
     return name
 
 
+def watches_threads():
+    """Whether ThreadSanitizer is in the program, which needs a large stack and writes to files of its own."""
+    return b"__tsan_init" in pathlib.Path(BINARY).read_bytes()
+
+
 def small_stack():
-    """`ulimit -s 256`, unless ThreadSanitizer is in the program: it needs more itself."""
-    return "" if b"__tsan_init" in pathlib.Path(BINARY).read_bytes() else "ulimit -s 256"
+    return "" if watches_threads() else "ulimit -s 256"
 
 
 def limited_memory(s, kilobytes=300000):

@@ -1,8 +1,10 @@
 #!/usr/bin/python3
-"""The program against Python's json, a plain reader of CSV, and numpy.load, on random and mutated files; and mutated command lines
+"""The program against Python's json, a plain reader of CSV, and numpy.load, on random and mutated files; and mutated
+command lines
 against the rules that hold whatever they say: differential.py BINARY [SECONDS [SEED]]
 
-Without SECONDS each row makes the same few rounds every time; with it, each goes on for that long from SEED (default: drawn and told).
+Without SECONDS each row makes the same few rounds every time; with it, each goes on for that long from SEED (default:
+drawn and told).
 An input that fails is in the message. Rows that need numpy are skipped without it.
 """
 import csv
@@ -92,7 +94,8 @@ def number(r):
     return r.choice((lambda: str(r.randrange(-9, 10)), lambda: repr(r.gauss(0, 1)), lambda: f"{r.uniform(-99, 99):.3f}",
                      lambda: repr(struct.unpack("<d", r.randbytes(8))[0]).replace("inf", "0").replace("nan", "0"),
                      lambda: f"{r.randrange(10**18)}{r.randrange(10**18)}e{r.randrange(-340, 320)}",
-                     lambda: str(r.randrange(-2**70, 2**70)), lambda: f"{r.randrange(-99, 99)}E{r.choice('+-')}{r.randrange(400)}"))()
+                     lambda: str(r.randrange(-2**70, 2**70)),
+                     lambda: f"{r.randrange(-99, 99)}E{r.choice('+-')}{r.randrange(400)}"))()
 
 
 def bits(value):
@@ -152,7 +155,8 @@ def tensors_of_json(data):
 
 @row
 def json_is_what_python_reads(s):
-    words = (b"NaN", b"Infinity", b"-Infinity", b"null", b"true", b"1e999", b"[", b"]", b"[]", b",", b"\xef\xbb\xbf", b"-0", b"\"a\"", b"{}")
+    words = (b"NaN", b"Infinity", b"-Infinity", b"null", b"true", b"1e999", b"[", b"]", b"[]", b",", b"\xef\xbb\xbf", b"-0",
+             b"\"a\"", b"{}")
     for r in rounds(15, "json"):
         good, expected = [], []
         for i in range(40):
@@ -178,11 +182,13 @@ def json_is_what_python_reads(s):
 
 # ---------------------------------------------------------------- CSV
 
-NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)", re.IGNORECASE | re.ASCII)
+NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|nan|inf|infinity)",
+                    re.IGNORECASE | re.ASCII)
 
 
 def table_of_csv(data):
-    """The rows of numbers of a text, by the csv module; None if they are none, and Skip where that module reads otherwise on purpose."""
+    """The rows of numbers of a text, by the csv module; None if they are none, and Skip where that module reads otherwise
+    on purpose."""
     text = data.decode(errors="surrogateescape").removeprefix("\ufeff")  # a header may hold any bytes
     if re.search("\r(?!\n)|[ \t]\"|\"[ \t]|\0", text) or re.search(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]", text):
         return Skip
@@ -210,7 +216,8 @@ def table_of_csv(data):
 
 def random_csv(r):
     columns, count, end = r.randrange(1, 5), r.randrange(1, 6), r.choice(("\n", "\n", "\r\n"))
-    lines = [[r.choice((number(r), number(r), f" {number(r)}", f"{number(r)}\t", f'"{number(r)}"', "nan", "-INF", ".5", "+7.", "007"))
+    lines = [[r.choice((number(r), number(r), f" {number(r)}", f"{number(r)}\t", f'"{number(r)}"', "nan", "-INF", ".5",
+                        "+7.", "007"))
               for _ in range(columns)] for _ in range(count)]
     if r.random() < 0.3:
         lines.insert(0, [r.choice(("a", "unit 1", '"x,y"', '"a\nb"', "é")) for _ in range(columns)])
@@ -219,7 +226,8 @@ def random_csv(r):
 
 @row
 def csv_is_what_a_plain_reader_reads(s):
-    words = (b'"', b",", b"\n", b"\r\n", b"nan", b"e", b"\xef\xbb\xbf", b"a,b\n", b"\xff", b"1e400", b"0x1", b"1_0", b"\xc2\xa0")
+    words = (b'"', b",", b"\n", b"\r\n", b"nan", b"e", b"\xef\xbb\xbf", b"a,b\n", b"\xff", b"1e400", b"0x1", b"1_0",
+             b"\xc2\xa0")
     for r in rounds(15, "csv"):
         good, expected = [], []
         for i in range(40):
@@ -238,7 +246,8 @@ def csv_is_what_a_plain_reader_reads(s):
         need(outcome.status == 0 and not outcome.stderr, "a table is refused:", outcome)
         for line, (data, table) in zip(outcome.stdout.decode().splitlines(), expected, strict=True):
             got = json.loads(line)
-            need([list(map(bits, x)) for x in got] == [list(map(bits, x)) for x in table], short(data), "is read as", short(line))
+            need([list(map(bits, x)) for x in got] == [list(map(bits, x)) for x in table],
+                 short(data), "is read as", short(line))
 
 
 # ---------------------------------------------------------------- .npy
@@ -256,7 +265,8 @@ def random_npy(r):
         array = np.frombuffer(r.randbytes(count * dtype.itemsize), dtype)
     array = array.reshape(shape)
     file = io.BytesIO()
-    np.lib.format.write_array(file, np.asfortranarray(array) if r.random() < 0.4 else array, version=r.choice((None, (1, 0), (2, 0), (3, 0))))
+    np.lib.format.write_array(file, np.asfortranarray(array) if r.random() < 0.4 else array,
+                              version=r.choice((None, (1, 0), (2, 0), (3, 0))))
     return file.getvalue()
 
 
@@ -276,7 +286,8 @@ def same_arrays(a, b):
 def npy_is_what_numpy_loads(s):
     if np is None:
         raise Skip("no numpy")
-    words = (b"True", b"False", b"(2, 3)", b"(0,)", b"'<f4'", b"'|O'", b", ", b"}", b"{", b"L", b"99999999999", b"\x93NUMPY\x01\x00")
+    words = (b"True", b"False", b"(2, 3)", b"(0,)", b"'<f4'", b"'|O'", b", ", b"}", b"{", b"L", b"99999999999",
+             b"\x93NUMPY\x01\x00")
     options = ("--dtype", "float64", "--slope", "1", "--to", "npy")
     for r in rounds(15, "npy"):
         good, expected = [], []
@@ -288,7 +299,8 @@ def npy_is_what_numpy_loads(s):
                 expected.append(array_of_npy(data))
                 s.write(name, data)
                 continue
-            data = mutated(r, data[:80], words) + data[80:] if r.random() < 0.7 else mutated(r, data, words)  # the head above all
+            # The head above all.
+            data = mutated(r, data[:80], words) + data[80:] if r.random() < 0.7 else mutated(r, data, words)
             s.write(name, data)
             outcome = s.run(name, *options)
             if outcome.status:
@@ -304,26 +316,32 @@ def npy_is_what_numpy_loads(s):
         for name, array in zip(good, expected):
             got = np.load(file, allow_pickle=False)
             with np.errstate(all="ignore"):
-                need(same_arrays(got, array.astype("<f8")), name, short((s.path / name).read_bytes()), "is read as", got)
+                need(same_arrays(got, array.astype("<f8")),
+                     name, short((s.path / name).read_bytes()), "is read as", got)
 
 
 # ---------------------------------------------------------------- command lines
 
 VALUES = {
-    "--from": ("auto", "json", "jsonl", "csv", "tsv", "npy"), "--dtype": ("float16", "bfloat16", "float32", "float64", "int8", "int64", "uint8"),
-    "--pointer": ("", "/a", "/0", "/a/0", "/~1"), "--header": ("auto", "yes", "no"), "--delimiter": (",", ";", "tab", " ", "|"), "--decimal": (".", ","),
-    "--missing": ("nan", "0", "1e400"), "--part": ("1/1", "1/2", "2/3", "3/2"), "--mode": ("relu", "leaky", "relu,leaky", "leaky_relu"),
-    "--slope": ("0.01", "1", "-2", "0", "1e-400", "1e39"), "--threads": ("1", "2", "3", "1025"), "-o": ("out", "out.csv", "out.json", "out.npy"),
+    "--from": ("auto", "json", "jsonl", "csv", "tsv", "npy"),
+    "--dtype": ("float16", "bfloat16", "float32", "float64", "int8", "int64", "uint8"),
+    "--pointer": ("", "/a", "/0", "/a/0", "/~1"), "--header": ("auto", "yes", "no"),
+    "--delimiter": (",", ";", "tab", " ", "|"), "--decimal": (".", ","), "--missing": ("nan", "0", "1e400"),
+    "--part": ("1/1", "1/2", "2/3", "3/2"), "--mode": ("relu", "leaky", "relu,leaky", "leaky_relu"),
+    "--slope": ("0.01", "1", "-2", "0", "1e-400", "1e39"), "--threads": ("1", "2", "3", "1025"),
+    "-o": ("out", "out.csv", "out.json", "out.npy"),
 }
 APPLY = {
     "--ndmin": ("0", "1", "2"), "--to": ("torch", "json", "jsonl", "csv", "tsv", "npy"), "--out-header": ("auto", "yes", "no"),
-    "--nan": ("literal", "null", "string"), "--precision": ("0", "4", "30", "1000"), "--threshold": ("0", "5", "inf"), "--edgeitems": ("0", "1", "3"),
-    "--linewidth": ("1", "20", "80"), "--sci-mode": ("auto", "on", "off"), "--profile": ("default", "short", "full"), "--inplace": None, "--grad": None,
+    "--nan": ("literal", "null", "string"), "--precision": ("0", "4", "30", "1000"), "--threshold": ("0", "5", "inf"),
+    "--edgeitems": ("0", "1", "3"), "--linewidth": ("1", "20", "80"), "--sci-mode": ("auto", "on", "off"),
+    "--profile": ("default", "short", "full"), "--inplace": None, "--grad": None,
     "--echo": None,
 }
 COMPARE = {
-    "--unit-axis": ("0", "1", "-1", "none", "7"), "--dead-below": ("0", "0.5", "1"), "--per-unit": None, "--fail-if-dead": ("0", "0.1", "1"),
-    "--check": ("relu", "leaky"), "--fail-if-nan": None, "--partial": None, "--merge": None, "--to": ("table", "json", "jsonl", "csv", "tsv"),
+    "--unit-axis": ("0", "1", "-1", "none", "7"), "--dead-below": ("0", "0.5", "1"), "--per-unit": None,
+    "--fail-if-dead": ("0", "0.1", "1"), "--check": ("relu", "leaky"), "--fail-if-nan": None, "--partial": None,
+    "--merge": None, "--to": ("table", "json", "jsonl", "csv", "tsv"),
 }
 
 
@@ -356,7 +374,8 @@ def random_line(r, names):
             continue
         value = r.choice(values)
         if option != "-o" and r.random() < 0.08:
-            value = mutated(r, value.encode(), (b"e", b"-", b"nan", b"\xff", b"\n")).replace(b"\0", b"").decode("utf-8", "surrogateescape")
+            value = mutated(r, value.encode(), (b"e", b"-", b"nan", b"\xff", b"\n"))
+            value = value.replace(b"\0", b"").decode("utf-8", "surrogateescape")
         words += [option, value] if option == "-o" or r.random() < 0.5 else [f"{option}={value}"]
     source = r.random()
     if source < 0.75:
@@ -364,12 +383,14 @@ def random_line(r, names):
     elif source < 0.8:
         words += ["--tensor", r.choice(("[1,-2]", "[[1],[2,3]]", "-3", "[NaN]", ""))]
     elif source < 0.85:
-        words += ["--randn", r.choice(("4", "2,3", "()", "0", "-1", "20,20", "4294967296,4294967296")), "--seed", r.choice(("0", "-1", "x"))]
+        words += ["--randn", r.choice(("4", "2,3", "()", "0", "-1", "20,20", "4294967296,4294967296")),
+                  "--seed", r.choice(("0", "-1", "x"))]
     return words
 
 
 def may_print(words, files):
-    """Whether something good may have come out before an error: it streams, or tensors before the bad one were whole."""
+    """Whether something good may have come out before an error: it streams, or tensors before the bad one were whole.
+    """
     if any(word.startswith("--to") for word in words) and not re.search("--to[= ](torch|npy)", " ".join(words)):
         return True
     used = [name for name in words if name in files] or ["in"]
@@ -415,12 +436,14 @@ def whatever_the_command_line_says_the_rules_hold(s):
             if not target:
                 need(after == before and outcome.stdout, *shown, "no result:", outcome)
                 continue
-            need(not outcome.stdout and {**before, target: after.get(target)} == after, *shown, "changed:", sorted(after), outcome)
+            need(not outcome.stdout and {**before, target: after.get(target)} == after,
+                 *shown, "changed:", sorted(after), outcome)
             # The same bytes as on standard output, where the format does not come from the file's name.
             if any(word.startswith("--to") for word in words) or target == "out":
                 at = words.index("-o")
                 again = s.run(*words[:at], *words[at + 2:], data=files["in"])
-                need(again.stdout == after[target], *shown, "to a file", short(after[target]), "to standard output", again)
+                need(again.stdout == after[target],
+                     *shown, "to a file", short(after[target]), "to standard output", again)
             (s.path / target).unlink()
 
 

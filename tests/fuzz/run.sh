@@ -1,7 +1,8 @@
 #!/bin/sh
 # Builds the fuzz targets (preset fuzz) and runs each for so many seconds, two at a time, from the committed inputs:
-#   sh tests/fuzz/run.sh [SECONDS [TARGET...]]     20 seconds and every target unless given; 0 runs the committed inputs alone
-# What is learned stays in build/fuzz/corpus/TARGET. An input that fails is left in build/fuzz/failed/TARGET; once mended, it goes to
+#   sh tests/fuzz/run.sh [SECONDS [TARGET...]]
+# 20 seconds and every target unless given; 0 runs the committed inputs alone. What is learned stays in
+# build/fuzz/corpus/TARGET. An input that fails is left in build/fuzz/failed/TARGET; once mended, it goes to
 # tests/fuzz/found/TARGET.
 set -eu
 top=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
@@ -22,8 +23,8 @@ one() {
   mkdir -p "$work/corpus/$1" "$work/failed/$1"
   limit=-max_total_time=$seconds
   [ "$seconds" != 0 ] || limit=-runs=0
-  set -- "$1" "$limit" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -entropic=0 -print_final_stats=1 -artifact_prefix="$work/failed/$1/" \
-    "$work/corpus/$1" "$here/seeds/$1"
+  set -- "$1" "$limit" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+    -artifact_prefix="$work/failed/$1/" "$work/corpus/$1" "$here/seeds/$1"
   [ ! -d "$here/found/$1" ] || set -- "$@" "$here/found/$1"
   [ ! -f "$here/$1.dict" ] || set -- "$@" -dict="$here/$1.dict"
   target=$1

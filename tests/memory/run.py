@@ -11,6 +11,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import resource
 import struct
 import subprocess
@@ -22,6 +23,16 @@ import time
 LIMIT_KIB = 64 << 10
 SECONDS = 3600
 ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C"}
+
+
+def bytes_seen():
+    """What this process and the children it has waited for have read or touched so far; None if nobody counts."""
+    try:
+        counts = pathlib.Path("/proc/self/io").read_text()
+    except OSError:
+        return None
+    faults = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return int(re.search(r"rchar: (\d+)", counts)[1]) + (faults.ru_minflt + faults.ru_majflt) * resource.getpagesize()
 
 
 class Usage:
@@ -184,10 +195,11 @@ def sparse_summaries(binary, folder):
         if path.stat().st_blocks * 512 > 1 << 20:
             print("skipped: a sparse .npy of 10 GB: the file system has no sparse files")
             return
+        before = bytes_seen()
         usage = measured(binary, [path.name], folder, keep=True)
         right = usage.stdout == shown if shown else usage.stdout.count(b"[0.,") == 6
         wrong = "" if right else repr(usage.stdout[:200])
-        if usage.seconds > 2:
+        if before is not None and bytes_seen() - before > 1 << 30:
             wrong = "it has been read"
         title = f"10 GB, shape {shape}{', Fortran' if fortran else ''}: {1000 * usage.seconds:.0f} ms"
         yield verdict(title, usage, wrong)
