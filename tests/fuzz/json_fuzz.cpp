@@ -42,11 +42,21 @@ Documents documents(std::string_view text) {
   return found;
 }
 
+/// The text with a zero for each NaN and Infinity, which nlohmann_json does not have.
+std::string without_words(std::string_view text) {
+  std::string plain(text);
+  for (const std::string_view word : {"NaN", "Infinity"}) {
+    for (std::size_t at = 0; (at = plain.find(word, at)) != std::string::npos; ++at)
+      plain.replace(at, word.size(), "0");
+  }
+  return plain;
+}
+
 void check_values(std::string_view text, DType dtype, const Loaded& loaded) {
   const Documents expected = documents(text);
   if (expected.open) return;
   if (!expected.good) {
-    need(loaded.error || loaded.tensors.size() > 1 || text.find_first_of("NI") != text.npos,
+    need(loaded.error || loaded.tensors.size() > 1 || documents(without_words(text)).good,
          "nlohmann_json refuses what is taken");
     return;
   }
