@@ -58,7 +58,7 @@ class Outcome:
 
     def __init__(self, stdout, stderr, status):
         # libgcov complains on standard error when it may not write its counts.
-        self.stdout, self.stderr, self.status = stdout, re.sub(rb"(?m)^profiling:.*\n", b"", stderr), status
+        self.stdout, self.stderr, self.status = stdout, re.sub(rb"(?m)^(libgcov )?profiling.*:.*\n", b"", stderr), status
 
     def __repr__(self):
         return f"exit {self.status}, stdout {short(self.stdout)}, stderr {short(self.stderr)}"
