@@ -108,7 +108,13 @@ class Child {
     char program[] = "gnuplot";
     char settings[] = "-d";
     char* const argv[] = {program, settings, nullptr};
-    error_ = ::posix_spawnp(&pid_, program, &files, &attributes, argv, environ);
+    // GNUTERM would name a terminal that the script does not set.
+    std::vector<char*> environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      if (!std::string_view(*entry).starts_with("GNUTERM=")) environment.push_back(*entry);
+    }
+    environment.push_back(nullptr);
+    error_ = ::posix_spawnp(&pid_, program, &files, &attributes, argv, environment.data());
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&files);
     if (error_ != 0) pid_ = -1;

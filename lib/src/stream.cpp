@@ -8,6 +8,7 @@
 #include <exception>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -64,28 +65,30 @@ bool starts_with_word(std::string_view text, std::string_view word) {
          });
 }
 
-[[noreturn]] void fail_mistake(const Source& source, std::string_view what,
-                               std::string_view remedy) {
-  throw Error(ErrorKind::data, "this is " + std::string(what), std::string(remedy),
-              {source.name(), 1, 1});
-}
-
-/// Throws if the input begins like something that rectify does not read but people pass to it.
-void recognize_mistakes(const Source& source, std::string_view head) {
+/// What a file that begins with `head` is, if rectify does not read it but people pass it.
+std::optional<Mistake> mistake_in(std::string_view head) {
   for (const Mistake& mistake : kMistakes) {
-    if (head.starts_with(mistake.magic)) fail_mistake(source, mistake.what, mistake.remedy);
+    if (head.starts_with(mistake.magic)) return mistake;
   }
   const std::size_t word = head.find_first_not_of(" \t\r\n");
   if (word != std::string_view::npos) {
     const std::string_view text = head.substr(word);
     if (starts_with_word(text, "<!doctype html") || starts_with_word(text, "<html")) {
-      fail_mistake(source, "an HTML page", "a download that needs another address, or a login");
+      return Mistake{"", "an HTML page", "a download that needs another address, or a login"};
     }
-    if (text.starts_with("<?xml")) fail_mistake(source, "an XML document", "");
+    if (text.starts_with("<?xml")) return Mistake{"", "an XML document", ""};
   }
   if (head.size() >= 2 && head[0] != '\0' && head[1] == '\0' &&
       (head.size() < 4 || head[3] == '\0')) {
-    fail_mistake(source, "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify");
+    return Mistake{"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
+  }
+  return std::nullopt;
+}
+
+void recognize_mistakes(const Source& source, std::string_view head) {
+  if (const std::optional<Mistake> mistake = mistake_in(head)) {
+    throw Error(ErrorKind::data, "this is " + std::string(mistake->what),
+                std::string(mistake->remedy), {source.name(), 1, 1});
   }
 }
 
@@ -250,6 +253,8 @@ Tensor concatenate(std::vector<Tensor>& slabs) {
 }
 
 }  // namespace
+
+bool is_mistaken(std::string_view head) { return mistake_in(head).has_value(); }
 
 // ---- gathering ---------------------------------------------------------------------------------
 

@@ -259,6 +259,11 @@ TEST_CASE("quotes and carriage returns where lines end") {
   CHECK(read_csv("\"a\n", with).starts_with("in:1:1: this quote is never closed"));
   CHECK(read_csv("a\rb\n1\n", with) == "[] 1.0");  // a character like any other
   CHECK(read_csv("1\r2\n3\n", with) == "[] 3.0");
+  CHECK(read_csv("a\rb\n1\n") == "[] 1.0");
+  CHECK(read_csv("\"1\r\"\n3\n") == "[] 3.0");
+  CHECK(read_csv("1\r2\n3\n").starts_with("in:1:1: '1\\r2' is not a number (a carriage return"));
+  CHECK(read_csv("1\r\r\n2\r\n").starts_with("in:1:1: '1\\r' is not a number"));
+  CHECK(read_csv("1,2\r\r\n2,3\n").starts_with("in:1:3: '2\\r' is not a number"));
   CHECK(read_csv("1\n2\r3\n").starts_with("in:2:1: '2\\r3' is not a number"));
   CHECK(read_csv("1\n\"2\"\"3\"\n").starts_with("in:2:1: '2\"\"3' is not a number"));
   CHECK(read_csv("1\n\"2\"\r\n\"3\"") == "[3] 1.0 2.0 3.0");
@@ -285,6 +290,11 @@ TEST_CASE("a header that no reader could tell from data is quoted") {
   WriteOptions semicolons = writing("csv");
   CHECK(converted("\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1,2,3,4,5\n", reading("csv"), semicolons)
             .bytes == "\" a\",\"b \",\"\tc\",\"d,\",\"e\r\"\n1.0,2.0,3.0,4.0,5.0\n");
+  // A file that begins so would be refused as what it is not.
+  CHECK(converted("\"\x80\x04 3\",b\n1,2\n", reading("csv"), semicolons).bytes ==
+        "\"\x80\x04 3\",b\n1.0,2.0\n");
+  CHECK(converted("\"%PDF\"\n1\n", reading("csv"), semicolons).bytes == "\"%PDF\"\n1.0\n");
+  CHECK(converted("b,%PDF\n1,2\n", reading("csv"), semicolons).bytes == "b,%PDF\n1.0,2.0\n");
   // At the start of a file it would be skipped.
   CHECK(converted("\"\xEF\xBB\xBF"
                   "42\",b\n1,2\n",

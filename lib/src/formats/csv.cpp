@@ -237,6 +237,17 @@ class CsvDecoder final : public Decoder {
     return number.status == NumberStatus::ok && skip_blanks(number.end, field.end) == field.end;
   }
 
+  /// A number with a carriage return behind it is no name: `1\r\r\n` and `1\r2\n` are rows whose
+  /// line breaks were spoilt, and would be lost as a header.
+  void refuse_carriage_return(const Chunk& chunk, const Field& field) const {
+    Field number = field;
+    number.end = std::find(field.begin, field.end, '\r');
+    if (field.quoted || number.end == field.end || !is_number(number)) return;
+    fail(chunk, field.begin, in_quotes({field.begin, field.end}) + " is not a number",
+         "a carriage return inside the line: tr '\\r' '\\n' makes it a line break, --header yes "
+         "takes it for a name");
+  }
+
   /// Reads the header, counts the fields, and sees whether there is more than one row. False: it
   /// takes more text, and begins then with the last field it came to, as a row may be long.
   bool read_head(Chunk& chunk) {
@@ -252,8 +263,10 @@ class CsvDecoder final : public Decoder {
       fields_before_ = fields_++;
       const Field field = field_at(chunk, p, end, cutter_.ended());
       if (field.open) return false;
-      has_words_ =
-          has_words_ || (skip_blanks(field.begin, field.end) != field.end && !is_number(field));
+      if (skip_blanks(field.begin, field.end) != field.end && !is_number(field)) {
+        if (header_ == Header::automatic) refuse_carriage_return(chunk, field);
+        has_words_ = true;
+      }
       p = field.next;
       if (p == end || *p != delimiter_) break;
     }
@@ -592,6 +605,7 @@ class CsvEncoder final : public detail::Encoder {
       return;
     const std::size_t width = width_of(result);
     std::string line;
+    std::size_t first_name_end = 0;
     for (const Column& column : result.columns) {
       for (std::size_t i = 0; i < width; ++i) {
         if (i != 0 || &column != &result.columns.front()) line += delimiter_;
@@ -603,7 +617,12 @@ class CsvEncoder final : public detail::Encoder {
           name.insert(0, column.label + '.');
         }
         line += field_text(name, labelled || width > 1);
+        if (first_name_end == 0) first_name_end = line.size();
       }
+    }
+    if (is_mistaken(line)) {
+      line.insert(first_name_end, 1, '"');
+      line.insert(0, 1, '"');
     }
     output_.write(line + "\n");
   }

@@ -148,6 +148,10 @@ struct Wanted {
   std::int64_t rows = 1;         ///< what long rows had better come together, up to some MiB
 };
 
+/// Whether a file that begins so is refused as something else than text or an array: gzip data, a
+/// pickle, an HTML page ...
+bool is_mistaken(std::string_view head);
+
 /// Throws Error{unsupported} for a tensor without elements whose text would go on for ever:
 /// nothing, many million times.
 void check_text(const Tensor& tensor);
