@@ -23,6 +23,7 @@
 #include <span>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "rectify/rectify.hpp"
 
@@ -92,13 +93,22 @@ class NoSigpipe {
 class Child {
  public:
   Child(int in, int out, int err) {
+    // GNUTERM would name a terminal that the script does not set. Before anything is taken that the
+    // lack of memory for this would not give back.
+    std::vector<char*> environment;
+    for (char** entry = environ; *entry != nullptr; ++entry) {
+      if (!std::string_view(*entry).starts_with("GNUTERM=")) environment.push_back(*entry);
+    }
+    environment.push_back(nullptr);
+
     posix_spawn_file_actions_t files;
     posix_spawnattr_t attributes;
     ::posix_spawn_file_actions_init(&files);
     ::posix_spawnattr_init(&attributes);
-    ::posix_spawn_file_actions_adddup2(&files, in, STDIN_FILENO);
-    ::posix_spawn_file_actions_adddup2(&files, out, STDOUT_FILENO);
-    ::posix_spawn_file_actions_adddup2(&files, err, STDERR_FILENO);
+    for (const auto& [fd, as] : {std::pair(in, STDIN_FILENO), std::pair(out, STDOUT_FILENO),
+                                 std::pair(err, STDERR_FILENO)}) {
+      if (error_ == 0) error_ = ::posix_spawn_file_actions_adddup2(&files, fd, as);
+    }
     sigset_t defaults;
     ::sigemptyset(&defaults);
     ::sigaddset(&defaults, SIGPIPE);
@@ -108,13 +118,8 @@ class Child {
     char program[] = "gnuplot";
     char settings[] = "-d";
     char* const argv[] = {program, settings, nullptr};
-    // GNUTERM would name a terminal that the script does not set.
-    std::vector<char*> environment;
-    for (char** entry = environ; *entry != nullptr; ++entry) {
-      if (!std::string_view(*entry).starts_with("GNUTERM=")) environment.push_back(*entry);
-    }
-    environment.push_back(nullptr);
-    error_ = ::posix_spawnp(&pid_, program, &files, &attributes, argv, environment.data());
+    if (error_ == 0)
+      error_ = ::posix_spawnp(&pid_, program, &files, &attributes, argv, environment.data());
     ::posix_spawnattr_destroy(&attributes);
     ::posix_spawn_file_actions_destroy(&files);
     if (error_ != 0) pid_ = -1;

@@ -216,7 +216,9 @@ class CsvDecoder final : public Decoder {
       while (last != field.begin && is_blank(last[-1])) --last;
       field.end = last;
     }
-    field.open = field.next == end && !ended;
+    // A carriage return at the end may belong to a line break that is not here yet, or not.
+    const bool cut = field.next == end || (*field.next == '\r' && field.next + 1 == end);
+    field.open = cut && !ended;
     return field;
   }
 
