@@ -167,7 +167,7 @@ void apply(const Options& options) {
         run(source, options.read, options.operation, writer, run_options);
       } catch (const Error&) {
         try {
-          output.flush();  // what came before is right, and whole
+          if (!options.tensor) output.flush();  // what came before is right, and whole
         } catch (const std::exception&) {
           // The first error counts.
         }

@@ -44,16 +44,20 @@ extern "C" void die_tidily(int signal) {
 void set_signals() {
   std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away shows as EPIPE
   std::signal(SIGXFSZ, SIG_IGN);  // a file size limit as EFBIG
-  for (const int signal :
-       {SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGUSR1, SIGUSR2}) {
+  // All whose default action ends a process. What a parent ignores (nohup) stays ignored, what a
+  // sanitizer handles stays with it.
+  const auto set = [](int signal) {
     struct sigaction action {};
-    if (::sigaction(signal, nullptr, &action) == 0 && action.sa_handler == SIG_IGN)
-      continue;  // nohup
-    action = {};
+    if (::sigaction(signal, nullptr, &action) != 0 || action.sa_handler != SIG_DFL) return;
     action.sa_handler = die_tidily;
     action.sa_flags = static_cast<int>(SA_RESETHAND | SA_NODEFER);
     ::sigaction(signal, &action, nullptr);
-  }
+  };
+  for (const int signal :
+       {SIGHUP,  SIGINT,  SIGQUIT, SIGILL,    SIGTRAP, SIGABRT,   SIGBUS,  SIGFPE, SIGUSR1, SIGSEGV,
+        SIGUSR2, SIGALRM, SIGTERM, SIGSTKFLT, SIGXCPU, SIGVTALRM, SIGPROF, SIGIO,  SIGPWR,  SIGSYS})
+    set(signal);
+  for (int signal = SIGRTMIN; signal <= SIGRTMAX; ++signal) set(signal);
 }
 
 int run(int argc, char** argv) {

@@ -658,6 +658,7 @@ Options parse_options(int argc, const char* const* argv) {
   bool to_given = false;
   std::string check;
   std::string input_options;  // those that say how to read or what to compare
+  std::string text_option;    // one that says how to read text
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     kRows[i].take(options, values[i]);
@@ -666,6 +667,10 @@ Options parse_options(int argc, const char* const* argv) {
     const bool reads = kRows[i].group == kInput || kRows[i].name == "--mode" ||
                        kRows[i].name == "--slope" || kRows[i].name == "--unit-axis";
     if (reads && input_options.empty()) input_options = kRows[i].name;
+    for (const std::string_view name :
+         {"--from", "--pointer", "--header", "--delimiter", "--decimal", "--missing", "--ndmin"}) {
+      if (kRows[i].name == name) text_option = name;
+    }
   }
   if (options.ask != Options::Ask::run) return options;
 
@@ -673,6 +678,11 @@ Options parse_options(int argc, const char* const* argv) {
     refuse("one kind of source a call: files, --tensor or --randn");
   }
   if (options.seed && !options.randn) refuse("--seed goes with --randn");
+  if (options.randn && !text_option.empty())
+    refuse(text_option + " is for what is read, not for --randn");
+  if (options.tensor && !options.read.format.empty() && options.read.format != "json") {
+    refuse("--tensor is JSON: --from " + options.read.format + " is for files");
+  }
   if (options.read.part && (options.tensor || options.randn))
     refuse("--part divides files, not --tensor or --randn");
   if (options.merge && !input_options.empty()) {

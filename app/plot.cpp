@@ -21,6 +21,8 @@
 #include <iterator>
 #include <limits>
 #include <span>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -149,7 +151,7 @@ class Child {
   int status_ = 0;
 };
 
-/// Reads what is there and closes at the end.
+/// Reads what is there, keeps the first `most` bytes of it, and closes at the end.
 void drain(Descriptor& from, std::string& to, std::size_t most) {
   std::array<char, 1 << 16> block;
   const ssize_t got = ::read(from.get(), block.data(), block.size());
@@ -162,7 +164,7 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
 
 /// gnuplot's standard output for this script. Throws Error{io}.
 std::string gnuplot(std::string_view script) {
-  constexpr std::size_t kMostPicture = std::size_t{1} << 30;
+  constexpr std::size_t kMostPicture = std::size_t{64} << 20;
   constexpr std::size_t kMostComplaint = 4096;
   const NoSigpipe no_sigpipe;
   Pipe in = open_pipe();
@@ -197,6 +199,10 @@ std::string gnuplot(std::string_view script) {
       if (script.empty() || gone) in.write_end.close();
     }
     if (wanted[1].revents != 0) drain(out.read_end, picture, kMostPicture);
+    if (picture.size() == kMostPicture) {
+      throw Error(ErrorKind::io, "gnuplot failed: its picture has no end",
+                  "what is called gnuplot in PATH may be another program");
+    }
     if (wanted[2].revents != 0) drain(err.read_end, complaint, kMostComplaint);
   }
   in.write_end.close();

@@ -71,6 +71,7 @@ class Descriptor {
   }
 
   int get() const { return fd_; }
+  bool owned() const { return owned_; }
   /// close(2)'s result: the last chance to hear of a write that failed.
   int close() {
     // Interrupted, it is closed all the same.
@@ -178,17 +179,19 @@ struct Source::State {
   std::uint64_t position = 0;
   std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead.size())
   std::size_t ahead_begin = 0;
+  bool ended = false;  // a terminal would go on behind its end
 
   /// Reads on from `at`, which is where the descriptor stands.
-  std::size_t system_read(std::uint64_t at, char* to, std::size_t size) const {
+  std::size_t system_read(std::uint64_t at, char* to, std::size_t size) {
     if (regular) {  // what has been appended since is not read
       size = static_cast<std::size_t>(std::min<std::uint64_t>(size, length - std::min(length, at)));
     }
     std::size_t got = 0;
-    while (got < size) {
+    while (got < size && !ended) {
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
       if (count == 0) {
         check_end();
+        ended = !regular;
         break;
       }
       if (count < 0) {
@@ -536,10 +539,16 @@ void Output::commit() {
   if (s.text != nullptr) return;
   s.flush();
   if (s.temporary.empty()) {
+    // Of standard output, which stays open, a copy; where none is to be had, the writes have told.
+    if (!s.file.owned()) {
+      const int copy = ::fcntl(s.file.get(), F_DUPFD_CLOEXEC, 0);
+      s.file = Descriptor(copy, copy >= 0);
+    }
     if (s.file.close() != 0) fail(s.name, "write error: ", errno);
     return;
   }
   while (s.replaces && ::fsync(s.file.get()) != 0) {
+    if (errno == EINVAL || errno == ENOTSUP) break;  // a file system that has none
     if (errno != EINTR) fail(s.name, "write error: ", errno);
   }
   if (s.file.close() != 0) fail(s.name, "write error: ", errno);

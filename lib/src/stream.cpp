@@ -85,6 +85,7 @@ std::optional<Mistake> mistake_in(std::string_view head) {
   return std::nullopt;
 }
 
+/// Throws if the input begins like something that rectify does not read but people pass to it.
 void recognize_mistakes(const Source& source, std::string_view head) {
   if (const std::optional<Mistake> mistake = mistake_in(head)) {
     throw Error(ErrorKind::data, "this is " + std::string(mistake->what),
@@ -290,7 +291,8 @@ struct Writer::Gather {
       Kept& kept = columns[i];
       Tensor& tensor = slab.columns[i].tensor;
       if (!only_edges) {
-        kept.slabs.push_back(std::move(tensor));
+        // Of slabs without rows, which may have been given much memory, one tells the shape.
+        if (rows != 0 || kept.slabs.empty()) kept.slabs.push_back(std::move(tensor));
         continue;
       }
       if (!was_edges && !kept.slabs.empty()) {

@@ -115,6 +115,9 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
         if (!more) break;
         more = !only(slot->item);
         launch(std::move(slot));
+        // cut() may wait for its input: what is ready, or wrong, is not to wait with it.
+        const std::lock_guard lock(mutex);
+        if (flying.front()->done) break;
       }
       Slot& oldest = *flying.front();
       {

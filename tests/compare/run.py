@@ -974,6 +974,31 @@ def a_plot_is_drawn(s):
 
 
 @row
+def a_terminal_that_the_user_chose_for_gnuplot_does_not_matter(s):
+    gnuplot()
+    activations_file(s)
+    for target in ("x.svg", "y.svg", "-"):
+        plain, chosen = (s.run("acts.csv", "--plot", target, **environment)
+                         for environment in ({}, {"GNUTERM": "no such terminal"}))
+        need(plain.status == chosen.status == 0 and not chosen.stderr and plain.stdout == chosen.stdout, plain, chosen)
+
+
+@row
+def what_only_bears_the_name_of_gnuplot_does_no_harm(s):
+    activations_file(s)
+    wanted = s.result("acts.csv")
+    (s.path / "bin").mkdir()
+    tool = s.path / "bin" / "gnuplot"
+    for body, message in (("exec yes", "has no end"), ("exit 0", "exit status 0"), ("exit 3", "exit status 3"),
+                          ("kill -9 $$", "signal 9"), ("echo no terminal >&2; exit 1", "no terminal"),
+                          ("exec 0<&-; sleep 0.1; exit 1", "exit status 1")):
+        tool.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
+        tool.chmod(0o755)
+        done = s.run("acts.csv", "--plot", "x.svg", PATH=f"{tool.parent}:{PATH}").says(message, 1)
+        need(done.stdout == wanted and s.names() == ["acts.csv", "bin"], done, s.names())
+
+
+@row
 def all_units_or_none_may_be_dead_in_a_plot(s):
     gnuplot()
     for data in (b"1,2\n-1,3\n", b"-1,-2\n-3,-4\n", b"1,2\n3,4\n"):

@@ -1,6 +1,7 @@
 """Inputs of every kind, and outputs that take nothing."""
 import fcntl
 import os
+import pty
 import random
 import re
 import select
@@ -382,3 +383,43 @@ def endless_nonsense_is_refused_by_every_command(s):
         blocks = iter([first, *[text * (65536 // len(text))] * most])
         s.run("-", "--from", "json", "--pointer", "/b", before=before, data=blocks).refuses("<stdin>")
         need(next(blocks, None) is not None, first, text, "all was read before it was refused")
+
+
+@row
+def what_is_wrong_does_not_wait_for_what_follows(s):
+    for threads in ("1", "2", "8"):
+        process = s.start(["-", "--to", "csv", "--threads", threads], stdin=subprocess.PIPE)
+        try:
+            process.stdin.write(b"1,2\nx,y\n" + b"1,2\n" * 1000000)
+            process.stdin.flush()  # and it stays open
+        except BrokenPipeError:
+            pass
+        try:
+            process.wait(SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+        stdout, stderr = process.stdout.read(), process.stderr.read()
+        process.stdout.close()
+        process.stderr.close()
+        Outcome(stdout, stderr, process.wait(), f"--threads {threads}").refuses("<stdin>:2:1", quiet=False)
+        try:
+            process.stdin.close()
+        except BrokenPipeError:
+            pass
+
+
+@row
+def one_end_of_input_at_a_terminal_is_enough(s):
+    for text, arguments, wanted in (("1,-2\n", ["--to", "csv"], b"1.0,-0.0\n"), ("[1,-2]\n", ["--to", "json"], b""),
+                                    ("1,-2\n", ["compare", "--to", "csv"], b"")):
+        leader, follower = pty.openpty()
+        try:
+            process = s.start([*arguments, "-"], stdin=follower)
+            os.write(leader, text.encode() + b"\x04")
+            stdout, stderr = process.communicate(timeout=SECONDS)
+        finally:
+            os.close(leader)
+            os.close(follower)
+        outcome = Outcome(stdout, stderr, process.returncode, f"{arguments}")
+        outcome.succeeds()
+        need(stdout and (not wanted or stdout.startswith(wanted[:4])), outcome)

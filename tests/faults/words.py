@@ -127,7 +127,11 @@ def options_that_make_no_sense_are_wrong_usage(s):
                       ["--unit-axis=x"], ["--slope=nan"], ["--check=tanh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
                       ["--to=npy"]):
         s.run("compare", "a.csv", *arguments).refuses(statuses=(2,))
-    for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"]):
+    for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"],
+                      ["--randn", "2", "--pointer", "/a"], ["--randn", "2", "--header", "no"],
+                      ["--randn", "2", "--missing", "0"], ["--randn", "2", "--delimiter", ";"],
+                      ["--randn", "2", "--decimal", ","], ["--randn", "2", "--from", "csv"],
+                      ["--tensor", "1", "--from", "csv"], ["--tensor", "[1]", "--header", "no"]):
         s.run(*arguments).refuses(statuses=(2,))
     need(s.names() == ["a.csv"], s.names())
 

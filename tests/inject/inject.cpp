@@ -395,7 +395,7 @@ extern "C" int __wrap_main(int argc, char** argv) {
         armed = true;
         const int status = __real_main(argc, argv);
         armed = false;
-        return open_descriptors() == before ? status : 98;
+        return (open_descriptors() & ~before) == 0 ? status : 98;
       }
       int status = 0;
       if (child < 0 || __real_waitpid(child, &status, 0) != child) ::_exit(99);

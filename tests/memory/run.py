@@ -141,6 +141,7 @@ INPUTS = (  # name, what makes it, its share of MIB, the calls on it: arguments,
     ("in.json", json_file, 0.5, ((["--to", "json"], False), (["--to", "json"], True), ([], False))),
     ("in.jsonl", records_file, 0.5, ((["--to", "jsonl"], False), (["--to", "jsonl"], True), (["compare"], False))),
     ("plain.jsonl", numbers_file, 0.5, ((["--to", "jsonl"], False),)),
+    ("plain.json", numbers_file, 0.5, ((["--to", "json"], False),)),
     ("in.npy", npy_file, 1, (
         (["--to", "npy", "-o", "out.npy"], False), (["--to", "npy", "-o", "out.npy"], True), (["--to", "csv"], False),
         ([], True), (["compare"], False), (["compare"], True))),

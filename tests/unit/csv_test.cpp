@@ -295,6 +295,10 @@ TEST_CASE("a header that no reader could tell from data is quoted") {
         "\"\x80\x04 3\",b\n1.0,2.0\n");
   CHECK(converted("\"%PDF\"\n1\n", reading("csv"), semicolons).bytes == "\"%PDF\"\n1.0\n");
   CHECK(converted("b,%PDF\n1,2\n", reading("csv"), semicolons).bytes == "b,%PDF\n1.0,2.0\n");
+  ReadOptions tabs = reading("tsv");
+  WriteOptions table;
+  table.format = "tsv";
+  CHECK(converted("\"\"\t<html>\n1\t2\n", tabs, table).bytes == "\"\"\t<html>\n1.0\t2.0\n");
   // At the start of a file it would be skipped.
   CHECK(converted("\"\xEF\xBB\xBF"
                   "42\",b\n1,2\n",

@@ -144,6 +144,8 @@ TEST_CASE("a document around a pointer's value is checked, too") {
       {"{\"\\q\":1}", "in:1:3: not an escape: '\\q'", "an unknown escape"},
       {"{\"\\u12\":1}", "in:1:3: not an escape: ", "too few digits"},
       {"{\"\\u00g0\":1}", "in:1:3: not an escape: ", "no hexadecimal digits"},
+      {std::string_view("{\"\\ud\0ab\":1}", 12), "in:1:3: not an escape: '\\ud\\x00ab'",
+       "nor does a NUL end it"},
       {"{\"\\ud8g0\":1}", "in:1:3: not an escape: '\\ud8g0'",
        "no hexadecimal digits in half a pair"},
       {"{\"\\ud83d\\q\":1}", "in:1:9: not an escape: '\\q'", "nor what follows it"},

@@ -198,6 +198,7 @@ TEST_CASE("a header is a Python dict however it is spaced, and nothing else") {
       {"{'descr':[('a','<f4')]}", "structured dtypes are not supported"},
       {"{'descr':('<f4',(2,))}", "structured dtypes are not supported"},
       {"{'descr':''}", "dtype '' is not supported"},
+      {std::string("{'descr':'\0f4'}", 15), "dtype '\\x00f4' is not supported"},
       {"{'descr':'<'}", "dtype '<' is not supported"},
       {"{'descr':'<U3'}", "dtype '<U3' is not supported"},
       {"{'fortran_order':0}", "fortran_order is neither True nor False but '0}'"},

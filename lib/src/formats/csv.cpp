@@ -245,9 +245,9 @@ class CsvDecoder final : public Decoder {
     Field number = field;
     number.end = std::find(field.begin, field.end, '\r');
     if (field.quoted || number.end == field.end || !is_number(number)) return;
-    fail(chunk, field.begin, in_quotes({field.begin, field.end}) + " is not a number",
-         "a carriage return inside the line: tr '\\r' '\\n' makes it a line break, --header yes "
-         "takes it for a name");
+    const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
+    fail(chunk, field.begin, in_quotes(text) + " is not a number",
+         hint_for(text) + "; --header yes takes it for a name");
   }
 
   /// Reads the header, counts the fields, and sees whether there is more than one row. False: it
@@ -447,7 +447,8 @@ class CsvDecoder final : public Decoder {
     if (delimiter_ != '\t' && has('\t')) return "fields separated by tabs: --from tsv";
     if (delimiter_ != '|' && has('|')) return "fields separated by bars: --delimiter '|'";
     const bool numbers = std::all_of(text.begin(), text.end(), [](char c) {
-      return (c >= '0' && c <= '9') || std::strchr(" +-.eE\r", c) != nullptr;
+      return (c >= '0' && c <= '9') ||
+             std::string_view(" +-.eE\r").find(c) != std::string_view::npos;
     });
     if (delimiter_ != ' ' && numbers && has(' '))
       return "fields separated by blanks: --delimiter ' '";
@@ -462,6 +463,7 @@ class CsvDecoder final : public Decoder {
     if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
     if (text.front() == '#') return "comments are not read";
     if (text.back() == '\r') return "a carriage return too many in the line break: tr -d '\\r'";
+    if (has('\r')) return "a carriage return inside the line: tr '\\r' '\\n' makes it a line break";
     const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '-' || c == '?';
     });
@@ -610,7 +612,8 @@ class CsvEncoder final : public detail::Encoder {
     std::size_t first_name_end = 0;
     for (const Column& column : result.columns) {
       for (std::size_t i = 0; i < width; ++i) {
-        if (i != 0 || &column != &result.columns.front()) line += delimiter_;
+        const bool is_first = i == 0 && &column == &result.columns.front();
+        if (!is_first) line += delimiter_;
         const bool column_alone = labelled && width == 1 && names_.empty();
         std::string name = i < names_.size() ? names_[i] : std::to_string(i);
         if (column_alone) {
@@ -619,10 +622,10 @@ class CsvEncoder final : public detail::Encoder {
           name.insert(0, column.label + '.');
         }
         line += field_text(name, labelled || width > 1);
-        if (first_name_end == 0) first_name_end = line.size();
+        if (is_first) first_name_end = line.size();
       }
     }
-    if (is_mistaken(line)) {
+    if (is_mistaken(line)) {  // as a file that begins so would be
       line.insert(first_name_end, 1, '"');
       line.insert(0, 1, '"');
     }

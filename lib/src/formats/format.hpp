@@ -102,6 +102,8 @@ class TextCutter {
   TextCutter(Source& source, std::size_t block_bytes)
       : source_(source), block_bytes_(block_bytes == 0 ? 1 : block_bytes) {}
 
+  /// Sets how much is read at a time from here on.
+  void read_blocks_of(std::size_t bytes) { block_bytes_ = bytes == 0 ? 1 : bytes; }
   /// Fills `chunk` with what was left over and as much new text as makes a block. A byte order mark
   /// at the start is skipped.
   void fill(Chunk& chunk);

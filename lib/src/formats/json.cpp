@@ -23,9 +23,9 @@ namespace {
 
 constexpr std::size_t kMostDimensions = 128;  // torch's own limit
 constexpr std::size_t kMostDepth = 1000;      // of a document that --pointer looks into
-// A tensor takes a hundred times the memory of a short number's text: of lines that each are one,
-// less is read at a time.
-constexpr std::size_t kLinesBytes = std::size_t{32} << 10;
+// A tensor takes a hundred times the memory of a short number's text: of values that may each be
+// one, less is read at a time than of an array.
+constexpr std::size_t kValuesBytes = std::size_t{32} << 10;
 constexpr std::size_t kStackBytes = std::size_t{256} << 10;
 constexpr std::size_t kTokenBytes = 256;  // more of a wrong token than any message shows
 
@@ -403,9 +403,10 @@ class PointerReader {
   const char* escape(const char* p, std::string* text) const {
     const std::string_view rest(p, static_cast<std::size_t>(end_ - p));
     if (rest.size() < 6 || rest[1] != 'u') return escape(rest.substr(0, 2), text);
-    const bool surrogate = (rest[2] == 'd' || rest[2] == 'D') &&
-                           std::strchr("89abcdefABCDEF", rest[3]) != nullptr &&
-                           is_hexadecimal(rest[4]) && is_hexadecimal(rest[5]);
+    const bool surrogate =
+        (rest[2] == 'd' || rest[2] == 'D') &&
+        std::string_view("89abcdefABCDEF").find(rest[3]) != std::string_view::npos &&
+        is_hexadecimal(rest[4]) && is_hexadecimal(rest[5]);
     if (!surrogate) return escape(rest.substr(0, 6), text);
     // nlohmann_json reads a pair and no half of one. Python and JavaScript write halves, so there
     // are documents with them; a pointer, which is UTF-8, names none.
@@ -458,9 +459,10 @@ struct Nesting {
   std::size_t seen = 0;  // bytes looked at
   std::size_t end = 0;   // behind the last value that is whole
 
-  /// `strings`: whether brackets in strings are to be told from others.
-  void look(std::string_view text, bool strings) {
-    for (; seen < text.size(); ++seen) {
+  /// `strings`: whether brackets in strings are to be told from others. Of the values that end in
+  /// `text`, those up to the first that ends behind `enough` bytes.
+  void look(std::string_view text, bool strings, std::size_t enough) {
+    for (; seen < text.size() && end < enough; ++seen) {
       const char c = text[seen];
       if (in_string) {
         if (escaped) {
@@ -488,8 +490,9 @@ class JsonDecoder final : public Decoder {
  public:
   JsonDecoder(Source& source, const ReadOptions& options, bool lines, bool stacks)
       : name_(source.name()),
-        cutter_(source, lines ? std::min(options.block_bytes, stacks ? kStackBytes : kLinesBytes)
-                              : options.block_bytes),
+        cutter_(source, options.block_bytes),
+        block_bytes_(options.block_bytes),
+        values_bytes_(std::min(block_bytes_, stacks && lines ? kStackBytes : kValuesBytes)),
         dtype_(options.dtype.value_or(DType::float32)),
         lines_(lines),
         stacks_(stacks && lines),
@@ -552,6 +555,7 @@ class JsonDecoder final : public Decoder {
  private:
   /// The next chunk: whole values, or elements of a long array.
   void take(Chunk& chunk) {
+    cutter_.read_blocks_of(inside_ ? block_bytes_ : values_bytes_);
     cutter_.fill(chunk);
     chunk.begins = !inside_;
     chunk.ends = true;
@@ -565,7 +569,9 @@ class JsonDecoder final : public Decoder {
           cutter_.split(chunk, chunk.size);
           break;
         }
-        nesting.look(text, has_pointer_);
+        const char* const first = skip_space(text.data(), text.data() + text.size());
+        nesting.look(text, has_pointer_,
+                     static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
         if (nesting.end != 0) {
           cutter_.split(chunk, nesting.end);
@@ -863,6 +869,8 @@ class JsonDecoder final : public Decoder {
 
   std::string name_;
   TextCutter cutter_;
+  std::size_t block_bytes_;   // read at a time of a long array
+  std::size_t values_bytes_;  // and of values that may be short
   DType dtype_;
   bool lines_;
   bool stacks_;

@@ -126,7 +126,7 @@ class HeadReader {
     const std::string_view descr = string("a dtype");
     std::string_view kind = descr;
     char order = '=';
-    if (!kind.empty() && std::strchr("<>|=", kind.front()) != nullptr) {
+    if (!kind.empty() && std::string_view("<>|=").find(kind.front()) != std::string_view::npos) {
       order = kind.front();
       kind.remove_prefix(1);
     }
@@ -414,8 +414,9 @@ class NpyDecoder final : public Decoder {
   }
 
   /// In Fortran order the first dimension's elements stand together, one run for every index of the
-  /// others. Runs of so many rows are worth a read each.
+  /// others. Runs of so many rows are worth a read each; fewer are not, however long the rows are.
   static constexpr std::int64_t kFortranRows = 1024;
+  static constexpr std::int64_t kFewestFortranRows = 16;
   static constexpr std::int64_t kMostFortranBytes = std::int64_t{8} << 20;
   static constexpr std::int64_t kMostWantedBytes = std::int64_t{4} << 20;
 
@@ -425,7 +426,7 @@ class NpyDecoder final : public Decoder {
     if (!head_.fortran) {
       return std::max(rows, std::min(wanted_rows_, kMostWantedBytes / row_bytes_));
     }
-    return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, 1,
+    return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, kFewestFortranRows,
                                     std::max(rows, kFortranRows));
   }
 
@@ -438,6 +439,12 @@ class NpyDecoder final : public Decoder {
     const std::size_t run = static_cast<std::size_t>(shape[0]) * item;
     Tensor runs = Tensor::empty(std::move(shape), head_.dtype);
     std::byte* to = runs.bytes();
+    if (runs.shape()[0] == file_rows_) {  // all of them: the runs follow one another
+      const std::size_t got =
+          source_.read_at(array_begin_, reinterpret_cast<char*>(to), runs.nbytes());
+      if (got < runs.nbytes()) fail_short(got);
+      return c_order(runs);
+    }
     for (std::int64_t i = 0; i < row_bytes_ / static_cast<std::int64_t>(item); ++i, to += run) {
       const std::uint64_t at = static_cast<std::uint64_t>(i * file_rows_ + first) * item;
       if (source_.read_at(array_begin_ + at, reinterpret_cast<char*>(to), run) < run)
