@@ -57,6 +57,9 @@ constexpr Mistake kMistakes[] = {
      "ELF",
      "a program", ""},
 };
+constexpr Mistake kHtml = {"", "an HTML page", "a download that needs another address, or a login"};
+constexpr Mistake kXml = {"", "an XML document", ""};
+constexpr Mistake kUtf16 = {"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
 
 bool starts_with_word(std::string_view text, std::string_view word) {
   return text.size() >= word.size() &&
@@ -65,29 +68,30 @@ bool starts_with_word(std::string_view text, std::string_view word) {
          });
 }
 
-/// What a file that begins with `head` is, if rectify does not read it but people pass it.
-std::optional<Mistake> mistake_in(std::string_view head) {
+/// What a file that begins with `head` is, if rectify does not read it but people pass it; else
+/// null.
+const Mistake* mistake_in(std::string_view head) {
   for (const Mistake& mistake : kMistakes) {
-    if (head.starts_with(mistake.magic)) return mistake;
+    if (head.starts_with(mistake.magic)) return &mistake;
   }
   const std::size_t word = head.find_first_not_of(" \t\r\n");
   if (word != std::string_view::npos) {
     const std::string_view text = head.substr(word);
     if (starts_with_word(text, "<!doctype html") || starts_with_word(text, "<html")) {
-      return Mistake{"", "an HTML page", "a download that needs another address, or a login"};
+      return &kHtml;
     }
-    if (text.starts_with("<?xml")) return Mistake{"", "an XML document", ""};
+    if (text.starts_with("<?xml")) return &kXml;
   }
   if (head.size() >= 2 && head[0] != '\0' && head[1] == '\0' &&
       (head.size() < 4 || head[3] == '\0')) {
-    return Mistake{"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
+    return &kUtf16;
   }
-  return std::nullopt;
+  return nullptr;
 }
 
 /// Throws if the input begins like something that rectify does not read but people pass to it.
 void recognize_mistakes(const Source& source, std::string_view head) {
-  if (const std::optional<Mistake> mistake = mistake_in(head)) {
+  if (const Mistake* const mistake = mistake_in(head); mistake != nullptr) {
     throw Error(ErrorKind::data, "this is " + std::string(mistake->what),
                 std::string(mistake->remedy), {source.name(), 1, 1});
   }
@@ -255,7 +259,7 @@ Tensor concatenate(std::vector<Tensor>& slabs) {
 
 }  // namespace
 
-bool is_mistaken(std::string_view head) { return mistake_in(head).has_value(); }
+bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
 
 // ---- gathering ---------------------------------------------------------------------------------
 
