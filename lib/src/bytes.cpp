@@ -541,8 +541,9 @@ void Output::commit() {
   if (s.temporary.empty()) {
     // Of standard output, which stays open, a copy; where none is to be had, the writes have told.
     if (!s.file.owned()) {
-      const int copy = ::fcntl(s.file.get(), F_DUPFD_CLOEXEC, 0);
-      s.file = Descriptor(copy, copy >= 0);
+      const int fd = ::fcntl(s.file.get(), F_DUPFD_CLOEXEC, 0);
+      Descriptor copy(fd, fd >= 0);
+      if (copy.close() != 0) fail(s.name, "write error: ", errno);
     }
     if (s.file.close() != 0) fail(s.name, "write error: ", errno);
     return;

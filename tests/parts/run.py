@@ -440,7 +440,7 @@ def parallel(s, job, *options, before=""):
 @row
 def gnu_parallel_gives_the_undivided_bytes(s):
     s.write("acts.csv", b"a,b,c\n" + numbers(40, 2000, 3))
-    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "now,fail=1")
+    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "soon,fail=1")
     need(outcome.status == 0 and outcome.stdout == s.result("acts.csv", "--to", "csv"), outcome)
 
 
@@ -448,14 +448,14 @@ def gnu_parallel_gives_the_undivided_bytes(s):
 def a_killed_job_stops_gnu_parallel(s):
     s.write("acts.csv", b"a,b,c\n" + numbers(41, 2000, 3))
     job = "if [ {} = 5 ]; then kill -9 $$; fi; rectify --part {}/8 acts.csv --to csv"
-    outcome = parallel(s, job, "--halt", "now,fail=1")
+    outcome = parallel(s, job, "--halt", "soon,fail=1")
     need(outcome.status != 0 and len(outcome.stdout) < len(s.result("acts.csv", "--to", "csv")), outcome)
 
 
 @row
 def a_bad_line_stops_gnu_parallel_with_its_place(s):
     s.write("acts.csv", numbers(42, 700, 3) + b"1,2,?\n" + numbers(43, 700, 3))
-    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "now,fail=1")
+    outcome = parallel(s, "rectify --part {}/8 acts.csv --to csv", "--halt", "soon,fail=1")
     need(outcome.status == 1 and b"acts.csv:701:5: " in outcome.stderr, outcome)
 
 

@@ -262,6 +262,7 @@ TEST_CASE("quotes and carriage returns where lines end") {
   CHECK(read_csv("a\rb\n1\n") == "[] 1.0");
   CHECK(read_csv("\"1\r\"\n3\n") == "[] 3.0");
   CHECK(read_csv("1\r2\n3\n").starts_with("in:1:1: '1\\r2' is not a number (a carriage return"));
+  CHECK(read_csv("\r5\n6\n").starts_with("in:1:1: '\\r5' is not a number (a carriage return"));
   CHECK(read_csv("1\r\r\n2\r\n").starts_with("in:1:1: '1\\r' is not a number"));
   CHECK(read_csv("1,2\r\r\n2,3\n").starts_with("in:1:3: '2\\r' is not a number"));
   CHECK(read_csv("1\n2\r3\n").starts_with("in:2:1: '2\\r3' is not a number"));

@@ -239,12 +239,15 @@ class CsvDecoder final : public Decoder {
     return number.status == NumberStatus::ok && skip_blanks(number.end, field.end) == field.end;
   }
 
-  /// A number with a carriage return behind it is no name: `1\r\r\n` and `1\r2\n` are rows whose
+  /// A number with a carriage return beside it is no name: `1\r\r\n` and `1\r2\n` are rows whose
   /// line breaks were spoilt, and would be lost as a header.
   void refuse_carriage_return(const Chunk& chunk, const Field& field) const {
+    if (field.quoted || std::find(field.begin, field.end, '\r') == field.end) return;
     Field number = field;
-    number.end = std::find(field.begin, field.end, '\r');
-    if (field.quoted || number.end == field.end || !is_number(number)) return;
+    number.begin = std::find_if_not(field.begin, field.end,
+                                    [this](char c) { return c == '\r' || is_blank(c); });
+    number.end = std::find(number.begin, field.end, '\r');
+    if (!is_number(number)) return;
     const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
     fail(chunk, field.begin, in_quotes(text) + " is not a number",
          hint_for(text) + "; --header yes takes it for a name");

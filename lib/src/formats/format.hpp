@@ -104,15 +104,15 @@ class TextCutter {
 
   /// Sets how much is read at a time from here on.
   void read_blocks_of(std::size_t bytes) { block_bytes_ = bytes == 0 ? 1 : bytes; }
-  /// Fills `chunk` with what was left over and as much new text as makes a block. A byte order mark
-  /// at the start is skipped.
+  /// Fills `chunk` with what was left over and as much new text as makes a block, or with a block
+  /// of what was left over if that is more. A byte order mark at the start is skipped.
   void fill(Chunk& chunk);
   /// Reads on behind what the chunk has, doubling it.
   void grow(Chunk& chunk);
   /// Keeps the first `size` bytes in the chunk and leaves the rest for the next; sets chunk.last.
   void split(Chunk& chunk, std::size_t size);
   /// Whether the chunk at hand holds all that there is.
-  bool ended() const { return ended_; }
+  bool ended() const { return ended_ && rest_size_ == 0; }
   /// Where the chunk at hand begins: bytes from the start of the input.
   std::uint64_t offset(const Chunk& chunk) const;
   /// Goes to the lines of a part of the text from `body` on; drops what is at hand. Throws
@@ -125,11 +125,13 @@ class TextCutter {
 
  private:
   void read_to(Chunk& chunk, std::size_t size);
+  void take_rest(Chunk& chunk, std::size_t size);
   std::uint64_t line_start(std::uint64_t body, std::uint64_t at) const;
 
   Source& source_;
   std::size_t block_bytes_;
-  Buffer rest_;
+  Buffer rest_;  // [rest_begin_, rest_begin_ + rest_size_) is left over
+  std::size_t rest_begin_ = 0;
   std::size_t rest_size_ = 0;
   std::uint64_t line_ = 1;
   std::uint64_t column_ = 1;

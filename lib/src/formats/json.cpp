@@ -492,7 +492,8 @@ class JsonDecoder final : public Decoder {
       : name_(source.name()),
         cutter_(source, options.block_bytes),
         block_bytes_(options.block_bytes),
-        values_bytes_(std::min(block_bytes_, stacks && lines ? kStackBytes : kValuesBytes)),
+        values_bytes_(
+            std::clamp<std::size_t>(block_bytes_, 1, stacks && lines ? kStackBytes : kValuesBytes)),
         dtype_(options.dtype.value_or(DType::float32)),
         lines_(lines),
         stacks_(stacks && lines),
@@ -528,6 +529,7 @@ class JsonDecoder final : public Decoder {
     if (part_ && first) {
       cutter_.go_to_part(body, *part_);
       inside_ = false;  // of the array that the whole begins with
+      vain_ = false;
       take(chunk);
       chunk.glued = glued_ = false;
     }
@@ -565,7 +567,8 @@ class JsonDecoder final : public Decoder {
       Nesting nesting;
       for (;;) {
         const std::string_view text = chunk.text();
-        if (cutter_.ended() || vain_) {
+        const bool few = chunk.size <= 2 * values_bytes_;
+        if (vain_ || (cutter_.ended() && few)) {
           cutter_.split(chunk, chunk.size);
           break;
         }
@@ -575,6 +578,10 @@ class JsonDecoder final : public Decoder {
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
         if (nesting.end != 0) {
           cutter_.split(chunk, nesting.end);
+          break;
+        }
+        if (cutter_.ended()) {
+          cutter_.split(chunk, chunk.size);
           break;
         }
         if (!has_pointer_ && !rows_of_one_ && begins_array(text)) {

@@ -414,9 +414,11 @@ class NpyDecoder final : public Decoder {
   }
 
   /// In Fortran order the first dimension's elements stand together, one run for every index of the
-  /// others. Runs of so many rows are worth a read each; fewer are not, however long the rows are.
+  /// others. Runs of so many rows are worth a read each; fewer are not, unless the rows are very
+  /// long.
   static constexpr std::int64_t kFortranRows = 1024;
   static constexpr std::int64_t kFewestFortranRows = 16;
+  static constexpr std::int64_t kMostFewBytes = std::int64_t{256} << 20;
   static constexpr std::int64_t kMostFortranBytes = std::int64_t{8} << 20;
   static constexpr std::int64_t kMostWantedBytes = std::int64_t{4} << 20;
 
@@ -426,7 +428,8 @@ class NpyDecoder final : public Decoder {
     if (!head_.fortran) {
       return std::max(rows, std::min(wanted_rows_, kMostWantedBytes / row_bytes_));
     }
-    return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, kFewestFortranRows,
+    const auto fewest = std::clamp<std::int64_t>(kMostFewBytes / row_bytes_, 1, kFewestFortranRows);
+    return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, fewest,
                                     std::max(rows, kFortranRows));
   }
 

@@ -31,9 +31,24 @@ void TextCutter::read_to(Chunk& chunk, std::size_t size) {
   ended_ = chunk.size < size || source_.peek(1).empty();
 }
 
+/// What was left over, until the chunk has `size` bytes.
+void TextCutter::take_rest(Chunk& chunk, std::size_t size) {
+  const std::size_t count = std::min(rest_size_, size - chunk.size);
+  if (count == 0) return;
+  chunk.bytes.reserve(size, chunk.size);
+  std::memcpy(chunk.bytes.data() + chunk.size, rest_.data() + rest_begin_, count);
+  chunk.size += count;
+  rest_begin_ += count;
+  rest_size_ -= count;
+}
+
 void TextCutter::fill(Chunk& chunk) {
   chunk.size = 0;
-  if (begun_) {
+  if (rest_size_ > block_bytes_) {
+    take_rest(chunk, block_bytes_);
+  } else if (begun_) {
+    if (rest_size_ != 0) std::memmove(rest_.data(), rest_.data() + rest_begin_, rest_size_);
+    rest_begin_ = 0;
     std::swap(chunk.bytes, rest_);
     chunk.size = std::exchange(rest_size_, 0);
     if (!ended_) read_to(chunk, std::max(block_bytes_, chunk.size + block_bytes_ / 2));
@@ -52,14 +67,24 @@ void TextCutter::fill(Chunk& chunk) {
   chunk.column = column_;
 }
 
-void TextCutter::grow(Chunk& chunk) { read_to(chunk, std::max(2 * chunk.size, block_bytes_)); }
+void TextCutter::grow(Chunk& chunk) {
+  const std::size_t size = std::max(2 * chunk.size, block_bytes_);
+  take_rest(chunk, size);
+  if (chunk.size < size && !ended_) read_to(chunk, size);
+}
 
 void TextCutter::split(Chunk& chunk, std::size_t size) {
-  rest_size_ = chunk.size - size;
+  const std::size_t left = chunk.size - size;
   if (rest_size_ != 0) {
-    rest_.reserve(std::max(rest_size_, block_bytes_ + block_bytes_ / 2), 0);
-    std::memcpy(rest_.data(), chunk.bytes.data() + size, rest_size_);
+    rest_begin_ -= left;  // the chunk came from there, and is still there
+  } else {
+    rest_begin_ = 0;
+    if (left != 0) {
+      rest_.reserve(std::max(left, block_bytes_ + block_bytes_ / 2), 0);
+      std::memcpy(rest_.data(), chunk.bytes.data() + size, left);
+    }
   }
+  rest_size_ += left;
   chunk.size = size;
   chunk.last = ended_ && rest_size_ == 0;
   const char* begin = chunk.bytes.data();
@@ -106,6 +131,7 @@ void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
   };
   part_begin_ = line_start(body, share(part.index - 1));
   source_.restrict_to(part_begin_, line_start(body, share(part.index)));
+  rest_begin_ = 0;
   rest_size_ = 0;
   line_ = 1;
   char before = '\n';  // or the last byte of a byte order mark, which counts
