@@ -410,16 +410,17 @@ def what_is_wrong_does_not_wait_for_what_follows(s):
 
 @row
 def one_end_of_input_at_a_terminal_is_enough(s):
-    for text, arguments, wanted in (("1,-2\n", ["--to", "csv"], b"1.0,-0.0\n"), ("[1,-2]\n", ["--to", "json"], b""),
-                                    ("1,-2\n", ["compare", "--to", "csv"], b"")):
+    for text, arguments, wanted in ((b"1,-2\n", ["--slope", "0.5", "--to", "csv"], b"1.0,-1.0\n"),
+                                    (b"[1,-2]\n", ["--slope", "0.5", "--to", "json"], b"[1.0, -1.0]\n"),
+                                    (b"1,-2\n", ["compare", "--to", "csv"], None)):
         leader, follower = pty.openpty()
         try:
             process = s.start([*arguments, "-"], stdin=follower)
-            os.write(leader, text.encode() + b"\x04")
+            os.write(leader, text + b"\x04")
             stdout, stderr = process.communicate(timeout=SECONDS)
         finally:
             os.close(leader)
             os.close(follower)
         outcome = Outcome(stdout, stderr, process.returncode, f"{arguments}")
         outcome.succeeds()
-        need(stdout and (not wanted or stdout.startswith(wanted[:4])), outcome)
+        need(stdout == wanted if wanted else stdout.startswith(b"source,"), outcome)
