@@ -91,26 +91,26 @@ std::vector<Merged> reports_of(const Options& options) {
 
 struct Worst {
   const NamedReport* report = nullptr;
-  std::size_t candidate = 0;
+  std::size_t mode = 0;
   double share = -1;
 };
 
 /// The greatest share of dead units of a tensor: under the baseline, or under `check` with any of
 /// the slopes compared. Throws Error{usage} if it is not compared.
-Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Candidate>& candidates,
-               const Activation* check) {
+Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Module>& modes,
+               const std::optional<Module>& check) {
   Worst worst;
-  for (std::size_t c = 0; c < candidates.size(); ++c) {
-    if (check == nullptr ? c != 0 : candidates[c].activation != check) continue;
+  for (std::size_t c = 0; c < modes.size(); ++c) {
+    if (check ? !check->covers(modes[c]) : c != 0) continue;
     for (const NamedReport& report : reports) {
       const double* dead = std::get_if<double>(&report.figures.activations[c].dead_frac);
       const double share = dead == nullptr ? 0 : *dead;
       if (share > worst.share) worst = {&report, c, share};
     }
   }
-  if (worst.report == nullptr && check != nullptr && !reports.empty()) {
+  if (worst.report == nullptr && check && !reports.empty()) {
     throw Error(ErrorKind::usage,
-                "--check " + in_quotes(check->name) + " is none of the modes compared");
+                "--check " + in_quotes(check->label()) + " is none of the modes compared");
   }
   worst.share = std::max(worst.share, 0.0);
   return worst;
@@ -129,9 +129,9 @@ bool say_nan(const std::vector<NamedReport>& named) {
   return false;
 }
 
-void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
+void say_dead(const NamedReport& report, std::size_t mode, double limit) {
   constexpr std::size_t kMostNames = 20;
-  const ActivationFigures& figures = report.figures.activations[candidate];
+  const ActivationFigures& figures = report.figures.activations[mode];
   std::string units;
   for (std::size_t i = 0; i < figures.dead_at.size() && i < kMostNames; ++i) {
     units += (i == 0 ? "" : ", ") + unit_name(report, static_cast<std::size_t>(figures.dead_at[i]));
@@ -141,7 +141,7 @@ void say_dead(const NamedReport& report, std::size_t candidate, double limit) {
   const double* share = std::get_if<double>(&figures.dead_frac);
   say(fmt::format("{}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}",
                   escaped(report.source), figures.dead_units, report.figures.units,
-                  label(figures.candidate), 100 * (share == nullptr ? 0 : *share), 100 * limit,
+                  label(figures.mode), 100 * (share == nullptr ? 0 : *share), 100 * limit,
                   units));
 }
 
@@ -213,15 +213,15 @@ bool compare(Options options) {
   show.colour = show.colour && !options.output;
   show.per_unit = options.per_unit;
   show.dead_below = options.dead_below;
-  const std::vector<Candidate>& candidates = options.compare.candidates;
-  const Worst worst = worst_of(named, candidates, options.check);
+  const std::vector<Module>& modes = options.compare.modes;
+  const Worst worst = worst_of(named, modes, options.check);
   if (options.fail_if_dead) {
-    const Candidate& checked = candidates.at(worst.candidate);
+    const Module& checked = modes.at(worst.mode);
     const bool has_rivals =
-        std::count_if(candidates.begin(), candidates.end(), [&](const Candidate& other) {
-          return other.activation == checked.activation;
+        std::count_if(modes.begin(), modes.end(), [&](const Module& other) {
+          return &other.activation() == &checked.activation();
         }) > 1;
-    show.check = Check{has_rivals ? label(checked) : std::string(checked.activation->name),
+    show.check = Check{has_rivals ? label(checked) : std::string(checked.activation().name),
                        *options.fail_if_dead, worst.share, worst.share <= *options.fail_if_dead};
   }
   try {
@@ -247,7 +247,7 @@ bool compare(Options options) {
 
   bool within_limits = true;
   if (show.check && !show.check->passed) {
-    say_dead(*worst.report, worst.candidate, *options.fail_if_dead);
+    say_dead(*worst.report, worst.mode, *options.fail_if_dead);
     within_limits = false;
   }
   if (options.fail_if_nan && !say_nan(named)) within_limits = false;

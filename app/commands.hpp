@@ -9,7 +9,7 @@ namespace rectify::app {
 /// ReaderGone.
 void apply(const Options& options);
 
-/// Reports what the candidates do to every tensor of every input, or merges partial reports. True
+/// Reports what the modes do to every tensor of every input, or merges partial reports. True
 /// if no --fail-if-... limit was passed; if one was, a line on standard error says which. Throws
 /// Error, ReaderGone.
 bool compare(Options options);

@@ -69,6 +69,9 @@ int run(int argc, char** argv) {
     case Options::Ask::help:
       rectify::app::print(rectify::app::help(options.command));
       return kDone;
+    case Options::Ask::list_modes:
+      rectify::app::print(rectify::app::list_modes());
+      return kDone;
     case Options::Ask::version:
       rectify::app::print(rectify::app::version());
       return kDone;

@@ -8,6 +8,8 @@
 #include <set>
 #include <utility>
 
+#include "report.hpp"
+
 namespace rectify::app {
 namespace {
 
@@ -101,9 +103,9 @@ struct PartialTensor {
   std::vector<std::string> names;
   DType dtype = DType::float32;
   Shape shape;
-  std::vector<std::string> states;  // of each candidate
+  std::vector<std::string> states;  // of each mode
   std::optional<std::int64_t> unit_axis;
-  std::vector<Candidate> candidates;
+  std::vector<Module> modes;
   double dead_below = 0;
   Part part;
 };
@@ -128,12 +130,16 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
   }
   if (tensor.contains("names")) partial.names = tensor.at("names").get<std::vector<std::string>>();
   for (const Json& row : tensor.at("activations")) {
-    Candidate candidate;
-    candidate.activation = find_activation(row.at("mode").get<std::string>());
-    if (candidate.activation == nullptr) fail(file, "it has an unknown mode");
-    if (candidate.activation->has_slope)
-      candidate.parameters.negative_slope = row.at("slope").get<double>();
-    partial.candidates.push_back(candidate);
+    const Activation* const activation = find_activation(row.at("mode").get<std::string>());
+    if (activation == nullptr) fail(file, "it has an unknown mode");
+    Module mode(*activation);
+    for (const Parameter& parameter : activation->parameters) {
+      const bool slope = parameter.name == "negative_slope";
+      const std::string key(parameter.name);
+      mode = mode.with(parameter.name,
+                       (slope ? row.at("slope") : row.at("parameters").at(key)).get<double>());
+    }
+    partial.modes.push_back(mode);
     if (!row.contains("partial")) {
       fail(file, "it is a report, but not a partial one", kPartialHint);
     }
@@ -153,7 +159,7 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
       fail(file, "its units are more or fewer than in its shape");
     partial.states.push_back(state.at("state").dump());
   }
-  if (partial.candidates.empty()) fail(file, "it compares nothing");
+  if (partial.modes.empty()) fail(file, "it compares nothing");
   return partial;
 }
 
@@ -192,10 +198,7 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
   };
   const auto modes = [](const PartialTensor& p) {
     std::string text;
-    for (const Candidate& c : p.candidates) {
-      text += (text.empty() ? "" : ",") + std::string(c.activation->name);
-      if (c.activation->has_slope) text += fmt::format(" {}", c.parameters.negative_slope);
-    }
+    for (const Module& mode : p.modes) text += (text.empty() ? "" : ",") + label(mode);
     return text;
   };
   if (part.source != first.source)
@@ -207,7 +210,7 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
   }
   if (part.unit_axis != first.unit_axis) differ("it has --unit-axis", axis(part), axis(first));
   if (part.names != first.names) differ("it has a header", "of other names", "another");
-  if (part.candidates != first.candidates) differ("it compares", modes(part), modes(first));
+  if (part.modes != first.modes) differ("it compares", modes(part), modes(first));
   if (part.dead_below != first.dead_below) {
     differ("it has --dead-below", fmt::format("{}", part.dead_below),
            fmt::format("{}", first.dead_below));
@@ -220,10 +223,10 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
 
 }  // namespace
 
-std::string partial_text(const Options& options, const Report& report, std::size_t candidate) {
+std::string partial_text(const Options& options, const Report& report, std::size_t mode) {
   const Part part = options.read.part.value_or(Part{});
   return fmt::format(R"({{"part":[{},{}],"state":{}}})", part.index, part.count,
-                     report.partial(candidate));
+                     report.partial(mode));
 }
 
 std::vector<Merged> merge(Options& options) {
@@ -243,7 +246,7 @@ std::vector<Merged> merge(Options& options) {
       PartialTensor& tensor = tensors[i];
       CompareOptions compare;
       compare.unit_axis = tensor.unit_axis;
-      compare.candidates = tensor.candidates;
+      compare.modes = tensor.modes;
       Report report;
       try {
         report = Report::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
@@ -276,7 +279,7 @@ std::vector<Merged> merge(Options& options) {
       }
     }
   }
-  options.compare.candidates = firsts[0].candidates;
+  options.compare.modes = firsts[0].modes;
   if (options.dead_below < 0) options.dead_below = firsts[0].dead_below;
   return merged;
 }

@@ -18,7 +18,7 @@ struct Merged {
 
 /// The text of a partial report: what --merge has to know of the run, and the state of one
 /// activation.
-std::string partial_text(const Options& options, const Report& report, std::size_t candidate);
+std::string partial_text(const Options& options, const Report& report, std::size_t mode);
 
 /// One report for every tensor of the parts that options.inputs name. Sets options.compare and,
 /// unless the user has, dead_below to those of the parts. Throws Error{data} for what is no partial

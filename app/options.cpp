@@ -114,25 +114,34 @@ std::uint64_t seed(const std::string& text) {
   refuse("--seed takes a whole number from -2^63 to 2^64-1, not " + in_quotes(text));
 }
 
-std::vector<const Activation*> modes(const std::string& text) {
-  std::vector<const Activation*> found;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
-    const std::string name = text.substr(begin, end - begin);
-    const Activation* activation = find_activation(name);
-    if (activation == nullptr) {
-      std::vector<std::string> names;
-      for (const Activation& row : activations()) names.emplace_back(row.name);
-      refuse(fmt::format("--mode takes {}, or a list such as relu,leaky, not {}",
-                         joined(names, " or "), in_quotes(text)));
-    }
-    if (std::find(found.begin(), found.end(), activation) != found.end()) {
-      refuse(fmt::format("--mode names {} twice", activation->name));
-    }
-    found.push_back(activation);
-    begin = end + 1;
+std::vector<Module> modes(std::string_view option, const std::string& text) {
+  std::vector<Module> found;
+  try {
+    found = Module::parse_list(text);
+  } catch (const Error& error) {
+    refuse(fmt::format("{}: {}", option, error.message()), error.hint());
+  }
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
+        found.begin() + static_cast<std::ptrdiff_t>(i))
+      refuse(fmt::format("{} names {} twice", option, found[i].label()));
   }
   return found;
+}
+
+/// The modes, those whose slope is open once with each of the slopes.
+std::vector<Module> with_slopes(const std::vector<Module>& modes,
+                                const std::vector<double>& slopes) {
+  constexpr std::string_view kSlope = "negative_slope";
+  std::vector<Module> all;
+  for (const Module& mode : modes) {
+    if (slopes.empty() || !mode.has(kSlope) || mode.gave(kSlope)) {
+      all.push_back(mode);
+      continue;
+    }
+    for (const double slope : slopes) all.push_back(mode.with(kSlope, slope));
+  }
+  return all;
 }
 
 /// Numbers between commas.
@@ -248,12 +257,10 @@ constexpr Row kRows[] = {
      [](Options& o, const std::string& text) { o.read.part = part(text); }},
 
     {kApply, kOperation, "--mode", "LIST", "", "Several give each result under its name.",
-     [](Options& o, const std::string& text) { o.operation.modes = modes(text); }},
+     [](Options& o, const std::string& text) { o.operation.modes = modes("--mode", text); }},
     {kApply, kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
      "Any finite number that the dtype can hold.",
-     [](Options& o, const std::string& text) {
-       o.operation.parameters.negative_slope = finite("--slope", text);
-     }},
+     [](Options& o, const std::string& text) { o.slopes = {finite("--slope", text)}; }},
     {kApply, kOperation, "--inplace", "", "operate in the input's own memory",
      "A file is never changed by it.",
      [](Options& o, const std::string&) { o.operation.inplace = true; }},
@@ -265,16 +272,11 @@ constexpr Row kRows[] = {
      [](Options& o, const std::string&) { o.operation.echo = true; }},
     {kCompare, kOperation, "--mode", "LIST",
      "what to compare; the first is the baseline [relu,leaky]", "",
-     [](Options& o, const std::string& text) { o.operation.modes = modes(text); }},
+     [](Options& o, const std::string& text) { o.operation.modes = modes("--mode", text); }},
     {kCompare, kOperation, "--slope", "X[,X...]",
      "leaky's negative_slope; several are compared [0.01]",
      "Any finite number that the dtype can hold.",
-     [](Options& o, const std::string& text) {
-       o.compare.candidates.clear();
-       for (const double slope : numbers("--slope", text)) {
-         o.compare.candidates.push_back({nullptr, {.negative_slope = slope}});
-       }
-     }},
+     [](Options& o, const std::string& text) { o.slopes = numbers("--slope", text); }},
     {kCompare, kReport, "--unit-axis", "N", "the axis of the units, or none [-1]",
      "Negative ones count from the last. none, and a 1-D input, is one unit.",
      [](Options& o, const std::string& text) {
@@ -384,6 +386,8 @@ constexpr Row kRows[] = {
      [](Options& o, const std::string&) { o.ask = Options::Ask::short_help; }},
     {kBoth, kOther, "--help", "", "every option explained", "",
      [](Options& o, const std::string&) { o.ask = Options::Ask::help; }},
+    {kBoth, kOther, "--list-modes", "", "every mode with its parameters and formula", "",
+     [](Options& o, const std::string&) { o.ask = Options::Ask::list_modes; }},
     {kBoth, kOther, "--version", "", "the release, and the PyTorch it follows", "",
      [](Options& o, const std::string&) { o.ask = Options::Ask::version; }},
 };
@@ -412,37 +416,14 @@ bool applies(const Row& row, Options::Command command) {
          (row.command == kCompare) == (command == Options::Command::compare);
 }
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      const std::size_t swapped = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[j];
-      row[j] = std::min({swapped, row[j] + 1, row[j - 1] + 1});
-    }
-  }
-  return row[b.size()];
-}
-
 /// " (did you mean --slope?)" or where to look.
-std::string nearest(std::string_view typed, Options::Command command) {
-  constexpr std::size_t kNear = 2;
-  std::string best;
-  std::size_t least = kNear + 1;
+std::string hint_for(std::string_view typed, Options::Command command) {
+  std::vector<std::string_view> names;
   for (const Row& row : kRows) {
-    if (!applies(row, command)) continue;
-    const std::string_view name = long_name(row);
-    const std::size_t distance = edit_distance(typed, name);
-    const bool longer = typed.size() > 3 && name.starts_with(typed);
-    if (distance < least || (longer && best.empty())) {
-      least = std::min(distance, least);
-      best = name;
-    }
+    if (applies(row, command)) names.push_back(long_name(row));
   }
-  if (!best.empty()) return "did you mean " + best + "?";
+  const std::string_view meant = nearest(typed, names);
+  if (!meant.empty()) return "did you mean " + std::string(meant) + "?";
   for (const Row& row : kRows) {
     if (!applies(row, command) && long_name(row) == typed) {
       return row.command == kCompare ? "it is an option of rectify compare"
@@ -514,7 +495,7 @@ std::string page(Options::Command command, bool explain) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     for (const std::string& word : app.remaining()) {
       const std::string name = word.substr(0, word.find('='));
-      refuse("no such option: " + in_quotes(word), nearest(name, command));
+      refuse("no such option: " + in_quotes(word), hint_for(name, command));
     }
   }
   std::string text = error.what();  // "--slope: 1 required TEXT missing", "inplace was given ..."
@@ -559,22 +540,15 @@ void settle_apply(Options& options, bool to_given) {
 }
 
 void settle_compare(Options& options, bool to_given, const std::string& check) {
-  std::vector<Candidate> slopes = options.compare.candidates;
-  if (slopes.empty()) slopes.push_back({});
-  options.compare.candidates.clear();
-  for (const Activation* mode : options.operation.modes) {
-    for (const Candidate& slope : slopes) {
-      options.compare.candidates.push_back({mode, slope.parameters});
-      if (!mode->has_slope) break;
-    }
-  }
+  options.compare.modes = std::move(options.operation.modes);
   options.compare.histogram = options.plot.has_value();
   if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
   if (!check.empty()) {
-    options.check = find_activation(check);
-    const auto& modes = options.operation.modes;
-    const bool compared = std::find(modes.begin(), modes.end(), options.check) != modes.end();
-    if (options.check == nullptr || (!compared && !options.merge))
+    options.check = modes("--check", check).front();
+    const std::vector<Module>& compared = options.compare.modes;
+    const bool found = std::any_of(compared.begin(), compared.end(),
+                                   [&](const Module& mode) { return options.check->covers(mode); });
+    if (!found && !options.merge)
       refuse("--check " + in_quotes(check) + " is none of the modes compared");
   }
   if (options.partial) {
@@ -614,11 +588,11 @@ Options parse_options(int argc, const char* const* argv) {
   // A command only as the first argument: a file of that name is ./compare.
   if (argc > 1 && std::string_view(argv[1]) == "compare") {
     options.command = Options::Command::compare;
-    options.operation.modes = {find_activation("relu"), find_activation("leaky")};
+    options.operation.modes = Module::parse_list("relu,leaky");
     --argc;
     ++argv;
   } else {
-    options.operation.modes = {find_activation("leaky")};
+    options.operation.modes = Module::parse_list("leaky");
   }
 
   // CLI11 takes "[a,b]" for a list of inputs, which may be a file's name: a byte in front hides the
@@ -702,6 +676,7 @@ Options parse_options(int argc, const char* const* argv) {
                        in_quotes({&delimiter, 1})),
            "--delimiter ';'");
   }
+  options.operation.modes = with_slopes(options.operation.modes, options.slopes);
   if (options.command == Options::Command::compare) {
     settle_compare(options, to_given, check);
   } else {
@@ -719,6 +694,22 @@ std::string usage() {
          "  rectify --tensor '[2,-4,5,-6]' --slope 0.4\n"
          "  rectify acts.csv --mode relu\n"
          "rectify -h tells more\n";
+}
+
+std::string list_modes() {
+  std::string text;
+  for (const Activation& activation : activations()) {
+    const Module standard(activation);
+    std::string name(activation.name);
+    std::string parameters;
+    for (const Parameter& parameter : activation.parameters) {
+      parameters += fmt::format("  {:<9}{} = {:g}: {}\n", "", parameter.name,
+                                standard.value(parameter.name), parameter.about);
+    }
+    text += fmt::format("{:<11}{}\n{}  {:<9}torch.nn.{}\n", name, activation.summary, parameters,
+                        "", standard.text());
+  }
+  return text;
 }
 
 std::string version() {

@@ -12,7 +12,7 @@
 namespace rectify::app {
 
 struct Options {
-  enum class Ask : std::uint8_t { run, short_help, help, version };
+  enum class Ask : std::uint8_t { run, short_help, help, list_modes, version };
   Ask ask = Ask::run;
 
   // One kind of source:
@@ -23,6 +23,7 @@ struct Options {
 
   ReadOptions read;
   Operation operation;
+  std::vector<double> slopes;  // of the modes that leave theirs open
   WriteOptions write;
   RunOptions run;
   std::optional<std::string> output;
@@ -36,7 +37,7 @@ struct Options {
   double dead_below = -1.0;             // not given: 0, or with --merge what the parts have
   bool per_unit = false;
   std::optional<double> fail_if_dead;
-  const Activation* check = nullptr;  // under all of its slopes; none: the baseline
+  std::optional<Module> check;  // with every value of what it leaves open; none: the baseline
   bool fail_if_nan = false;
   bool partial = false;
   bool merge = false;
@@ -55,6 +56,9 @@ std::string help(Options::Command command);
 
 /// What is printed when there is nothing to read and nobody to read from.
 std::string usage();
+
+/// What --list-modes prints: each activation with its formula, parameters and PyTorch's module.
+std::string list_modes();
 
 std::string version();
 

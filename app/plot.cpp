@@ -326,7 +326,7 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
   const std::string dead_title =
       row.dead_units == 0
           ? ""
-          : fmt::format("dead under {}: {} of {}", label(row.candidate), row.dead_units, count);
+          : fmt::format("dead under {}: {} of {}", label(row.mode), row.dead_units, count);
   const std::string dead_key =
       dead_title.empty() ? "notitle" : "title " + gnuplot_string(dead_title) + " noenhanced";
   script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
@@ -469,7 +469,7 @@ void draw_inputs(std::string& script, const NamedReport& report,
   std::vector<Tensor> curves;
   const Tensor inputs = Tensor::of<double>(x, {static_cast<std::int64_t>(x.size())});
   for (const ActivationFigures& row : report.figures.activations) {
-    curves.push_back(apply(*row.candidate.activation, inputs.clone(), row.candidate.parameters));
+    curves.push_back(apply(row.mode, inputs.clone()));
   }
   for (std::size_t i = 0; i < x.size(); ++i) {
     fmt::format_to(to, "{}", x[i]);
@@ -516,7 +516,7 @@ void draw_inputs(std::string& script, const NamedReport& report,
   }
   // The baseline last, thin and on top: where the others part from it is what is to be seen.
   for (std::size_t i = report.figures.activations.size(); i-- > 0;) {
-    const std::string name = label(report.figures.activations[i].candidate);
+    const std::string name = label(report.figures.activations[i].mode);
     fmt::format_to(to, ", $curves{} using 1:{} axes x1y2 with {} lc rgb '{}' title {} noenhanced",
                    number, i + 2,
                    text     ? fmt::format("lines lt {}", i + 2)

@@ -303,6 +303,20 @@ void write_unit(JsonWriter& json, const NamedReport& report, const UnitFigures& 
   json.close();
 }
 
+/// The slope has a member of its own; every other parameter is one of "parameters".
+void write_mode(JsonWriter& json, const Module& mode) {
+  json.member("mode", mode.activation().name);
+  if (mode.has("negative_slope")) {
+    json.member("slope", mode.value("negative_slope"));
+  } else if (!mode.activation().parameters.empty()) {
+    json.key("parameters");
+    json.open('{', JsonWriter::flat);
+    for (const Parameter& parameter : mode.activation().parameters)
+      json.member(parameter.name, mode.value(parameter.name));
+    json.close();
+  }
+}
+
 void write_tensor(JsonWriter& json, const NamedReport& report, const ReportOptions& options) {
   const TensorFigures& figures = report.figures;
   json.open('{', JsonWriter::tall);
@@ -327,9 +341,7 @@ void write_tensor(JsonWriter& json, const NamedReport& report, const ReportOptio
     const ActivationFigures& row = figures.activations[i];
     json.item();
     json.open('{', JsonWriter::tall);
-    json.member("mode", row.candidate.activation->name);
-    if (row.candidate.activation->has_slope)
-      json.member("slope", row.candidate.parameters.negative_slope);
+    write_mode(json, row.mode);
     for_each_figure(row, [&](const char* name, const auto& value) { json.member(name, value); });
     json.member("dead_units", row.dead_units);
     json.member("dead_frac", row.dead_frac);
@@ -672,11 +684,11 @@ class TableWriter {
     Column active{"active", {}}, zero{"zero", {}}, live{"live", {}}, grad{"grad mean", {}};
     Column min{"min", {}}, max{"max", {}}, mean{"mean", {}}, std{"std", {}};
     const std::string baseline =
-        figures.activations.empty() ? std::string() : label(figures.activations.front().candidate);
+        figures.activations.empty() ? std::string() : label(figures.activations.front().mode);
     Column differs{"unlike " + baseline, {}}, by{"by up to", {}};
     for (const ActivationFigures& row : figures.activations) {
       labels.cells.push_back(
-          {shortened(label(row.candidate), width_ - 20, options_.utf8), Style::bold});
+          {shortened(label(row.mode), width_ - 20, options_.utf8), Style::bold});
       const std::string share =
           value_of(row.dead_frac) ? fmt::format(" ({})", percent(row.dead_frac)) : "";
       dead.cells.push_back({fmt::format("{} of {}{}", row.dead_units, figures.units, share),
@@ -761,7 +773,7 @@ class TableWriter {
       std::vector<std::size_t> dead;
       dead.reserve(row.dead_at.size());
       for (const std::int64_t unit : row.dead_at) dead.push_back(static_cast<std::size_t>(unit));
-      const std::string under = fmt::format("{} under {}", what, label(row.candidate));
+      const std::string under = fmt::format("{} under {}", what, label(row.mode));
       if (dead.empty()) {
         paragraph("  ", words(fmt::format("no unit is {}", under)), Style::green);
       } else {
@@ -874,7 +886,7 @@ class TableWriter {
     std::vector<Column> figures_of(figures.activations.size() + 1);
     for (std::size_t i = 0; i < figures.activations.size(); ++i) {
       figures_of[i].header =
-          (i == 0 ? "grad mean: " : "") + label(figures.activations[i].candidate);
+          (i == 0 ? "grad mean: " : "") + label(figures.activations[i].mode);
     }
     figures_of.back().header = "dormancy";
     const std::size_t most = std::max<std::size_t>(11, width_ / 3);
@@ -1018,17 +1030,22 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
   csv.end_row();
 
   const auto put_figure = [&](const char*, const auto& value) { csv.put(value); };
-  const auto put_candidate = [&](const NamedReport& report, const Candidate& candidate) {
+  const auto put_mode = [&](const NamedReport& report, const Module& mode) {
     csv.put(std::string_view(report.source));
-    csv.put(candidate.activation->name);
-    candidate.activation->has_slope ? csv.put(candidate.parameters.negative_slope) : csv.empty();
+    if (mode.has("negative_slope")) {
+      csv.put(mode.activation().name);
+      csv.put(mode.value("negative_slope"));
+    } else {
+      csv.put(std::string_view(mode.label()));
+      csv.empty();
+    }
   };
   for (const NamedReport& report : reports) {
     const bool named = has_names(report);
     for (const ActivationFigures& row : report.figures.activations) {
       if (options.per_unit) {
         for (std::size_t unit = 0; unit < row.units.size(); ++unit) {
-          put_candidate(report, row.candidate);
+          put_mode(report, row.mode);
           csv.put(std::uint64_t{unit});
           csv.put(named ? std::string_view(report.names[unit]) : std::string_view());
           for_each_figure(row.units[unit], put_figure);
@@ -1038,7 +1055,7 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
         }
         continue;
       }
-      put_candidate(report, row.candidate);
+      put_mode(report, row.mode);
       for_each_figure(row, put_figure);
       csv.put(row.dead_units);
       csv.put(row.dead_frac);
@@ -1061,21 +1078,18 @@ std::string report_table(const std::vector<NamedReport>& reports, const ReportOp
   return table.take();
 }
 
-std::string label(const Candidate& candidate) {
-  std::string text(candidate.activation->name);
-  if (candidate.activation->has_slope)
-    text += fmt::format(" {}", candidate.parameters.negative_slope);
-  return text;
+std::string label(const Module& mode) {
+  if (!mode.has("negative_slope")) return mode.label();
+  return fmt::format("{} {}", mode.activation().name, mode.value("negative_slope"));
 }
 
 std::size_t judge(const TensorFigures& figures, const ReportOptions& options) {
   if (!options.check) return 0;
   for (std::size_t i = 0; i < figures.activations.size(); ++i) {
-    const Candidate& candidate = figures.activations[i].candidate;
-    if (options.check->mode == label(candidate)) return i;
+    if (options.check->mode == label(figures.activations[i].mode)) return i;
   }
   for (std::size_t i = 0; i < figures.activations.size(); ++i) {
-    if (options.check->mode == figures.activations[i].candidate.activation->name) return i;
+    if (options.check->mode == figures.activations[i].mode.activation().name) return i;
   }
   return 0;
 }

@@ -62,8 +62,8 @@ std::string report_table(const std::vector<NamedReport>& reports, const ReportOp
 
 // ---- what plots share with tables --------------------------------------------------------------
 
-/// "relu", "leaky 0.01".
-std::string label(const Candidate& candidate);
+/// "relu", "leaky 0.01", "elu(0.5)".
+std::string label(const Module& mode);
 
 /// Which activation decides what is dead: the one that options.check names, else the baseline.
 std::size_t judge(const TensorFigures& figures, const ReportOptions& options);

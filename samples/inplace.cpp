@@ -18,9 +18,8 @@ int main() {
   std::cout << "the clone:            " << to_string(before) << '\n';
 
   // The gradient that reaches the input on output.backward(torch.ones_like(output)).
-  const Activation& leaky = *find_activation("leaky_relu");
-  std::cout << "its gradient:         "
-            << to_string(gradient(leaky, before, {.negative_slope = 0.4})) << '\n';
+  const Module leaky = Module::parse("LeakyReLU(negative_slope=0.4)");
+  std::cout << "its gradient:         " << to_string(gradient(leaky, before)) << '\n';
 
   // The elements can be read and set in place, too.
   x.data<double>()[0] = -1;
@@ -29,7 +28,7 @@ int main() {
   // In place, the output alone is left, and with a negative slope it no longer tells the input's
   // sign: PyTorch refuses this gradient, and so does rectify.
   try {
-    gradient(leaky, before.clone(), {.negative_slope = -0.4}, /*inplace=*/true);
+    gradient(leaky.with("negative_slope", -0.4), before.clone(), /*inplace=*/true);
   } catch (const Error& error) {
     std::cout << "refused:              " << error.message() << '\n';
   }

@@ -23,7 +23,7 @@ int main(int argc, char** argv) {
     WriteOptions write;
     write.format = "csv";
     Operation relu;
-    relu.modes = {find_activation("relu")};
+    relu.modes = Module::parse_list("relu");
 
     Writer writer(sink, write);
     run(source, read, relu, writer);

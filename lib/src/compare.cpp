@@ -184,7 +184,7 @@ struct Outcome {
   }
 };
 
-/// What is known of a candidate before any value.
+/// What is known of a mode before any value.
 struct Plan {
   bool rectifier = false;  // else general
   bool clamps = false;     // relu: everything below zero becomes zero, even -inf
@@ -195,17 +195,13 @@ struct Plan {
 };
 
 template <class T>
-Plan plan_of(const Candidate& candidate) {
-  static const Activation* const relu = find_activation("relu");
-  static const Activation* const leaky = find_activation("leaky");
+Plan plan_of(const Module& mode) {
   Plan plan;
-  plan.clamps = candidate.activation == relu;
-  plan.rectifier = plan.clamps || candidate.activation == leaky;
+  plan.rectifier = mode.activation().traits.rectifier;
   if (!plan.rectifier) return plan;
+  plan.clamps = mode.activation().parameters.empty();
   if constexpr (is_floating<T>) {
-    if (!plan.clamps)
-      plan.slope =
-          static_cast<double>(static_cast<Compute<T>>(candidate.parameters.negative_slope));
+    if (!plan.clamps) plan.slope = static_cast<double>(static_cast<Compute<T>>(mode.values()[0]));
     plan.slope_below = static_cast<double>(widen(narrow<T>(static_cast<Compute<T>>(plan.slope))));
   }
   plan.flat = plan.slope == 0;
@@ -234,18 +230,18 @@ struct Report::State {
   std::optional<std::int64_t> axis;  // of the units, counted from the first
   std::size_t per_row = 1;           // elements of a row
   std::vector<Plan> plans;
-  bool general = false;  // any candidate is no rectifier
+  bool general = false;  // any mode is not a rectifier
 
   std::vector<Inputs> inputs;                        // a unit each
-  std::vector<std::vector<Below>> below;             // a candidate each: units, or nothing
+  std::vector<std::vector<Below>> below;             // a mode each: units, or nothing
   std::vector<std::vector<Difference>> differences;  // likewise, of rectifiers
-  std::vector<std::vector<Outcome>> outcomes;        // likewise, of general candidates
+  std::vector<std::vector<Outcome>> outcomes;        // likewise, of general modes
   std::vector<std::uint64_t> classes;                // of the histogram, or nothing
 
   // Columns whose sums are not yet among those of their units (which would take as long as adding
-  // dozens of values), where the kernel has strips and the candidates allow it.
+  // dozens of values), where the kernel has strips and the modes allow it.
   bool one_pass = false;
-  std::optional<std::size_t> stripped;  // the one candidate that is not flat, if any
+  std::optional<std::size_t> stripped;  // the one mode that is not flat, if any
   float strip_factor = -1;              // of values below zero: -|slope| * 2^strip_shift
   int strip_shift = 0;
   std::vector<kernel::Strip> strips;
@@ -293,7 +289,7 @@ struct Report::State {
   template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
 
-  Outcome outcome(std::size_t candidate, std::size_t unit) const;
+  Outcome outcome(std::size_t mode, std::size_t unit) const;
 };
 
 /// Rows so far; a tensor without dimensions is a row once it is there.
@@ -497,7 +493,7 @@ void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, 
   }
   if (!(lowest < 0)) return;
 
-  // What a candidate makes of the values below zero, as a block and a slope that the kernels
+  // What a mode makes of the values below zero, as a block and a slope that the kernels
   // multiply with. 16-bit products are rounded to 16 bits, hence made here; the kernels take values
   // below zero, so that their sign goes into the slope.
   struct Scaled {
@@ -509,9 +505,9 @@ void Report::State::add_block(const T* x, std::size_t stride, std::size_t rows, 
     if constexpr (is_half<T>) {
       T y[kValues];
       const std::size_t n = rows * kernel.lanes;
-      const Candidate& candidate = options.candidates[c];
-      candidate.activation->forward(dtype, reinterpret_cast<const std::byte*>(packed),
-                                    reinterpret_cast<std::byte*>(y), n, candidate.parameters);
+      const Module& mode = options.modes[c];
+      mode.activation().forward(dtype, reinterpret_cast<const std::byte*>(packed),
+                                reinterpret_cast<std::byte*>(y), {.outer = n}, mode.values());
       for (std::size_t i = 0; i < n; ++i) into[i] = tile[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
       return {{into, kernel.lanes, rows, into, 0}, plans[c].slope > 0 ? 1.0f : -1.0f};
     } else {
@@ -630,7 +626,7 @@ void Report::State::add_run(const T* x, std::size_t n, std::size_t unit) {
 
 // ---- strips -------------------------------------------------------------------------------------
 
-/// Sees whether the candidates are such that one pass serves them all: rectifiers, and below zero
+/// Sees whether the modes are such that one pass serves them all: rectifiers, and below zero
 /// at most one of them makes other values than zeros.
 void Report::State::plan_strips() {
   if (dtype != DType::float32 || general || kernel::best().add_rows == nullptr) return;
@@ -889,11 +885,12 @@ void Report::State::add_general(const T* x, std::size_t n, std::size_t first_uni
     const std::size_t count = std::min(kValues, n - start);
     const auto* const from = reinterpret_cast<const std::byte*>(x + start);
     for (std::size_t c = 0; c < plans.size(); ++c) {
-      const Candidate& candidate = options.candidates[c];
+      const Module& mode = options.modes[c];
+      const Activation& activation = mode.activation();
       auto& y = c == 0 ? baseline : value;
-      candidate.activation->forward(dtype, from, bytes(y), count, candidate.parameters);
+      activation.forward(dtype, from, bytes(y), {.outer = count}, mode.values());
       if (!plans[c].rectifier)
-        candidate.activation->backward(dtype, from, bytes(gradient), count, candidate.parameters);
+        activation.backward(dtype, from, bytes(gradient), {.outer = count}, mode.values());
       for (std::size_t i = 0; i < count; ++i) {
         const std::size_t unit = first_unit + (start + i) / inner % units;
         if constexpr (is_floating<T>) {
@@ -958,9 +955,8 @@ Report::~Report() = default;
 
 Report::Report(const CompareOptions& options, DType dtype, const Shape& shape) : Report() {
   State& state = *state_;
-  if (options.candidates.empty()) throw Error(ErrorKind::usage, "nothing to compare");
-  for (const Candidate& candidate : options.candidates)
-    candidate.activation->check(dtype, candidate.parameters);
+  if (options.modes.empty()) throw Error(ErrorKind::usage, "nothing to compare");
+  for (const Module& mode : options.modes) mode.check(dtype, shape);
   numel(shape, dtype);
   state.options = options;
   state.dtype = dtype;
@@ -979,17 +975,16 @@ Report::Report(const CompareOptions& options, DType dtype, const Shape& shape) :
     state.per_row *= static_cast<std::size_t>(shape[i]);
   if (dimensions > 0) state.shape[0] = 0;
 
-  const std::size_t candidates = options.candidates.size();
-  for (const Candidate& candidate : options.candidates) {
-    state.plans.push_back(dispatch(
-        dtype, [&](auto type) { return plan_of<typename decltype(type)::type>(candidate); }));
+  for (const Module& mode : options.modes) {
+    state.plans.push_back(
+        dispatch(dtype, [&](auto type) { return plan_of<typename decltype(type)::type>(mode); }));
     state.general |= !state.plans.back().rectifier;
   }
-  for (std::size_t c = 1; c < candidates; ++c) state.plans[c].differs = true;
+  for (std::size_t c = 1; c < state.plans.size(); ++c) state.plans[c].differs = true;
   state.plan_strips();
-  state.below.resize(candidates);
-  state.differences.resize(candidates);
-  state.outcomes.resize(candidates);
+  state.below.resize(state.plans.size());
+  state.differences.resize(state.plans.size());
+  state.outcomes.resize(state.plans.size());
   if (options.histogram) state.classes.resize(2 * kClasses);
   state.resize(!state.axis ? 1
                : *state.axis == 0
@@ -1061,8 +1056,7 @@ void Report::merge(const Report& other) {
     differ("their shapes are " + to_string(to.shape) + " and " + to_string(from.shape));
   }
   if (to.axis != from.axis) differ("their unit axes are not the same");
-  if (to.options.candidates != from.options.candidates)
-    differ("they are of other activations or slopes");
+  if (to.options.modes != from.options.modes) differ("they are of other activations or parameters");
   if (to.classes.size() != from.classes.size()) differ("one has a histogram and one has not");
 
   const std::size_t first_unit = to.axis == 0 ? to.units() : 0;
@@ -1086,13 +1080,13 @@ void Report::merge(const Report& other) {
 
 // ---- figures ------------------------------------------------------------------------------------
 
-/// What is kept of a unit, as if the candidate were general.
-Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
-  const Plan& plan = plans[candidate];
+/// What is kept of a unit, as if the mode were general.
+Outcome Report::State::outcome(std::size_t mode, std::size_t unit) const {
+  const Plan& plan = plans[mode];
   const Inputs& in = inputs[unit];
   Outcome outcome;
   if (!plan.rectifier) {
-    outcome = outcomes[candidate][unit];
+    outcome = outcomes[mode][unit];
   } else {
     const std::uint64_t rest = in.zero + in.negative;
     outcome.live = in.positive + (plan.slope_below != 0 ? rest : 0);
@@ -1125,7 +1119,7 @@ Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
       outcome.y.nan = keeps_infinity ? in.negative_infinite : 0;
       outcome.zero += in.negative - outcome.y.nan;
     } else {
-      const Below& more = below[candidate][unit];
+      const Below& more = below[mode][unit];
       outcome.zero += more.zero;
       (plan.slope > 0 ? outcome.y.minus_infinite : outcome.y.plus_infinite) += more.infinite;
       outcome.y.sum.add(more.sum);
@@ -1133,7 +1127,7 @@ Outcome Report::State::outcome(std::size_t candidate, std::size_t unit) const {
       outcome.magnitudes.add(more.sum, plan.slope > 0);
     }
   }
-  if (plan.differs) outcome.difference = differences[candidate][unit];
+  if (plan.differs) outcome.difference = differences[mode][unit];
   return outcome;
 }
 
@@ -1254,8 +1248,7 @@ TensorFigures Report::figures(double dead_below) const {
   }
   result.input = counts_of(all);
   for (std::size_t c = 0; c < state.plans.size(); ++c) {
-    ActivationFigures& activation = result.activations.emplace_back();
-    activation.candidate = state.options.candidates[c];
+    ActivationFigures& activation = result.activations.emplace_back(state.options.modes[c]);
     activation.units.resize(state.units());
     Outcome total;
     std::vector<DoubleDouble> means(state.units());
@@ -1329,7 +1322,7 @@ std::vector<Report::Bin> Report::histogram() const {
 //
 // {"version":1,"mode":"leaky","slope":0.01,"rows":64,"units":[[...],...]}. What is in a unit's
 // array is what the functions named put() append, in that order; get() reads it back. "classes", of
-// the first candidate alone and only if there is a histogram, are pairs of an index and a count.
+// the first mode alone and only if there is a histogram, are pairs of an index and a count.
 
 namespace {
 
@@ -1442,6 +1435,11 @@ double number_in(const Json& json) {
   if (json == "-Infinity") return -kInfinity;
   if (json == "NaN") return kNan;
   refuse("a number is missing");
+}
+
+/// Under which name a state keeps a parameter. The slope has been there from the start.
+std::string partial_key(const Parameter& parameter) {
+  return parameter.name == "negative_slope" ? "slope" : std::string(parameter.name);
 }
 
 /// Takes a unit's array apart and checks that there could be such a unit: one of `n` values.
@@ -1629,17 +1627,17 @@ class PartialReader {
 
 }  // namespace
 
-std::string Report::partial(std::size_t candidate) const {
+std::string Report::partial(std::size_t mode) const {
   state_->settle();
   const State& state = *state_;
-  const Candidate& of = state.options.candidates.at(candidate);
-  const Plan& plan = state.plans[candidate];
+  const Module& of = state.options.modes.at(mode);
+  const Plan& plan = state.plans[mode];
   PartialWriter writer(state.dtype);
   writer.text = R"({"version":)" + std::to_string(kPartialVersion) + R"(,"mode":")" +
-                std::string(of.activation->name) + '"';
-  if (of.activation->has_slope) {
-    writer.text += ",\"slope\":";
-    writer.put(of.parameters.negative_slope);
+                std::string(of.activation().name) + '"';
+  for (const Parameter& parameter : of.activation().parameters) {
+    writer.text += ",\"" + partial_key(parameter) + "\":";
+    writer.put(of.value(parameter.name));
   }
   writer.text += ",\"rows\":" + std::to_string(state.rows()) + ",\"units\":";
   writer.begin();
@@ -1647,16 +1645,16 @@ std::string Report::partial(std::size_t candidate) const {
     writer.begin();
     if (plan.rectifier) {
       writer.put(state.inputs[u]);
-      if (!plan.flat) writer.put(state.below[candidate][u]);
+      if (!plan.flat) writer.put(state.below[mode][u]);
     } else {
       writer.put_counts(state.inputs[u]);
-      writer.put(state.outcomes[candidate][u]);
+      writer.put(state.outcomes[mode][u]);
     }
-    if (plan.differs) writer.put(state.differences[candidate][u]);
+    if (plan.differs) writer.put(state.differences[mode][u]);
     writer.end();
   }
   writer.end();
-  if (candidate == 0 && !state.classes.empty()) {
+  if (mode == 0 && !state.classes.empty()) {
     writer.text += ",\"classes\":";
     writer.begin();
     for (std::size_t i = 0; i < state.classes.size(); ++i) {
@@ -1678,7 +1676,7 @@ Report Report::from_partial(const CompareOptions& options, DType dtype, const Sh
   require(texts.size() == state.plans.size(), "there is not one text for each activation");
   Json repeated;  // the units of the first rectifier, whose inputs the others repeat
   for (std::size_t c = 0; c < texts.size(); ++c) {
-    const Candidate& candidate = options.candidates[c];
+    const Module& mode = options.modes[c];
     const Plan& plan = state.plans[c];
     Json json = Json::parse(texts[c], nullptr, false);
     require(json.is_object(), "they are no JSON object");
@@ -1688,12 +1686,11 @@ Report Report::from_partial(const CompareOptions& options, DType dtype, const Sh
       return *found;
     };
     require(member("version") == kPartialVersion, "they are of another version of rectify");
-    require(member("mode") == std::string(candidate.activation->name),
+    require(member("mode") == std::string(mode.activation().name),
             "they are of another activation");
-    if (candidate.activation->has_slope) {
-      require(member("slope").is_number() &&
-                  member("slope").get<double>() == candidate.parameters.negative_slope,
-              "they are of another slope");
+    for (const Parameter& parameter : mode.activation().parameters) {
+      require(number_in(member(partial_key(parameter).c_str())) == mode.value(parameter.name),
+              "they are of another parameter");
     }
     const std::uint64_t rows = count_in(member("rows"), kMostRows);
     Json& units = member("units");

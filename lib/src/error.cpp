@@ -1,6 +1,8 @@
 #include "rectify/error.hpp"
 
+#include <algorithm>
 #include <utility>
+#include <vector>
 
 namespace rectify {
 namespace {
@@ -59,6 +61,25 @@ std::string one_line(const Place& place, const std::string& message, const std::
   return line;
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+/// Letters to change, add or leave out to make one word of the other (Levenshtein's distance),
+/// whatever their case.
+std::size_t edit_distance(std::string_view a, std::string_view b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      const std::size_t changed = diagonal + (lower(a[i - 1]) == lower(b[j - 1]) ? 0 : 1);
+      diagonal = row[j];
+      row[j] = std::min({changed, row[j] + 1, row[j - 1] + 1});
+    }
+  }
+  return row[b.size()];
+}
+
 }  // namespace
 
 Error::Error(ErrorKind kind, std::string message, std::string hint, Place place)
@@ -99,5 +120,21 @@ std::string escaped(std::string_view text, std::size_t most) {
 }
 
 std::string in_quotes(std::string_view text) { return "'" + escaped(text, kQuotedBytes) + "'"; }
+
+std::string_view nearest(std::string_view typed, std::span<const std::string_view> known) {
+  constexpr std::size_t kNear = 2;
+  constexpr std::size_t kTelling = 3;  // letters that tell more than a beginning
+  std::string_view best;
+  std::size_t least = kNear + 1;
+  for (const std::string_view word : known) {
+    const std::size_t distance = edit_distance(typed, word);
+    const bool begins = typed.size() > kTelling && word.starts_with(typed);
+    if (distance < least || (begins && best.empty())) {
+      least = std::min(distance, least);
+      best = word;
+    }
+  }
+  return best;
+}
 
 }  // namespace rectify

@@ -394,11 +394,13 @@ void operate(const Operation& operation, Result& result, bool own_input) {
   const bool reuse = own_input && single && !operation.echo && !operation.gradient;
   std::vector<Column> columns;
   if (operation.echo) columns.push_back({"input", input});
-  for (const Activation* mode : operation.modes) {
-    std::string label = single ? (operation.echo ? "output" : "") : std::string(mode->name);
+  for (const Module& mode : operation.modes) {
+    std::string label = single ? (operation.echo ? "output" : "") : mode.label();
+    const bool own_memory = reuse && mode.activation().scope == Scope::element &&
+                            mode.activation().traits.in_place;
     Tensor output = operation.gradient
-                        ? gradient(*mode, input, operation.parameters, operation.inplace)
-                        : apply(*mode, input, operation.parameters, operation.inplace || reuse);
+                        ? gradient(mode, input, operation.inplace)
+                        : apply(mode, input, operation.inplace || own_memory);
     columns.push_back({std::move(label), std::move(output)});
   }
   result.columns = std::move(columns);

@@ -78,7 +78,7 @@ void measure(const char* what, const Shape& shape, double spread) {
   for (T& x : tensor.template data<T>()) x = some[i++ % some.size()];
   const auto n = static_cast<std::size_t>(tensor.numel());
   const CompareOptions options{
-      -1, {{find_activation("relu"), {}}, {find_activation("leaky"), {0.01}}}, false};
+      -1, Module::parse_list("relu,leaky"), false};
   const double plain =
       fastest([&] { seen = count_signs(tensor.template data<T>().data(), n).positive; });
   const double ours = fastest([&] {

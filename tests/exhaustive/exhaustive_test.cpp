@@ -71,26 +71,25 @@ void check_bits(const Patterns& x, const Tensor& got, const Patterns& expected,
 }
 
 void check_activations(const Patterns& x, const Tensor& tensor) {
-  const Activation& relu = *find_activation("relu");
+  const Module relu = Module::parse("relu");
   const Patterns rectified = reference::relu(x);
   check_bits(x, apply(relu, tensor), rectified, "relu");
-  check_bits(x, apply(relu, tensor.clone(), {}, true), rectified, "relu in place");
+  check_bits(x, apply(relu, tensor.clone(), true), rectified, "relu in place");
   const Patterns relu_gradient = reference::relu_gradient(x);
   check_bits(x, gradient(relu, tensor), relu_gradient, "relu's gradient");
-  check_bits(x, gradient(relu, tensor.clone(), {}, true), relu_gradient,
+  check_bits(x, gradient(relu, tensor.clone(), true), relu_gradient,
              "relu's gradient in place");
 
-  const Activation& leaky = *find_activation("leaky_relu");
   for (const double slope : kSlopes) {
     const std::string name = "leaky_relu of slope " + formatted("%g", slope);
-    const Parameters parameters{.negative_slope = slope};
+    const Module leaky = Module::parse("leaky_relu").with("negative_slope", slope);
     const Patterns leaked = reference::leaky_relu(x, slope);
-    check_bits(x, apply(leaky, tensor, parameters), leaked, name);
-    check_bits(x, apply(leaky, tensor.clone(), parameters, true), leaked, name + ", in place");
+    check_bits(x, apply(leaky, tensor), leaked, name);
+    check_bits(x, apply(leaky, tensor.clone(), true), leaked, name + ", in place");
     const Patterns expected = reference::leaky_relu_gradient(x, slope);
-    check_bits(x, gradient(leaky, tensor, parameters), expected, name + ", its gradient");
+    check_bits(x, gradient(leaky, tensor), expected, name + ", its gradient");
     if (slope < 0) continue;  // in place there is none
-    check_bits(x, gradient(leaky, tensor.clone(), parameters, true), expected,
+    check_bits(x, gradient(leaky, tensor.clone(), true), expected,
                name + ", its gradient in place");
   }
 }

@@ -49,7 +49,7 @@ Ran compared(std::string_view text, const ReadOptions& read, const Way& way) {
     ReadOptions reading = read;
     reading.block_bytes = way.block_bytes;
     CompareOptions options;
-    options.candidates = {{find_activation("relu"), {}}, {find_activation("leaky"), {}}};
+    options.modes = Module::parse_list("relu,leaky");
     RunOptions run;
     run.threads = way.threads;
     std::vector<std::vector<std::string>> names;
@@ -103,7 +103,7 @@ Source source_of(std::string_view text, Way::From from) {
 
 Operation nothing() {
   Operation operation;
-  operation.modes = {find_activation("leaky")};
+  operation.modes = Module::parse_list("leaky");
   operation.parameters.negative_slope = 1;
   return operation;
 }
@@ -180,7 +180,7 @@ Loaded check_ways(std::string_view text, const ReadOptions& read, const WriteOpt
   const Way plain;
   const bool integers = read.dtype && !is_floating_point(*read.dtype);
   Operation operation = nothing();
-  if (integers) operation.modes = {find_activation("relu")};
+  if (integers) operation.modes = Module::parse_list("relu");
   const Ran whole = converted(text, read, write, operation, plain);
   if (whole.error) check_error(*whole.error);
   check_same(whole, converted(text, read, write, operation, other));

@@ -151,10 +151,10 @@ void run_made(std::string_view text) {
   const auto rows = static_cast<std::int64_t>(text.size() / row_bytes);
 
   CompareOptions options;
-  options.candidates = {{find_activation("relu"), {}}};
+  options.modes = Module::parse_list("relu");
   if (is_floating_point(dtype)) {
-    options.candidates.push_back({find_activation("leaky"), {}});
-    options.candidates.push_back({find_activation("leaky"), {.negative_slope = -0.5}});
+    options.modes.push_back(Module::parse("leaky"));
+    options.modes.push_back(Module::parse("leaky(-0.5)"));
   }
   const auto of_rows = [&](std::int64_t first, std::int64_t last) {
     Tensor slab = Tensor::empty({last - first, units}, dtype);

@@ -29,11 +29,11 @@ namespace {
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 
-const Activation* relu() { return find_activation("relu"); }
-const Activation* leaky() { return find_activation("leaky"); }
+Module relu() { return Module::parse("relu"); }
+Module leaky(double slope) { return Module::parse("leaky").with("negative_slope", slope); }
 
 CompareOptions relu_and_leaky(double slope = 0.01, std::optional<std::int64_t> axis = -1) {
-  return {axis, {{relu(), {}}, {leaky(), {slope}}}, false};
+  return {axis, {relu(), leaky(slope)}, false};
 }
 
 Tensor tensor(std::initializer_list<float> values, Shape shape) {
@@ -219,7 +219,7 @@ void check(const TensorFigures& figures, const Tensor& tensor, const CompareOpti
   CHECK(figures.unit_axis == axis);
   CHECK(figures.units == static_cast<std::int64_t>(units));
   REQUIRE(figures.unit_inputs.size() == units);
-  REQUIRE(figures.activations.size() == options.candidates.size());
+  REQUIRE(figures.activations.size() == options.modes.size());
 
   std::vector<std::vector<std::size_t>> of_unit(units);
   for (std::size_t i = 0; i < outer * units * inner; ++i) of_unit[i / inner % units].push_back(i);
@@ -250,18 +250,18 @@ void check(const TensorFigures& figures, const Tensor& tensor, const CompareOpti
   for (std::size_t u = 0; u < units; ++u) check_counts(figures.unit_inputs[u], of_unit[u]);
 
   Values baseline;
-  for (std::size_t c = 0; c < options.candidates.size(); ++c) {
+  for (std::size_t c = 0; c < options.modes.size(); ++c) {
     CAPTURE(c);
-    const Candidate& candidate = options.candidates[c];
+    const Module& mode = options.modes[c];
     const ActivationFigures& ours = figures.activations[c];
-    const Values y = values_of(apply(*candidate.activation, tensor.clone(), candidate.parameters));
+    const Values y = values_of(apply(mode, tensor.clone()));
     Tensor gradients = Tensor::empty(shape, tensor.dtype());
-    candidate.activation->backward(tensor.dtype(), tensor.bytes(), gradients.bytes(), all.size(),
-                                   candidate.parameters);
+    mode.activation().backward(tensor.dtype(), tensor.bytes(), gradients.bytes(),
+                               {.outer = all.size()}, mode.values());
     const Values g = values_of(gradients);
     if (c == 0) baseline = y;
     const Values* const against = c == 0 ? nullptr : &baseline;
-    CHECK(ours.candidate == candidate);
+    CHECK(ours.mode == mode);
     check(ours, all, x, y, g, against, integers);
 
     std::uint64_t linear = 0;
@@ -365,13 +365,13 @@ constexpr DType kFloats[] = {DType::float32, DType::float64, DType::float16, DTy
 /// All partial texts, one below the other.
 std::string partials(const Report& report, const CompareOptions& options) {
   std::string text;
-  for (std::size_t c = 0; c < options.candidates.size(); ++c) text += report.partial(c) + "\n";
+  for (std::size_t c = 0; c < options.modes.size(); ++c) text += report.partial(c) + "\n";
   return text;
 }
 
 std::vector<std::string> partial_texts(const Report& report, const CompareOptions& options) {
   std::vector<std::string> texts;
-  for (std::size_t c = 0; c < options.candidates.size(); ++c) texts.push_back(report.partial(c));
+  for (std::size_t c = 0; c < options.modes.size(); ++c) texts.push_back(report.partial(c));
   return texts;
 }
 
@@ -540,17 +540,16 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
   }
 }
 
-TEST_CASE("any list of candidates can be compared, in any order") {
+TEST_CASE("any list of modes can be compared, in any order") {
   std::mt19937_64 random(4);
-  const std::vector<Candidate> all = {{leaky(), {0.01}},  {relu(), {}},       {leaky(), {0.0}},
-                                      {leaky(), {-0.0}},  {leaky(), {0.01}},  {leaky(), {1.0}},
-                                      {leaky(), {-2.0}},  {leaky(), {1e-30}}, {leaky(), {1e30}},
-                                      {leaky(), {1e-45}}, {leaky(), {1e-300}}};
+  const std::vector<Module> all = {leaky(0.01),  relu(),      leaky(0.0),   leaky(-0.0),
+                                   leaky(0.01),  leaky(1.0),  leaky(-2.0),  leaky(1e-30),
+                                   leaky(1e30),  leaky(1e-45), leaky(1e-300)};
   for (std::size_t baseline = 0; baseline < all.size(); ++baseline) {
     CAPTURE(baseline);
     CompareOptions options;
-    options.candidates = all;
-    std::swap(options.candidates[0], options.candidates[baseline]);
+    options.modes = all;
+    std::swap(options.modes[0], options.modes[baseline]);
     for (const DType dtype : kFloats) {
       CAPTURE(name(dtype));
       for (const int kind : {normal, special, bits}) {
@@ -568,32 +567,37 @@ TEST_CASE("integers go through relu exactly") {
     for (const int kind : {normal, bits, all_dead, all_linear}) {
       CAPTURE(kind);
       for (const Shape& shape : {Shape{50, 7}, Shape{300}, Shape{}, Shape{0, 3}, Shape{1, 3}}) {
-        check(random_tensor(random, dtype, shape, kind), {-1, {{relu(), {}}, {relu(), {}}}, false});
+        check(random_tensor(random, dtype, shape, kind), {-1, {relu(), relu()}, false});
       }
     }
   }
   const Tensor extremes = Tensor::of<std::int64_t>({std::numeric_limits<std::int64_t>::max(),
                                                     std::numeric_limits<std::int64_t>::max(),
                                                     std::numeric_limits<std::int64_t>::min()});
-  check(extremes, {-1, {{relu(), {}}}, false});
+  check(extremes, {-1, {relu()}, false});
   CHECK_THROWS_AS(Report(relu_and_leaky(), DType::int32, {2}), Error);
-  CHECK_THROWS_AS(Report({-1, {{relu(), {}}}, false}, DType::boolean, {2}), Error);
+  CHECK_THROWS_AS(Report({-1, {relu()}, false}, DType::boolean, {2}), Error);
 }
 
 TEST_CASE("an activation that is no rectifier is taken through its own functions") {
-  const Activation other_relu = *relu();
-  const Activation other_leaky = *leaky();
+  Activation other_relu = *find_activation("relu");
+  other_relu.traits.rectifier = false;
+  Activation other_leaky = *find_activation("leaky");
+  other_leaky.traits.rectifier = false;
+  const auto leaking = [&](double slope) {
+    return Module(other_leaky).with("negative_slope", slope);
+  };
   std::mt19937_64 random(6);
   for (const DType dtype : kFloats) {
     CAPTURE(name(dtype));
     for (int kind = 0; kind < kinds; ++kind) {
       CAPTURE(kind);
       const Tensor input = random_tensor(random, dtype, {50, 13}, kind);
-      for (const std::vector<Candidate>& candidates :
-           {std::vector<Candidate>{{&other_relu, {}}, {&other_leaky, {0.2}}},
-            std::vector<Candidate>{{relu(), {}}, {&other_leaky, {0.0}}, {leaky(), {0.1}}},
-            std::vector<Candidate>{{&other_leaky, {-1e30}}, {relu(), {}}}}) {
-        const CompareOptions options{-1, candidates, false};
+      for (const std::vector<Module>& modes :
+           {std::vector<Module>{Module(other_relu), leaking(0.2)},
+            std::vector<Module>{relu(), leaking(0.0), leaky(0.1)},
+            std::vector<Module>{leaking(-1e30), relu()}}) {
+        const CompareOptions options{-1, modes, false};
         const Report report = report_of(input, options);
         check(report.figures(), input, options);
         const Report again =
@@ -602,7 +606,7 @@ TEST_CASE("an activation that is no rectifier is taken through its own functions
       }
     }
   }
-  const CompareOptions options{-1, {{relu(), {}}, {&other_relu, {}}}, false};
+  const CompareOptions options{-1, {relu(), Module(other_relu)}, false};
   check(random_tensor(random, DType::int64, {100, 5}, bits), options);
 }
 
@@ -660,7 +664,7 @@ TEST_CASE("dormancy neither overflows nor loses the small") {
     const Tensor input = Tensor::of(std::span<const double>(values.begin(), values.size()),
                                     {1, static_cast<std::int64_t>(values.size())});
     std::vector<std::string> texts;
-    const TensorFigures figures = report_of(input, {-1, {{relu(), {}}}, false}).figures();
+    const TensorFigures figures = report_of(input, {-1, {relu()}, false}).figures();
     for (const UnitFigures& unit : figures.activations[0].units)
       texts.push_back(text(unit.dormancy));
     return texts;
@@ -688,7 +692,7 @@ TEST_CASE("slabs of any size, in parts merged in any order, give the same bytes"
         CAPTURE(kind);
         const Tensor input = random_tensor(random, dtype, shape, kind);
         CompareOptions options = relu_and_leaky(0.01, shape.size() == 3 ? 1 : -1);
-        options.candidates.push_back({leaky(), {0.3}});
+        options.modes.push_back(leaky(0.3));
         options.histogram = true;
         const std::string whole = partials(report_of(input, options), options);
         const bool merges_in_texts = kind == special;
@@ -752,7 +756,7 @@ TEST_CASE("columns of any number and size are summed from slab to slab") {
       }
       for (const bool baseline_is_relu : {true, false}) {
         CompareOptions options = relu_and_leaky(slope);
-        if (!baseline_is_relu) std::swap(options.candidates[0], options.candidates[1]);
+        if (!baseline_is_relu) std::swap(options.modes[0], options.modes[1]);
         Report report(options, DType::float32, tensor.shape());
         for (std::int64_t row = 0; row < rows;) {
           const std::int64_t end =

@@ -408,7 +408,7 @@ TEST_CASE("neither blocks nor threads change what a CSV becomes") {
   tall.header = Header::no;
   tall.dtype = DType::float64;
   Operation both;
-  both.modes = {find_activation("relu"), find_activation("leaky")};
+  both.modes = Module::parse_list("relu,leaky");
   both.echo = true;
   for (const std::string& text : texts) {
     check_blocks(text, reading("csv"), leaky());

@@ -340,7 +340,7 @@ TEST_CASE("neither blocks nor threads change what .npy becomes") {
   ReadOptions bytes = reading("npy");
   bytes.dtype = DType::uint8;
   Operation both;
-  both.modes = {find_activation("relu"), find_activation("leaky")};
+  both.modes = Module::parse_list("relu,leaky");
   for (const std::string& text : texts) {
     check_blocks(text, reading("npy"), relu());
     check_blocks(text, floats, both);

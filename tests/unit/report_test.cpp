@@ -33,8 +33,8 @@ namespace {
 constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr double kInf = std::numeric_limits<double>::infinity();
 
-Candidate relu() { return {find_activation("relu"), {}}; }
-Candidate leaky(double slope) { return {find_activation("leaky"), {.negative_slope = slope}}; }
+Module relu() { return Module::parse("relu"); }
+Module leaky(double slope) { return Module::parse("leaky").with("negative_slope", slope); }
 
 void fill(Figures& figures, const std::vector<double>& x, const std::vector<double>& y,
           const std::vector<double>& baseline) {
@@ -69,7 +69,7 @@ void fill(Figures& figures, const std::vector<double>& x, const std::vector<doub
 /// Of a table of samples by units, as nested braces; relu first. The gradient of leaky is that of
 /// a slope of 0, so that units die under it, too.
 TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
-                         const std::vector<Candidate>& candidates = {relu(), leaky(0.01)}) {
+                         const std::vector<Module>& modes = {relu(), leaky(0.01)}) {
   TensorFigures tensor;
   const std::size_t units = rows.empty() ? 0 : rows.front().size();
   tensor.shape = {static_cast<std::int64_t>(rows.size()), static_cast<std::int64_t>(units)};
@@ -90,20 +90,17 @@ TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
     input.positive += x > 0 ? 1u : 0u, input.zero += x == 0 ? 1u : 0u;
     input.negative += x < 0 ? 1u : 0u;
   }
-  const auto outputs = [](const Candidate& candidate, const std::vector<double>& x) {
-    const Tensor y =
-        apply(*candidate.activation, Tensor::of<double>(x, {static_cast<std::int64_t>(x.size())}),
-              candidate.parameters);
+  const auto outputs = [](const Module& mode, const std::vector<double>& x) {
+    const Tensor y = apply(mode, Tensor::of<double>(x, {static_cast<std::int64_t>(x.size())}));
     return std::vector<double>(y.data<double>().begin(), y.data<double>().end());
   };
-  for (const Candidate& candidate : candidates) {
-    ActivationFigures row;
-    row.candidate = candidate;
+  for (const Module& mode : modes) {
+    ActivationFigures row(mode);
     const bool first = tensor.activations.empty();
     const auto of = [&](Figures& figures, const std::vector<double>& x) {
-      const std::vector<double> baseline = outputs(candidates.front(), x);
+      const std::vector<double> baseline = outputs(modes.front(), x);
       first ? fill(figures, x, baseline, baseline)
-            : fill(figures, x, outputs(candidate, x), baseline);
+            : fill(figures, x, outputs(mode, x), baseline);
     };
     of(row, all);
     for (std::size_t unit = 0; unit < units; ++unit) {
@@ -239,7 +236,7 @@ TEST_CASE("what was not asked for is left out of the JSON") {
 TEST_CASE("JSON numbers: fewest digits with a point or an exponent, integers without") {
   NamedReport report = report_of(kSmall);
   ActivationFigures& row = report.figures.activations[1];
-  row.candidate = leaky(1e-05);
+  row.mode = leaky(1e-05);
   row.min = std::int64_t{-9007199254740993};
   row.max = 1e+300;
   row.mean = 0.1;
@@ -453,7 +450,7 @@ TEST_CASE("no line is wider than the terminal, whatever the names") {
         NamedReport report = report_of(slanted(200, 40), names);
         report.source = "/a/rather/long/path/of/folders/and/then/some/more/of/them/layer_12.npy";
         report.figures.activations.push_back(report.figures.activations[1]);
-        report.figures.activations.back().candidate = leaky(-0.123456789);
+        report.figures.activations.back().mode = leaky(-0.123456789);
         for (const std::string& line : lines(table_of({report, report}, options))) {
           CAPTURE(line);
           // Below 40 columns a heading with its figure may stand out a little.

@@ -144,7 +144,7 @@ TEST_CASE("an operation gives a column a mode, and the input with echo") {
   for (const Row& row : rows) {
     CAPTURE(row.why);
     Operation operation = leaky();
-    if (row.both) operation.modes.push_back(find_activation("relu"));
+    if (row.both) operation.modes.push_back(Module::parse("relu"));
     operation.echo = row.echo;
     operation.gradient = row.gradient;
     operation.inplace = row.inplace;
@@ -156,7 +156,7 @@ TEST_CASE("an operation gives a column a mode, and the input with echo") {
 
 TEST_CASE("several modes in place are refused") {
   Operation operation = leaky();
-  operation.modes.push_back(find_activation("relu"));
+  operation.modes.push_back(Module::parse("relu"));
   operation.inplace = true;
   Result result = result_of(Tensor::of<float>({1}));
   CHECK_THROWS_AS(operate(operation, result), Error);

@@ -79,14 +79,14 @@ struct Outcome {
 
 inline Operation leaky(double slope = 0.5) {
   Operation operation;
-  operation.modes = {find_activation("leaky")};
+  operation.modes = Module::parse_list("leaky");
   operation.parameters.negative_slope = slope;
   return operation;
 }
 
 inline Operation relu() {
   Operation operation;
-  operation.modes = {find_activation("relu")};
+  operation.modes = Module::parse_list("relu");
   return operation;
 }
 

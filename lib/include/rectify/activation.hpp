@@ -1,60 +1,170 @@
-// The activations, as one table: a row is one activation with its values and its gradient on every
-// dtype.
+// The activations, as one table: a row is one activation with its parameters, its values and its
+// gradient on every dtype. A Module is a row with values for its parameters.
 #pragma once
 
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "rectify/tensor.hpp"
 
 namespace rectify {
 
-/// What an activation may be told; each takes what it needs.
-struct Parameters {
-  double negative_slope =
-      0.01;  ///< leaky: the factor of values that are not positive; any finite number
+/// What an activation may be told, under PyTorch's keyword.
+struct Parameter {
+  /// "negative_slope", "alpha", "dim".
+  std::string_view name;
+  /// The value that PyTorch takes if none is given.
+  double standard;
+  /// Whether it takes whole numbers alone, as a dimension does.
+  bool whole;
+  /// One line for people.
+  std::string_view about;
+};
+
+inline constexpr std::size_t kMostParameters = 2;
+
+/// Values of an activation's parameters, in their order.
+using Values = std::array<double, kMostParameters>;
+
+/// A contiguous tensor as an activation sees it: element i of a slice stands i * inner elements
+/// behind the slice's first one, and there are outer * inner slices. To an activation of single
+/// elements all of them are slices of one.
+struct Extent {
+  std::size_t outer = 1;
+  std::size_t size = 1;
+  std::size_t inner = 1;
+
+  std::size_t numel() const { return outer * size * inner; }
+};
+
+/// What an activation works on by itself.
+enum class Scope : std::uint8_t {
+  element,
+  /// All elements along the dimension that the parameter "dim" names.
+  slice,
+};
+
+/// What others may rely on, so that they need not know an activation by its name.
+struct Traits {
+  /// PyTorch has it for integer dtypes, and keeps them.
+  bool integers = false;
+  /// y = x where x > 0; elsewhere y = x times the first parameter, or zero if there is none.
+  bool rectifier = false;
+  /// PyTorch has it in place.
+  bool in_place = true;
 };
 
 /// A row of the table. Use apply() and gradient() rather than the functions in it.
 struct Activation {
-  std::string_view name;        ///< what --mode calls it: "relu"
-  std::string_view torch_name;  ///< the function in torch.nn.functional: "leaky_relu"
-  std::string_view summary;     ///< one line for people
-  bool has_slope;               ///< whether negative_slope means something to it
+  using Kernel = void (*)(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                          const Values& values);
 
-  /// Throws what PyTorch throws when it does not take this dtype or these parameters.
-  void (*check)(DType dtype, const Parameters& parameters);
-  /// y[i] = f(x[i]) for n elements of the dtype; x == y is allowed.
-  void (*forward)(DType dtype, const std::byte* x, std::byte* y, std::size_t n,
-                  const Parameters& parameters);
-  /// g[i] = f'(kept[i]); `kept` holds the inputs, or the outputs after an operation in place. kept
-  /// == g is allowed.
-  void (*backward)(DType dtype, const std::byte* kept, std::byte* g, std::size_t n,
-                   const Parameters& parameters);
-  /// Throws what PyTorch throws when backward() follows an operation in place with these
-  /// parameters; null if it never does.
-  void (*check_inplace_backward)(const Parameters& parameters);
+  /// What a list of modes calls it: "leaky".
+  std::string_view name;
+  /// The function in torch.nn.functional: "leaky_relu".
+  std::string_view function;
+  /// The module in torch.nn: "LeakyReLU".
+  std::string_view module;
+  /// The formula, for people.
+  std::string_view summary;
+  std::span<const Parameter> parameters;
+  Traits traits;
+  Scope scope;
+  /// Shape and dtype of the output; null: those of the input.
+  Shape (*shape_of)(const Shape& input, const Values& values);
+  DType (*dtype_of)(DType input);
+  /// Throws what PyTorch throws when it does not take this input or these values.
+  void (*check)(DType dtype, const Shape& shape, const Values& values);
+  /// y = f(x); x == y is allowed where the operation may be in place.
+  Kernel forward;
+  /// The gradient that reaches x when that of every y is one.
+  Kernel backward;
+  /// The same from y instead of x, as PyTorch has it after an operation in place; null where
+  /// PyTorch keeps the input for it.
+  Kernel backward_of_output;
+  /// Throws what PyTorch throws when backward() follows an operation in place with these values;
+  /// null if it never does.
+  void (*check_inplace_backward)(const Values& values);
 };
 
 /// All activations, in the order in which help and reports name them.
 std::span<const Activation> activations();
 
-/// The activation called `name` (its own name or torch's), or null.
+/// The activation called `name`: its own name, torch's function or module, in any case, with or
+/// without what Python writes before it ("nn.", "F.", "torch.nn.functional."); or null.
 const Activation* find_activation(std::string_view name);
 
-/// f of every element, in the input's shape and dtype. With `inplace` the result shares the input's
-/// memory and nothing is allocated. Throws Error{unsupported} for a dtype PyTorch refuses
-/// (leaky_relu of integers, anything of bool) and Error{usage} for a slope that is not finite or
-/// that the dtype's arithmetic cannot hold.
-Tensor apply(const Activation& activation, Tensor input, const Parameters& parameters = {},
-             bool inplace = false);
+/// An activation with values for its parameters, as torch.nn has them.
+class Module {
+ public:
+  /// With PyTorch's standard values. The activation must outlive the Module, as a row does.
+  explicit Module(const Activation& activation);
+
+  /// Reads what PyTorch writes, and what people type: "leaky", "leaky(0.2)", "nn.ReLU()",
+  /// "LeakyReLU(negative_slope=0.2)". Throws Error{usage} for an unknown name or parameter, with
+  /// the nearest one, and for a value that cannot be.
+  static Module parse(std::string_view text);
+
+  /// Several, between commas.
+  static std::vector<Module> parse_list(std::string_view text);
+
+  const Activation& activation() const { return *activation_; }
+  const Values& values() const { return values_; }
+
+  /// Whether it has a parameter of this name, and whether the text that it was read from gave it.
+  bool has(std::string_view parameter) const;
+  bool gave(std::string_view parameter) const;
+
+  /// The value of a parameter. Throws Error{usage} where there is none of this name.
+  double value(std::string_view parameter) const;
+  /// The same module with another value; gave() does not change.
+  Module with(std::string_view parameter, double value) const;
+
+  /// PyTorch's repr: "LeakyReLU(negative_slope=0.2)".
+  std::string text() const;
+
+  /// What results are called: the activation's name, with the parameters that the text gave:
+  /// "leaky(0.2)".
+  std::string label() const;
+
+  /// Throws what PyTorch throws for an input like this; Error{unsupported} or Error{usage}.
+  void check(DType dtype, const Shape& shape) const;
+
+  /// How the activation sees a tensor of this shape, which check() has let pass.
+  Extent extent(const Shape& shape) const;
+
+  /// The dimension, counted from the first, along which the activation takes elements together;
+  /// negative if it takes each by itself, or if the tensor has no dimensions.
+  std::int64_t dim(const Shape& shape) const;
+
+  /// Whether `other` is the same activation with the values that this one's text gave.
+  bool covers(const Module& other) const;
+
+  /// The same activation with the same values.
+  bool operator==(const Module& other) const;
+
+ private:
+  std::size_t index_of(std::string_view parameter) const;
+
+  const Activation* activation_;
+  Values values_{};
+  std::array<bool, kMostParameters> given_{};
+};
+
+/// f of the input, in the shape and dtype that the activation gives. With `inplace` the result
+/// shares the input's memory and nothing is allocated. Throws as Module::check(), and
+/// Error{unsupported} in place where PyTorch has no such operation.
+Tensor apply(const Module& module, Tensor input, bool inplace = false);
 
 /// The gradient that reaches the input on output.backward(torch.ones_like(output)), in the input's
-/// shape and dtype. With `inplace` it is computed from the output of the operation in place, as
-/// PyTorch does, and replaces the input. Throws as apply() does, Error{unsupported} for dtypes that
-/// have no gradient, and Error{usage} for a negative slope in place.
-Tensor gradient(const Activation& activation, const Tensor& input, const Parameters& parameters = {},
-                bool inplace = false);
+/// shape and dtype. With `inplace` the operation runs in the input's memory first, and the gradient
+/// replaces what it has left there. Throws as apply() does, Error{unsupported} for dtypes that have
+/// no gradient, and Error{usage} for values with which PyTorch has none in place.
+Tensor gradient(const Module& module, const Tensor& input, bool inplace = false);
 
 }  // namespace rectify

@@ -17,23 +17,12 @@
 
 namespace rectify {
 
-/// An activation to compare, with its parameters. The first of a list is the baseline that the
-/// others are compared against.
-struct Candidate {
-  const Activation* activation = nullptr;
-  Parameters parameters;
-
-  bool operator==(const Candidate& other) const {
-    return activation == other.activation &&
-           (!activation->has_slope || parameters.negative_slope == other.parameters.negative_slope);
-  }
-};
-
 struct CompareOptions {
   /// The axis whose indices are the units; negative ones count from the last. A tensor of fewer
   /// than 2 dimensions is one unit. Nothing: the tensor as a whole is one unit.
   std::optional<std::int64_t> unit_axis = -1;
-  std::vector<Candidate> candidates;
+  /// What is compared; the first is the baseline that the others are compared against.
+  std::vector<Module> modes;
   /// Whether Report::histogram() is wanted, which takes some time.
   bool histogram = false;
 };
@@ -76,7 +65,9 @@ struct UnitFigures : Figures {
 };
 
 struct ActivationFigures : Figures {
-  Candidate candidate;
+  explicit ActivationFigures(Module of) : mode(of) {}
+
+  Module mode;
   std::uint64_t dead_units = 0;
   Figure dead_frac;                   ///< of all units
   std::uint64_t linear_units = 0;     ///< with active_frac = 1
@@ -131,11 +122,11 @@ class Report {
   };
   std::vector<Bin> histogram() const;
 
-  /// The state of one candidate as the text of a JSON object, complete enough to be merged:
+  /// The state of one mode as the text of a JSON object, complete enough to be merged:
   /// version, counts, extremes, exact sums.
-  std::string partial(std::size_t candidate) const;
+  std::string partial(std::size_t mode) const;
 
-  /// The report whose partial() texts, one for each candidate, these are. Throws Error{data} for
+  /// The report whose partial() texts, one for each mode, these are. Throws Error{data} for
   /// what is no such text, and for a version or counts that cannot be.
   static Report from_partial(const CompareOptions& options, DType dtype, const Shape& shape,
                              const std::vector<std::string>& texts);

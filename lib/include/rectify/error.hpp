@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -54,5 +55,9 @@ std::string escaped(std::string_view text, std::size_t most = 4096);
 
 /// escaped() between single quotes, cut at a length that suits a message: 'n/a'.
 std::string in_quotes(std::string_view text);
+
+/// The word of `known` that somebody who typed `typed` most likely meant: at most two letters are
+/// other, missing or too many, in any case; or it begins so. "" if none is near.
+std::string_view nearest(std::string_view typed, std::span<const std::string_view> known);
 
 }  // namespace rectify

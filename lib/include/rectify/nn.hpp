@@ -1,4 +1,4 @@
-// PyTorch's own names for the two rectifiers: torch.nn modules and torch.nn.functional functions.
+// PyTorch's own names for the activations: torch.nn modules and torch.nn.functional functions.
 #pragma once
 
 #include "rectify/tensor.hpp"
@@ -18,6 +18,14 @@ Tensor relu(Tensor input, bool inplace = false);
 /// torch.nn.functional.leaky_relu.
 Tensor leaky_relu(Tensor input, double negative_slope = 0.01, bool inplace = false);
 
+/// min(max(x, 0), 6) for every element; -0.0 and NaN are kept. Any shape; floating point and integer
+/// dtypes, which are kept. Throws Error{unsupported} for bool. Meaning: torch.nn.functional.relu6.
+Tensor relu6(Tensor input, bool inplace = false);
+
+/// x where x > 0, otherwise alpha * (exp(x) - 1), with the bits of PyTorch's vector loops. Any
+/// shape. Throws Error{unsupported} for integer dtypes and bool. Meaning: torch.nn.functional.elu.
+Tensor elu(Tensor input, double alpha = 1.0, bool inplace = false);
+
 }  // namespace functional
 
 namespace nn {
@@ -32,6 +40,21 @@ struct ReLU {
 /// torch.nn.LeakyReLU: nn::LeakyReLU{.negative_slope = 0.2}(x).
 struct LeakyReLU {
   double negative_slope = 0.01;
+  bool inplace = false;
+
+  Tensor operator()(Tensor input) const;
+};
+
+/// torch.nn.ReLU6: nn::ReLU6{}(x).
+struct ReLU6 {
+  bool inplace = false;
+
+  Tensor operator()(Tensor input) const;
+};
+
+/// torch.nn.ELU: nn::ELU{.alpha = 0.5}(x).
+struct ELU {
+  double alpha = 1.0;
   bool inplace = false;
 
   Tensor operator()(Tensor input) const;

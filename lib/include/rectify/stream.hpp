@@ -4,7 +4,7 @@
 //   Source source = Source::file("acts.csv");
 //   Output output = Output::file("out.json");
 //   Writer writer(output, {.format = "json"});
-//   run(source, {}, Operation{.modes = {find_activation("relu")}}, writer);
+//   run(source, {}, Operation{.modes = Module::parse_list("relu")}, writer);
 //   writer.finish();
 //   output.commit();
 #pragma once
@@ -199,8 +199,7 @@ struct WriteOptions {
 
 /// What is done to each tensor: every mode gives a column, labelled when there are several.
 struct Operation {
-  std::vector<const Activation*> modes;
-  Parameters parameters;
+  std::vector<Module> modes;
   bool gradient = false;  ///< the gradient instead of the value
   bool inplace = false;   ///< in the input's own memory; one mode only
   bool echo = false;      ///< the input as a column "input" before the "output"
