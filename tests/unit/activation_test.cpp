@@ -165,8 +165,8 @@ TEST_CASE("a module that cannot be says why, and what is near") {
   constexpr Row kRows[] = {
       {"relo", "there is no activation 'relo'", "did you mean relu?"},
       {"nn.LeakyRelU6x", "there is no activation 'nn.LeakyRelU6x'", "did you mean LeakyReLU?"},
-      {"gaussian", "there is no activation 'gaussian'", "there are leaky, relu, relu6, elu"},
-      {"", "there is no activation ''", "there are leaky, relu, relu6, elu"},
+      {"gaussian", "there is no activation 'gaussian'", "there are leaky, relu, relu6, elu, softmax"},
+      {"", "there is no activation ''", "there are leaky, relu, relu6, elu, softmax"},
       {"leaky(slope=1)", "leaky has no parameter 'slope'", "did you mean negative_slope?"},
       {"leaky(negative_slop=1)", "leaky has no parameter 'negative_slop'",
        "did you mean negative_slope?"},
@@ -260,7 +260,8 @@ TEST_CASE(
         const Tensor y = apply(mode, x);
         CHECK(y.shape() == x.shape());
         CHECK(y.dtype() == dtype);
-        CHECK(same_bits(apply(mode, x.clone(), true), y));
+        if (row.traits.in_place) CHECK(same_bits(apply(mode, x.clone(), true), y));
+        if (row.scope != Scope::element) continue;
         for (std::int64_t i = 0; i < n; i += 13) {  // one by one gives what the loop gives
           const auto size = static_cast<std::ptrdiff_t>(itemsize(dtype));
           Tensor one = Tensor::empty({}, dtype);

@@ -38,6 +38,8 @@ struct Extent {
   std::size_t outer = 1;
   std::size_t size = 1;
   std::size_t inner = 1;
+  /// Whether the slices lie along the last dimension: then inner is 1, but not only then.
+  bool last = true;
 
   std::size_t numel() const { return outer * size * inner; }
 };

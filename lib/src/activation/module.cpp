@@ -242,6 +242,7 @@ std::int64_t Module::dim(const Shape& shape) const {
 Extent Module::extent(const Shape& shape) const {
   const std::int64_t along = dim(shape);
   Extent extent;
+  extent.last = along < 0 || along + 1 == static_cast<std::int64_t>(shape.size());
   for (std::size_t i = 0; i < shape.size(); ++i) {
     const auto size = static_cast<std::size_t>(shape[i]);
     const auto at = static_cast<std::int64_t>(i);

@@ -6,11 +6,14 @@
 // -ffp-contract=off, so that a multiplication and an addition are fused only where std::fma says
 // so.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "activation/scalar.hpp"
+#include "activation/softmax.hpp"
 #include "dispatch.hpp"
 #include "half.hpp"
 #include "kernels/target.hpp"
@@ -44,43 +47,11 @@ struct BackwardOfOutput {
 };
 
 template <class Op, class F, class T>
-RECTIFY_INLINE void plain_loop(const F& f, const T* from, T* to, std::size_t n) {
-  for (std::size_t i = 0; i < n; ++i) to[i] = narrow<T>(Op::of(f, widen(from[i])));
-}
-
-template <class Op, class F, class T>
-void baseline_loop(const F& f, const T* from, T* to, std::size_t n) {
-  plain_loop<Op>(f, from, to, n);
-}
-
-#if RECTIFY_X86_KERNELS
-template <class Op, class F, class T>
-__attribute__((target("avx2,fma"))) void avx2_loop(const F& f, const T* from, T* to,
-                                                   std::size_t n) {
-  plain_loop<Op>(f, from, to, n);
-}
-
-template <class Op, class F, class T>
-__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) void avx512_loop(
-    const F& f, const T* from, T* to, std::size_t n) {
-  plain_loop<Op>(f, from, to, n);
-}
-#endif
-
-template <class Op, class F, class T>
-void loop(const F& f, const T* from, T* to, std::size_t n) {
-#if RECTIFY_X86_KERNELS
-  switch (target()) {
-    case Target::avx512:
-      return avx512_loop<Op>(f, from, to, n);
-    case Target::avx2:
-      return avx2_loop<Op>(f, from, to, n);
-    case Target::baseline:
-      break;
+struct Loop {
+  RECTIFY_INLINE static void run(const F& f, const T* from, T* to, std::size_t n) {
+    for (std::size_t i = 0; i < n; ++i) to[i] = narrow<T>(Op::of(f, widen(from[i])));
   }
-#endif
-  baseline_loop<Op>(f, from, to, n);
-}
+};
 
 /// A Kernel of an activation of single elements.
 template <class F, class Op>
@@ -89,13 +60,39 @@ void elementwise(DType dtype, const std::byte* from, std::byte* to, const Extent
   dispatch(dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     if constexpr (is_floating<T> || (F::integers && !std::is_same_v<T, bool>)) {
-      loop<Op>(F(values), reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to),
-               extent.numel());
+      run_on_target<Loop<Op, F, T>>(F(values), reinterpret_cast<const T*>(from),
+                                    reinterpret_cast<T*>(to), extent.numel());
     } else {
       throw Error(ErrorKind::usage, "no such kernel");  // check() has refused it
     }
   });
 }
+
+/// A Kernel of an activation of slices: F::forward or F::backward of all of them, in T.
+template <class F, bool kForward>
+struct Slices {
+  template <class T>
+  struct Of {
+    RECTIFY_INLINE static void run(const T* from, T* to, const Extent* extent,
+                                   Compute<T>* scratch) {
+      kForward ? F::forward(from, to, *extent, scratch) : F::backward(from, to, *extent, scratch);
+    }
+  };
+
+  static void kernel(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                     const Values&) {
+    dispatch(dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      if constexpr (is_floating<T>) {
+        std::vector<Compute<T>> scratch(F::scratch_of(extent));
+        run_on_target<Of<T>>(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), &extent,
+                             scratch.data());
+      } else {
+        throw Error(ErrorKind::usage, "no such kernel");  // check() has refused it
+      }
+    });
+  }
+};
 
 template <class F>
 constexpr Activation::Kernel forward = elementwise<F, Forward>;
@@ -169,6 +166,18 @@ void check_elu(DType dtype, const Shape&, const Values& values) {
   require_convertible(dtype, values[0], "value");
 }
 
+void check_softmax(DType dtype, const Shape& shape, const Values& values) {
+  const auto dim = static_cast<std::int64_t>(values[0]);
+  const std::int64_t rank = std::max<std::int64_t>(1, static_cast<std::int64_t>(shape.size()));
+  if (dim < -rank || dim >= rank) {
+    throw Error(ErrorKind::data, "Dimension out of range (expected to be in range of [" +
+                                     std::to_string(-rank) + ", " + std::to_string(rank - 1) +
+                                     "], but got " + std::to_string(dim) + ")");
+  }
+  const bool last = dim == -1 || dim == rank - 1;
+  require_floating(dtype, last ? "softmax_lastdim_kernel_impl" : "softmax_kernel_impl");
+}
+
 void check_leaky_relu_inplace_backward(const Values& values) {
   if (values[0] < 0) {
     throw Error(ErrorKind::usage,
@@ -193,6 +202,9 @@ void check_elu_inplace_backward(const Values& values) {
 constexpr Parameter kNegativeSlope[] = {
     {"negative_slope", 0.01, false, "the factor of what is not above zero: any finite number"}};
 constexpr Parameter kAlpha[] = {{"alpha", 1.0, false, "the limit far below zero is -alpha"}};
+
+constexpr Parameter kDim[] = {
+    {"dim", -1, true, "the dimension along which the values sum to 1; negative: from the last"}};
 
 constexpr Activation kTable[] = {
     {.name = "leaky",
@@ -251,6 +263,20 @@ constexpr Activation kTable[] = {
      .backward = backward<scalar::Elu>,
      .backward_of_output = backward_of_output<scalar::Elu>,
      .check_inplace_backward = check_elu_inplace_backward},
+    {.name = "softmax",
+     .function = "softmax",
+     .module = "Softmax",
+     .summary = "exp(x) / sum of exp(x) along dim",
+     .parameters = kDim,
+     .traits = {.in_place = false},
+     .scope = Scope::slice,
+     .shape_of = nullptr,
+     .dtype_of = nullptr,
+     .check = check_softmax,
+     .forward = Slices<Softmax, true>::kernel,
+     .backward = Slices<Softmax, false>::kernel,
+     .backward_of_output = nullptr,
+     .check_inplace_backward = nullptr},
 };
 
 }  // namespace

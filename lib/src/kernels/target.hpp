@@ -24,4 +24,41 @@ enum class Target : std::uint8_t {
 /// is not beyond this processor.
 Target target();
 
+namespace detail {
+
+template <class Kernel, class... Arguments>
+void run_on_baseline(Arguments... arguments) {
+  Kernel::run(arguments...);
+}
+#if RECTIFY_X86_KERNELS
+template <class Kernel, class... Arguments>
+__attribute__((target("avx2,fma"))) void run_on_avx2(Arguments... arguments) {
+  Kernel::run(arguments...);
+}
+template <class Kernel, class... Arguments>
+__attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) void run_on_avx512(
+    Arguments... arguments) {
+  Kernel::run(arguments...);
+}
+#endif
+
+}  // namespace detail
+
+/// Calls Kernel::run(arguments...), which is RECTIFY_INLINE as all that it calls, compiled for the
+/// target.
+template <class Kernel, class... Arguments>
+void run_on_target(Arguments... arguments) {
+#if RECTIFY_X86_KERNELS
+  switch (target()) {
+    case Target::avx512:
+      return detail::run_on_avx512<Kernel>(arguments...);
+    case Target::avx2:
+      return detail::run_on_avx2<Kernel>(arguments...);
+    case Target::baseline:
+      break;
+  }
+#endif
+  detail::run_on_baseline<Kernel>(arguments...);
+}
+
 }  // namespace rectify
