@@ -723,7 +723,7 @@ std::string usage() {
 
 std::string version() {
   return "rectify " RECTIFY_VERSION
-         " (values, printing and CPU random numbers of PyTorch 2.x, checked against 1.13.1)\n";
+         " (values, printing and CPU random numbers of PyTorch 2.14)\n";
 }
 
 }  // namespace rectify::app
