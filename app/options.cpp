@@ -722,8 +722,7 @@ std::string usage() {
 }
 
 std::string version() {
-  return "rectify " RECTIFY_VERSION
-         " (values, printing and CPU random numbers of PyTorch 2.14)\n";
+  return "rectify " RECTIFY_VERSION " (values, printing and CPU random numbers of PyTorch 2.14)\n";
 }
 
 }  // namespace rectify::app

@@ -170,8 +170,7 @@ void draw_blocks(std::span<T> data, std::mt19937& words) {
     // The numbers are float32's, rounded once; some blocks at a time wait in a buffer.
     std::array<float, 64 * kBlock> buffer;
     while (!data.empty()) {
-      const std::span<float> normal =
-          std::span(buffer).first(std::min(data.size(), buffer.size()));
+      const std::span<float> normal = std::span(buffer).first(std::min(data.size(), buffer.size()));
       draw_blocks(normal, words);
       std::transform(normal.begin(), normal.end(), data.begin(), narrow<T>);
       data = data.subspan(normal.size());

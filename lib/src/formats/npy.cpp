@@ -456,8 +456,8 @@ class NpyDecoder final : public Decoder {
     return c_order(runs);
   }
 
-  /// Moves bytes, not elements: until decode() has made them 0 or 1, those of bool are not values of
-  /// that type, nor are swapped ones of any.
+  /// Moves bytes, not elements: until decode() has made them 0 or 1, those of bool are not values
+  /// of that type, nor are swapped ones of any.
   static Tensor c_order(const Tensor& fortran) {
     Tensor result = Tensor::empty(fortran.shape(), fortran.dtype());
     dispatch(fortran.dtype(), [&](auto type) {
