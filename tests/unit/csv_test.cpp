@@ -74,6 +74,9 @@ TEST_CASE("options change what a CSV means") {
   semicolons.delimiter = ';';
   semicolons.decimal = ',';
   CHECK(read_csv("1,5;2\n", semicolons) == "[2] 1.5 2.0");
+  ReadOptions blanks;
+  blanks.delimiter = ' ';
+  CHECK(read_csv("\" 1 \" 2\n", blanks) == "[2] 1.0 2.0");  // in quotes it is a blank
   ReadOptions missing;
   missing.missing = "-1";
   CHECK(read_csv("1,,3\n,\"\",\n", missing) == "[2, 3] 1.0 -1.0 3.0 -1.0 -1.0 -1.0");

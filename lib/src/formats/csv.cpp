@@ -187,6 +187,12 @@ class CsvDecoder final : public Decoder {
     return p;
   }
 
+  /// The same inside a field, where even the delimiter is a blank: it is between quotes then.
+  static const char* skip_blanks_inside(const char* p, const char* end) {
+    while (p != end && (*p == ' ' || *p == '\t')) ++p;
+    return p;
+  }
+
   /// Past the line break at `p`, or `p` if there is none.
   static const char* skip_break(const char* p, const char* end) {
     if (p != end && *p == '\n') return p + 1;
@@ -388,10 +394,11 @@ class CsvDecoder final : public Decoder {
   bool is_number(const Field& field) const { return is_number(field, decimal_); }
 
   bool is_number(const Field& field, char decimal) const {
-    const char* p = skip_blanks(field.begin, field.end);
+    const char* p = skip_blanks_inside(field.begin, field.end);
     const ParsedNumber<double> number =
         parse_number<double>(p, field.end, NumberGrammar::csv, decimal);
-    return number.status == NumberStatus::ok && skip_blanks(number.end, field.end) == field.end;
+    return number.status == NumberStatus::ok &&
+           skip_blanks_inside(number.end, field.end) == field.end;
   }
 
   static std::string_view text_of(const Field& field) {
@@ -399,7 +406,7 @@ class CsvDecoder final : public Decoder {
   }
 
   Kind kind_of(const Field& field) const {
-    if (skip_blanks(field.begin, field.end) == field.end) return Kind::empty;
+    if (skip_blanks_inside(field.begin, field.end) == field.end) return Kind::empty;
     return is_number(field) ? Kind::number : kind_of_words(text_of(field));
   }
 
@@ -660,7 +667,7 @@ class CsvDecoder final : public Decoder {
     } else {
       field = field_at(chunk, p, line_end, true);  // knows a line break's carriage return
     }
-    const char* content = skip_blanks(field.begin, field.end);
+    const char* content = skip_blanks_inside(field.begin, field.end);
     if (content == field.end) {
       if (!missing_) fail_missing(place_in(chunk, name_, p), position, is_in_first_row(chunk, p));
       value = missing;
@@ -670,14 +677,15 @@ class CsvDecoder final : public Decoder {
         parse_number<T>(content, field.end, NumberGrammar::csv, decimal_);
     const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
     if (number.status == NumberStatus::out_of_range &&
-        skip_blanks(number.end, field.end) == field.end) {
+        skip_blanks_inside(number.end, field.end) == field.end) {
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
            is_floating_point(dtype_) ? "" : "choose a wider --dtype");
     }
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       fail_nul(chunk, field.begin + nul);
     }
-    if (number.status != NumberStatus::ok || skip_blanks(number.end, field.end) != field.end) {
+    if (number.status != NumberStatus::ok ||
+        skip_blanks_inside(number.end, field.end) != field.end) {
       fail(chunk, p, in_quotes(text) + " is not a number", hint_for(text));
     }
     value = number.value;
