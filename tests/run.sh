@@ -8,9 +8,9 @@ top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
 . "$top/tests/clang.sh"
 
-quick=
+unset RECTIFY_QUICK
 if [ "${1:-}" = --quick ]; then
-  quick=yes
+  export RECTIFY_QUICK=yes # the tests that take PyTorch or a second compiler look for it
   shift
 fi
 preset=${1:-dev}
@@ -30,7 +30,7 @@ coverage) need gcovr ;;
 analyze) need clang-tidy cppcheck ;;
 esac
 want python3-numpy python3-jsonschema gnuplot-nox parallel locales
-if [ -z "$quick" ]; then
+if [ -z "${RECTIFY_QUICK:-}" ]; then
   want python3-torch clang
   if ! clang_that_fuzzes >/dev/null; then want libclang-rt-dev; fi
 fi
@@ -40,8 +40,6 @@ folder=$preset
 if [ "$preset" = analyze ]; then folder=dev; fi
 cd "$top"
 afresh "build/$folder"
-set -- --preset "$preset" --no-tests=error "$@"
-[ -z "$quick" ] || set -- "$@" -LE 'torch|fuzz|analyze'
 compiler=
 if [ "$preset" = clang ]; then
   compiler=$(clang_with 'int main() { return std::span<int>().size(); }') || give_up 'there is no clang++ that makes C++20 (CXX)'
@@ -49,7 +47,7 @@ fi
 cmake --preset "$preset" ${compiler:+-DCMAKE_CXX_COMPILER="$compiler"} >&2 || give_up 'CMake failed, see above'
 cmake --build --preset "$preset" >&2 || give_up 'the build failed, see above'
 failed=0
-ctest "$@" || failed=$?
+ctest --preset "$preset" --no-tests=error "$@" || failed=$?
 # ctest shows what failed; what could not be tried is said here.
 sed -n '/^skipped: /p' "build/$folder/Testing/Temporary/LastTest.log" | sort -u
 [ -z "$unfulfilled" ] || echo "not installed, so that some tests were skipped; as root: apt-get install$unfulfilled"
