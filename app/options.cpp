@@ -232,7 +232,7 @@ constexpr Row kRows[] = {
      "Of every document, in JSON Lines.",
      [](Options& o, const std::string& text) { o.read.pointer = text; }},
     {kBoth, kInput, "--header", "WHEN", "CSV: the first row is one: auto, yes, no [auto]",
-     "auto: if it has a non-empty field that is no number.",
+     "auto: numbers are data, names a header; what may be either is an error.",
      [](Options& o, const std::string& text) {
        o.read.header = static_cast<Header>(choice("--header", text, {"auto", "yes", "no"}));
      }},
@@ -245,7 +245,7 @@ constexpr Row kRows[] = {
        o.read.decimal = choice("--decimal", text, {".", ","}) == 0 ? '.' : ',';
      }},
     {kBoth, kInput, "--missing", "X", "CSV: what an empty field stands for: nan or a number",
-     "Without it a missing field is an error.",
+     "Without it a missing field, or a blank line between the rows of one column, is an error.",
      [](Options& o, const std::string& text) { o.read.missing = text; }},
     {kApply, kInput, "--ndmin", "N", "CSV: 2 keeps two dimensions for one row or column [0]",
      "Otherwise one row or column is 1-D and one number 0-d, as numpy.loadtxt reads them.",
@@ -713,8 +713,7 @@ std::string list_modes() {
 }
 
 std::string version() {
-  return "rectify " RECTIFY_VERSION
-         " (values, printing and CPU random numbers of PyTorch 2.x, checked against 1.13.1)\n";
+  return "rectify " RECTIFY_VERSION " (values, printing and CPU random numbers of PyTorch 2.14)\n";
 }
 
 }  // namespace rectify::app

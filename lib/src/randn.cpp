@@ -2,8 +2,10 @@
 // normal ones by Box and Muller's method in the arithmetic that PyTorch uses for the dtype.
 // float32 follows PyTorch's AVX2 kernel on every machine: its polynomials with a fused
 // multiply-add just where std::fma stands, hence this file is compiled with -ffp-contract=off.
-// The other dtypes call the C library, as PyTorch does; another libm may differ in the last place.
+// float16 and bfloat16 are float32's numbers, rounded. float64, and draws of fewer than 16 numbers,
+// call the C library, as PyTorch does; another libm may differ in the last place.
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -49,16 +51,6 @@ double uniform(std::mt19937& words) {
 template <>
 float uniform(std::mt19937& words) {
   return static_cast<float>(fraction<24>(words()));
-}
-
-template <>
-float16 uniform(std::mt19937& words) {
-  return to_float16(static_cast<float>(fraction<11>(words())));
-}
-
-template <>
-bfloat16 uniform(std::mt19937& words) {
-  return to_bfloat16(static_cast<float>(fraction<8>(words())));
 }
 
 // ---- float32: aten/src/ATen/native/cpu/avx_mathfun.h, Cephes's polynomials ----
@@ -153,7 +145,7 @@ void normal_fill(std::span<float> data) {
   transform_blocks(data);
 }
 
-// ---- The other dtypes: aten/src/ATen/native/cpu/DistributionTemplates.h, normal_fill_16 ----
+// ---- float64: aten/src/ATen/native/cpu/DistributionTemplates.h, normal_fill_16 ----
 
 void normal_fill(std::span<double> data) {
   for (std::size_t start = 0; start < data.size(); start += kBlock) {
@@ -169,38 +161,38 @@ void normal_fill(std::span<double> data) {
   }
 }
 
-/// In 16 bits each operation is done in float32 and rounded by itself.
+// ---- Draws ----
+
+/// The next numbers of a whole number of blocks, whose words follow one another in the stream.
 template <class T>
-requires is_half<T>
-void normal_fill(std::span<T> data) {
-  const auto rounded = [](float x) { return to_float(narrow<T>(x)); };
-  for (std::size_t start = 0; start < data.size(); start += kBlock) {
-    T* block = data.data() + start;
-    for (std::size_t j = 0; j < kHalfBlock; ++j) {
-      const float u1 = rounded(1.0f - to_float(block[j]));
-      const float u2 = to_float(block[j + kHalfBlock]);
-      const float radius = rounded(std::sqrt(rounded(-2.0f * rounded(std::log(u1)))));
-      const float theta = rounded(static_cast<float>(kTwoPi * u2));
-      block[j] = narrow<T>(rounded(radius * rounded(std::cos(theta))) + 0.0f);
-      block[j + kHalfBlock] = narrow<T>(rounded(radius * rounded(std::sin(theta))) + 0.0f);
+void draw_blocks(std::span<T> data, std::mt19937& words) {
+  if constexpr (is_half<T>) {
+    // The numbers are float32's, rounded once; some blocks at a time wait in a buffer.
+    std::array<float, 64 * kBlock> buffer;
+    while (!data.empty()) {
+      const std::span<float> normal = std::span(buffer).first(std::min(data.size(), buffer.size()));
+      draw_blocks(normal, words);
+      std::transform(normal.begin(), normal.end(), data.begin(), narrow<T>);
+      data = data.subspan(normal.size());
     }
+  } else {
+    for (T& x : data) x = uniform<T>(words);
+    normal_fill(data);
   }
 }
 
-// ---- Draws ----
-
-/// normal_fill: at least a block of numbers.
+/// normal_fill: at least a block of numbers. If they are no whole number of blocks, the last block
+/// starts anew, over numbers that are normal already. float32 and float64 have drawn a uniform
+/// number for each of all the others by then, 16 bits for those of the whole blocks alone.
 template <class T>
 void draw_large(std::span<T> data, std::mt19937& words) {
-  for (T& x : data) x = uniform<T>(words);
   const std::size_t rest = data.size() % kBlock;
-  normal_fill(data.first(data.size() - rest));
-  if (rest != 0) {
-    // The last block starts anew, over numbers that are normal already.
-    const std::span<T> last = data.last(kBlock);
-    for (T& x : last) x = uniform<T>(words);
-    normal_fill(last);
+  draw_blocks(data.first(data.size() - rest), words);
+  if (rest == 0) return;
+  if constexpr (!is_half<T>) {
+    for (T& x : data.last(rest)) x = uniform<T>(words);
   }
+  draw_blocks(data.last(kBlock), words);
 }
 
 /// ATen/core/DistributionsHelper.h, normal_distribution<double>: one number after the other, by

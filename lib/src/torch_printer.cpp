@@ -1,9 +1,9 @@
-// Prints a tensor as PyTorch 2.x does; the rules are those of torch/_tensor_str.py. One format for
+// Prints a tensor as PyTorch 2.14 does; the rules are those of torch/_tensor_str.py. One format for
 // the whole tensor is chosen from the elements shown (Column: torch's _Formatter), then the vectors
 // of the last dimension are written one after the other.
-// sci_mode on or off also decides which notation the column's width is measured in. PyTorch 1.13
-// still measured the notation that it would have chosen itself, so that forced columns did not line
-// up; this follows the current versions.
+// sci_mode on or off also decides which notation the column's width is measured in. Old releases
+// (1.13) measured the notation that they would have chosen themselves, so that forced columns did
+// not line up.
 
 #include <algorithm>
 #include <array>
@@ -404,14 +404,14 @@ void append_suffixes(std::string& out, std::span<const std::string> suffixes,
   }
 }
 
-/// "(2, 3)"; not for one dimension, where Python has a further comma.
+/// A tuple as Python writes it: "()", "(2,)", "(2, 3)".
 std::string tuple(const Shape& shape) {
   std::string text = "(";
   for (const std::int64_t size : shape) {
     if (text.size() > 1) text += ", ";
     text += std::to_string(size);
   }
-  return text + ")";
+  return text + (shape.size() == 1 ? ",)" : ")");
 }
 
 // ---- The whole ----
@@ -462,7 +462,10 @@ std::string print(const Tensor& tensor, const Shape& shape, const PrintOptions& 
   }
 
   std::vector<std::string> suffixes;
-  if (empty && shape.size() != 1) suffixes.push_back("size=" + tuple(shape));
+  // Without edges nothing else would tell the shape; torch says it of a tensor shown whole as well.
+  if (empty ? shape.size() != 1 : options.edgeitems == 0) {
+    suffixes.push_back("size=" + tuple(shape));
+  }
   // What torch.tensor() would make of such a list needs no saying, but an empty list is float32.
   const bool is_default =
       dtype == DType::float32 || (!empty && (dtype == DType::int64 || dtype == DType::boolean));

@@ -15,6 +15,7 @@ import struct
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import ENVIRONMENT, Outcome, Skip, need, npy, row, short  # noqa: E402

@@ -29,6 +29,7 @@ try:
 except ImportError:
     jsonschema = None
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import SANITIZERS, UNSAFE, Fault, Skip, need, row, short  # noqa: E402

@@ -322,7 +322,7 @@ def chosen(shared, skip):
         if found:
             records.append({**record, "folder": found[0], "data": (found[0] / record["file"]).read_bytes()})
         else:
-            skip(f"chosen {record['file']}")
+            skip(f"{record['folder']}/{record['file']}")
     return records
 
 
@@ -337,7 +337,7 @@ def jobs(program, shared, skip):
             in_tree = {r["file"] for r in json.loads((HERE / name / "manifest.json").read_text())}
             records += records_of(shared / name, lambda file, own=in_tree: file not in own)
         else:
-            skip(f"the public suites of {name}/")
+            skip(f"{name}/")
     records = [r for r in records if (r["folder"].name, r["file"], tuple(r.get("args", []))) not in decided]
     for record in choices + records:
         name = record.get("file") or short(record["text"], 30)
@@ -363,9 +363,7 @@ def main():
     shared = pathlib.Path(sys.argv[2]) if len(sys.argv) == 3 else PROJECT.parent / "shared" / "conformance"
     skipped = []
 
-    def skip(what):
-        skipped.append(what)
-        print(f"skipped: {what} (not in {shared})")
+    skip = skipped.append
 
     def outcome(job):
         title, check = job
@@ -376,6 +374,9 @@ def main():
             return f"FAILED {title}: {fault}"
 
     work = list(jobs(program, shared, skip))
+    if skipped:
+        names = f": {', '.join(skipped)}" if shared.exists() else ""
+        print(f"skipped: {len(skipped)} files and folders of the public suites, which are not here{names}")
     failed = 0
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
         for fault in pool.map(outcome, work):

@@ -10,6 +10,7 @@ the rows whose name contains it. The exit status is 1 when a row failed.
 import pathlib
 import sys
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 import scratch  # noqa: E402

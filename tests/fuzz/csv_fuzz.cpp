@@ -1,13 +1,57 @@
-// CSV and TSV: in any blocks as in one, in parts as undivided, and written out the same again.
+// CSV and TSV: in any blocks as in one, in parts as undivided, with no row lost, and written out
+// the same again.
 //
 // Settings: format, header, delimiter, decimal, missing, ndmin, dtype, format written, block,
 // source.
+#include <algorithm>
 #include <string>
 
 #include "fuzz.hpp"
 
 namespace rectify::fuzz {
 namespace {
+
+/// What can be read as data is never given with a header, and what cannot as one with a row more.
+/// Returns whether the text has a header.
+bool check_header(std::string_view text, ReadOptions read, const Loaded& whole) {
+  const bool automatic = read.header == Header::automatic;
+  if (!automatic) return read.header == Header::yes;
+  read.header = Header::no;
+  Loaded same_one = loaded(text, read, {});
+  const bool has_header = same_one.error.has_value();
+  if (has_header) {
+    read.header = Header::yes;
+    same_one = loaded(text, read, {});
+  }
+  need(!same_one.error && same(same_one.tensors.at(0), whole.tensors.at(0)),
+       "a row lost or made up");
+  return has_header;
+}
+
+/// Every line of a single column between its first row and its last is a row.
+void check_rows_of_column(std::string_view text, ReadOptions read, char delimiter,
+                          bool has_header) {
+  if (text.find('"') != std::string_view::npos) return;  // a name may have lines of its own
+  read.ndmin = 2;
+  const Loaded table = loaded(text, read, {});
+  need(!table.error, "two dimensions are refused");
+  const Shape& shape = table.tensors.at(0).shape();
+  if (shape[1] != 1) return;
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::int64_t rows = 0;
+  std::int64_t last = 0;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(text.size(), line.size() + 1));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    const bool is_blank = std::all_of(line.begin(), line.end(), [&](char c) {
+      return (c == ' ' || c == '\t') && c != delimiter;
+    });
+    if (rows != 0 || !is_blank) ++rows;
+    if (!is_blank) last = rows;
+  }
+  need(shape[0] == last - (has_header ? 1 : 0), "not every line is a row");
+}
 
 void run(std::string_view text) {
   Settings settings(text);
@@ -29,6 +73,9 @@ void run(std::string_view text) {
   if (delimiter == read.decimal) return;  // the option line has none such
 
   const Loaded whole = check_ways(text, read, write, other);
+  if (!whole.error) {
+    check_rows_of_column(text, read, delimiter, check_header(text, read, whole));
+  }
   if (!is_floating_point(*read.dtype)) return;
   write.format = write.format == "jsonl" ? "jsonl" : "csv";
   check_parts(text, read, write, 1 + text.size() % 5, other);

@@ -20,6 +20,7 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import ENVIRONMENT, Fault, Outcome, Skip, need, row, short  # noqa: E402
@@ -186,9 +187,37 @@ NUMBER = re.compile(r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?|n
                     re.IGNORECASE | re.ASCII)
 
 
-def table_of_csv(data):
+MISSING_WORDS = set("""na n/a #n/a #na <na> n.a. n/d n.d. nat null nil none \\n missing nothing undefined undef ? * nan(ind) - -- --- .
+    #value! #ref! #div/0! #num! #name? #null!""".split())
+INVISIBLE = " \t\n\v\f\r\u00a0\u202f\u205f\u3000\ufeff" + "".join(map(chr, range(0x2000, 0x200c)))
+
+
+def is_name(field):
+    """Whether a field that is not a number makes a header of the first row."""
+    field = re.sub("[\udc80-\udcff]", lambda byte: chr(ord(byte[0]) - 0xdc00), field).strip(INVISIBLE)  # Latin-1
+    if len(field) > 2 and field[0] + field[-1] in ("()", "''"):
+        field = field[1:-1].strip(INVISIBLE)
+    if not field or re.sub("[A-Z]", lambda letter: letter[0].lower(), field) in MISSING_WORDS:
+        return False
+    return not re.match("[-+.,$\u00a2-\u00a5\u20a0-\u20cf\u2010-\u2015\u2212\ufe63\uff0b\uff0d0-9"
+                        "\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\uff10-\uff19]", field)
+
+
+def has_header(first):
+    """Whether a first row is a header; None if that cannot be told."""
+    fields = [field.strip(" \t") for field in first]
+    filled = [field for field in fields if field]
+    numbers = [field for field in filled if NUMBER.fullmatch(field)]
+    if filled == numbers:
+        before = len(fields) - len(filled)
+        pandas = before and filled and fields == [""] * before + [str(i) for i in range(len(filled))]
+        return None if pandas else False
+    return True if not numbers and any(map(is_name, filled)) else None
+
+
+def table_of_csv(data, missing):
     """The rows of numbers of a text, by the csv module; None if they are none, and Skip where that module reads otherwise
-    on purpose."""
+    on purpose. `missing` stands for missing fields, if it is not None."""
     text = data.decode(errors="surrogateescape").removeprefix("\ufeff")  # a header may hold any bytes
     if re.search("\r(?!\n)|[ \t]\"|\"[ \t]|\0", text) or re.search(r"[\x0b\x0c\x1c-\x1f\x85\u2028\u2029]", text):
         return Skip
@@ -196,20 +225,30 @@ def table_of_csv(data):
         lines = list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error:
         return None
-    # A blank line is no row; one of quotes is.
-    filled = [line for line in lines if not (len(line) < 2 and not "".join(line).strip(" \t"))]
     if '""' in text:
         return Skip
-    if not filled:
+
+    def is_blank(line):
+        return len(line) < 2 and not "".join(line).strip(" \t")
+
+    while lines and is_blank(lines[0]):
+        lines.pop(0)
+    while lines and is_blank(lines[-1]):
+        lines.pop()
+    if not lines:
         return None
-    is_number = [NUMBER.fullmatch(field.strip(" \t")) is not None for field in filled[0]]
-    header = any(not ok and field.strip(" \t") for ok, field in zip(is_number, filled[0]))
-    body = filled[1:] if header else filled
-    if not body or any(len(line) != len(filled[0]) for line in body):
+    # Between rows a blank line is a missing field where there is one column, and nothing where there are more.
+    lines = [line or [""] for line in lines if len(lines[0]) == 1 or not is_blank(line)]
+    header = has_header(lines[0])
+    if header is None:
+        return None
+    body = lines[1:] if header else lines
+    if not body or any(len(line) != len(lines[0]) for line in body):
         return None
     if any("\n" in field for line in body for field in line):
         return None
-    if not all(NUMBER.fullmatch(field.strip(" \t")) for line in body for field in line):
+    body = [[field.strip(" \t") or missing for field in line] for line in body]
+    if not all(field and NUMBER.fullmatch(field) for line in body for field in line):
         return None
     return [[float(field) for field in line] for line in body]
 
@@ -217,32 +256,40 @@ def table_of_csv(data):
 def random_csv(r):
     columns, count, end = r.randrange(1, 5), r.randrange(1, 6), r.choice(("\n", "\n", "\r\n"))
     lines = [[r.choice((number(r), number(r), f" {number(r)}", f"{number(r)}\t", f'"{number(r)}"', "nan", "-INF", ".5",
-                        "+7.", "007"))
+                        "+7.", "007", *[""] * r.randrange(2)))
               for _ in range(columns)] for _ in range(count)]
-    if r.random() < 0.3:
+    head = r.random()
+    if head < 0.3:
         lines.insert(0, [r.choice(("a", "unit 1", '"x,y"', '"a\nb"', "é")) for _ in range(columns)])
+    elif head < 0.5:
+        lines.insert(0, [r.choice(("a", "", "NA", "-", "1 000", "12%", "2", "\u22121", "\u00a0", "(3)", "'b'", "€", "nan"))
+                         for _ in range(columns)])
+    elif head < 0.55:
+        lines.insert(0, ["", *map(str, range(columns - 1))])
     return (end.join(",".join(line) for line in lines) + r.choice(("", end, end + end))).encode()
 
 
 @row
 def csv_is_what_a_plain_reader_reads(s):
     words = (b'"', b",", b"\n", b"\r\n", b"nan", b"e", b"\xef\xbb\xbf", b"a,b\n", b"\xff", b"1e400", b"0x1", b"1_0",
-             b"\xc2\xa0")
+             b"\xc2\xa0", b"\xa0", b"NA", b"-", b"\n\n", b"\n \n")
     for r in rounds(15, "csv"):
         good, expected = [], []
+        missing = r.choice((None, "7"))
+        options = ["--dtype", "float64", *(["--missing", missing] if missing else [])]
         for i in range(40):
             data = mutated(r, random_csv(r), words)
             name = f"{i}.csv"
             s.write(name, data)
-            table = table_of_csv(data)
+            table = table_of_csv(data, missing)
             if table is Skip:
                 continue
             if table is None:
-                refused(s.run(name, "--dtype", "float64"), (1,), short(data))
+                refused(s.run(name, *options), (1,), short(data))
             else:
                 good.append(name)
                 expected.append((data, table))
-        outcome = s.run(*good, "--ndmin", "2", "--dtype", "float64", "--slope", "1", "--to", "json")
+        outcome = s.run(*good, "--ndmin", "2", *options, "--slope", "1", "--to", "json")
         need(outcome.status == 0 and not outcome.stderr, "a table is refused:", outcome)
         for line, (data, table) in zip(outcome.stdout.decode().splitlines(), expected, strict=True):
             got = json.loads(line)

@@ -5,16 +5,23 @@
 # build/fuzz/corpus/TARGET. An input that fails is left in build/fuzz/failed/TARGET; once mended, it goes to
 # tests/fuzz/found/TARGET.
 set -eu
-top=$(CDPATH= cd -- "$(dirname -- "$0")/../.." && pwd)
+top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 seconds=${1:-20}
 [ $# -eq 0 ] || shift
 [ $# -ne 0 ] || set -- json csv npy number pointer options print partial
-command -v clang++ >/dev/null || {
-  echo "skipped: no clang++, whose libFuzzer this needs" >&2
+if [ -n "${RECTIFY_QUICK:-}" ]; then
+  echo "skipped: fuzzing (--quick)"
+  exit 77
+fi
+. "$top/app/install.sh"
+. "$top/tests/clang.sh"
+clang=$(clang_that_fuzzes) || {
+  echo "skipped: fuzzing: there is no clang++ with libFuzzer and sanitizers (Debian: clang libclang-rt-dev)"
   exit 77
 }
 cd "$top"
-cmake --preset fuzz >/dev/null
+afresh "$top/build/fuzz"
+cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" >/dev/null
 cmake --build --preset fuzz >&2
 work=$top/build/fuzz
 

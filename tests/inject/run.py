@@ -18,6 +18,7 @@ import struct
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import SANITIZERS, Fault, Skip, need, row, short  # noqa: E402

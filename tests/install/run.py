@@ -2,7 +2,7 @@
 """rectify as others get it: run.py BUILD-FOLDER [FILTER]
 
 Installs a build into a scratch prefix, which is then moved; builds an outside project against it by find_package(), and
-another by add_subdirectory(); and looks at the program for what RECTIFY_HARDENING promises. The outside projects are
+another by add_subdirectory(); does the same with a shared library; and looks at the program for what RECTIFY_HARDENING promises. The outside projects are
 built with the compiler and the flags of the build. A row that misses cmake or readelf is skipped with a word. FILTER
 picks the rows whose name contains it. The exit status is 1 when a row failed.
 """
@@ -17,6 +17,7 @@ SOURCE = HERE.parent.parent
 SECONDS = 800
 BUILD = None
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(HERE.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import Skip, need, row  # noqa: E402
@@ -42,20 +43,24 @@ def cache():
     return dict(re.findall(r"^(\w+):\w+=(.*)$", (BUILD / "CMakeCache.txt").read_text(), re.MULTILINE))
 
 
-def installed(path):
+def installed(path, build=None):
     """A prefix with the build in it, at another place than it was installed to."""
-    call(tool("cmake"), "--install", BUILD, "--prefix", path / "first")
+    call(tool("cmake"), "--install", build or BUILD, "--prefix", path / "first")
     return (path / "first").rename(path / "moved")
+
+
+def built(source, build, *definitions):
+    """Builds a project as rectify was built."""
+    variables = cache()
+    kept = [f"-D{name}={variables[name]}" for name in
+            ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_MAKE_PROGRAM") if name in variables]
+    call(tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", source, "-B", build, *kept, *definitions)
+    call(tool("cmake"), "--build", build, "--parallel", "2")
 
 
 def outside(path, *definitions):
     """The output of an outside project, built."""
-    variables = cache()
-    kept = [f"-D{name}={variables[name]}" for name in
-            ("CMAKE_BUILD_TYPE", "CMAKE_CXX_COMPILER", "CMAKE_CXX_FLAGS", "CMAKE_MAKE_PROGRAM") if name in variables]
-    call(tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", HERE / "consumer", "-B", path / "build", *kept,
-         f"-DSAMPLE={SOURCE / 'samples' / 'basic.cpp'}", *definitions)
-    call(tool("cmake"), "--build", path / "build", "--parallel", "2")
+    built(HERE / "consumer", path / "build", f"-DSAMPLE={SOURCE / 'samples' / 'basic.cpp'}", *definitions)
     return call(path / "build" / "consumer")
 
 
@@ -91,6 +96,20 @@ def an_outside_project_finds_the_package(path):
 def an_outside_project_takes_the_sources(path):
     shown = outside(path, f"-DRECTIFY_SOURCE={SOURCE}")
     need(shown == EXPECTED, f"the sample prints {shown!r}")
+
+
+@row
+def a_program_with_a_shared_library_starts_in_whatever_prefix_the_two_are_installed_to(path):
+    # Unoptimized: where the library is looked for does not depend on it.
+    for libraries in ("lib", "lib/of/some-machine"):
+        built(SOURCE, path / "build", "-DBUILD_SHARED_LIBS=ON", "-DCMAKE_BUILD_TYPE=None", "-DRECTIFY_HARDENING=OFF",
+              f"-DCMAKE_INSTALL_LIBDIR={libraries}")
+        scratch = path / libraries.replace("/", "-")
+        scratch.mkdir()
+        prefix = installed(scratch, path / "build")
+        need(list((prefix / libraries).glob("librectify.so.*")), "it is not a shared library")
+        shown = call(prefix / "bin" / "rectify", "--tensor", "[2,-4,5,-6]", "--slope", "0.4")
+        need(shown == "tensor([ 2.0000, -1.6000,  5.0000, -2.4000])\n", f"the installed program prints {shown!r}")
 
 
 @row

@@ -16,6 +16,7 @@ import struct
 import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import SANITIZERS, Fault, Skip, need, row, short  # noqa: E402
@@ -164,6 +165,23 @@ def no_newline_at_the_end(s):
 def blank_lines(s):
     s.adds_up("a.csv", b"\n \n\t\n" + b"\n\n \t \r\n".join(numbers(10, 30, 3).splitlines()) + b"\n" * 500)
     s.adds_up("a.csv", b"\n\na,b\n" + b"\n" * 300 + b"1,2\n" + b"\r\n" * 300 + b"3,4")
+
+
+@row
+def blank_lines_of_a_single_column_are_rows(s):
+    """Those between its rows, wherever a part or a block (1 MiB at most) ends among them."""
+    lines = numbers(11, 60, 1).splitlines()
+    blank = random.Random(12)
+    column = b"".join(line + b"\n" * blank.choice((1, 1, 2, 3, 40)) for line in lines)
+    for head in (b"", b"\n\n", b"x\n", b"\nx\n\n\n"):
+        s.adds_up("a.csv", head + column + b"\n \n\t\r\n", "--missing", "7")
+    many = b"x\n1\n" + b"\n" * 3000000 + b"2\n" + b" \r\n" * 100000
+    s.adds_up("a.csv", many, "--missing", "7", to=("csv",), counts=(1, 3, 8))
+    whole = s.result("a.csv", "--missing", "7", "--to", "csv", "--mode", "relu")
+    need(whole == b"x\n1.0\n" + b"7.0\n" * 3000000 + b"2.0\n", short(whole))
+    # Of the parts the first that has a blank line gives the error of the whole.
+    for count in (1, 3, 8):
+        s.run("a.csv", "--part", f"1/{count}", "--to", "csv").refuses(r"a\.csv:3:1: field 1 of 1 is missing", 1)
 
 
 @row

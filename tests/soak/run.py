@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 
+sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import ENVIRONMENT, Outcome, need, row, short  # noqa: E402

@@ -109,6 +109,44 @@ TEST_CASE("both byte orders and both orders of elements are read") {
         "[3] 0 1 1");
 }
 
+TEST_CASE("bytes of a bool other than 0 and 1 are true, in any order and from anywhere") {
+  // numpy.load of these: [[False, True, True], [True, False, True]] in Fortran order.
+  const std::string_view bytes("\0\x2B\1\0\xFF\2", 6);
+  const std::string_view in_order = "[2, 3] 0 1 1 0 1 1";
+  const std::string_view turned = "[2, 3] 0 1 1 1 0 1";
+  Folder folder;
+  for (const char* descr : {"|b1", "?", ">b1", "<b1"}) {
+    for (const bool fortran : {false, true}) {
+      CAPTURE(descr);
+      CAPTURE(fortran);
+      const std::string text = npy(descr, fortran, "(2, 3)", bytes);
+      const std::string_view expected = fortran ? turned : in_order;
+      for (const std::size_t block : {std::size_t{1}, std::size_t{1} << 20}) {
+        CHECK(loaded(text, reading("npy", block)) == expected);
+        put_content(folder / "file", text);
+        CHECK(shown(load(Source::file(folder / "file"), reading("npy", block)).at(0)) == expected);
+        const Pipe writer(folder / "pipe", text);
+        CHECK(shown(load(Source::file(folder / "pipe"), reading("npy", block)).at(0)) == expected);
+      }
+      // 0 and 1 as numbers too, whole and by the edges.
+      ReadOptions numbers = reading("npy");
+      numbers.dtype = DType::uint8;
+      CHECK(loaded(text, numbers) == expected);
+      WriteOptions print = writing("torch");
+      print.print.threshold = 1;
+      print.print.edgeitems = 1;
+      numbers.dtype = DType::int64;
+      put_content(folder / "file", text);
+      CHECK(converted(Source::file(folder / "file"), numbers, print).bytes ==
+            (fortran ? "tensor([[0,  ..., 1],\n        [1,  ..., 1]])\n"
+                     : "tensor([[0,  ..., 1],\n        [0,  ..., 1]])\n"));
+      numbers.part = Part{2, 2};
+      CHECK(converted(Source::file(folder / "file"), numbers, writing("csv")).bytes ==
+            (fortran ? "1,0,1\n" : "0,1,1\n"));
+    }
+  }
+}
+
 TEST_CASE("arrays follow one another in one stream") {
   const std::string one = npy("<i2", false, "(2,)", counting_bytes(2));
   const std::string none = npy("<i2", false, "(0, 2)", "");

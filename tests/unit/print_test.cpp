@@ -289,8 +289,12 @@ TEST_CASE("options at the ends of their ranges") {
       {"no decimals", {1.5f}, {.precision = 0, .sci_mode = SciMode::on}, "tensor([2e+00])"},
       {"one element a line", {1, -2}, {.linewidth = 1}, "tensor([ 1.,\n        -2.])"},
       {"everything on a line", {1, -2}, {.linewidth = kHuge}, "tensor([ 1., -2.])"},
-      {"no edges", {1, 2}, {.threshold = 1, .edgeitems = 0}, "tensor([...])"},
-      {"edgeitems does not matter unsummarised", {1}, {.edgeitems = 0}, "tensor([1.])"},
+      {"without edges the size is told",
+       {1, 2},
+       {.threshold = 1, .edgeitems = 0},
+       "tensor([...], size=(2,))"},
+      {"also where the whole is shown", {1}, {.edgeitems = 0}, "tensor([1.], size=(1,))"},
+      {"but not of no elements, which have one dimension", {}, {.edgeitems = 0}, "tensor([])"},
       {"edges beyond any size", {1, 2}, {.threshold = 0, .edgeitems = kHuge}, "tensor([1., 2.])"},
       {"twice 2^62 is no int64",
        {1, 2},
@@ -301,6 +305,20 @@ TEST_CASE("options at the ends of their ranges") {
     CAPTURE(row.why);
     CHECK_EQ(printed(row.values, row.options), row.text);
   }
+}
+
+TEST_CASE("without edges the size is told before the dtype, whatever the rank") {
+  // torch/_tensor_str.py: str(tuple(self.shape)), as Python writes a tuple.
+  const PrintOptions options{.threshold = 1, .edgeitems = 0};
+  CHECK_EQ(to_string(counting({}, DType::float32), options), "tensor(0., size=())");
+  CHECK_EQ(to_string(counting({3}, DType::int64), options), "tensor([...], size=(3,))");
+  CHECK_EQ(to_string(counting({2, 3}, DType::float64), options),
+           "tensor([...], size=(2, 3), dtype=torch.float64)");
+  CHECK_EQ(to_string(counting({0, 3}, DType::float32), options), "tensor([], size=(0, 3))");
+  // Both count for the width of the line, the parenthesis does not.
+  CHECK_EQ(to_string(counting({2, 3}, DType::float64),
+                     {.threshold = 1, .edgeitems = 0, .linewidth = 25}),
+           "tensor([...],\n       size=(2, 3),\n       dtype=torch.float64)");
 }
 
 TEST_CASE("the longest text there is has room") {

@@ -35,7 +35,7 @@ std::int64_t shown_size(std::int64_t size, const PrintOptions& options);
 
 /// The text that print(tensor) writes, without the final newline.
 /// Throws Error{usage} for options out of the ranges above. Meaning: torch/_tensor_str.py of
-/// PyTorch 2.x (see the note on sci_mode in torch_printer.cpp).
+/// PyTorch 2.14.
 std::string to_string(const Tensor& tensor, const PrintOptions& options = {});
 
 /// The text of a tensor of `shape` of which only the shown elements are at hand: `edges` has the

@@ -159,6 +159,10 @@ struct Result {
 
 // ---- options -----------------------------------------------------------------------------------
 
+/// Whether a table has a header. Automatic, where one is read: its first row is data if all fields
+/// that are not empty are numbers. It is a header if none is, and one at least neither begins like
+/// a number nor stands for a missing value (NA, null, - ...). Anything else, and an empty field
+/// before 0, 1, 2 ..., which is how pandas writes names that are numbers, throws an Error.
 enum class Header : std::uint8_t { automatic, yes, no };
 enum class NanText : std::uint8_t { literal, null, string };
 
@@ -175,12 +179,12 @@ struct ReadOptions {
       format;  ///< "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content
   std::optional<DType> dtype;  ///< of the result; nothing: float32 for text, its own for npy
   std::optional<std::string> pointer;  ///< JSON: RFC 6901 pointer to the value to read
-  Header header = Header::automatic;   ///< CSV: whether the first row is one; automatic: if a
-                                       ///< non-empty field is no number
+  Header header = Header::automatic;   ///< CSV: whether the first row is one; automatic: see Header
   char delimiter = '\0';               ///< CSV: between fields; '\0': a comma, or a tab for tsv
   char decimal = '.';                  ///< CSV: the decimal point
   std::optional<std::string>
-      missing;    ///< CSV: the number an empty field stands for; nothing: an error
+      missing;    ///< CSV: the number an empty field stands for, or a blank line between the rows
+                  ///< of a single column; nothing: an error
   int ndmin = 0;  ///< CSV: 2 keeps two dimensions where one row, column or number would drop them
   std::optional<Part> part;  ///< of a regular CSV, TSV, JSON Lines or npy file; implies ndmin 2
   bool rows_of_one = false;  ///< JSON Lines: the values are the rows of one tensor

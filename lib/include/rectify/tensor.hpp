@@ -147,7 +147,8 @@ class Tensor {
     return {static_cast<const T*>(memory_.get()), static_cast<std::size_t>(numel_)};
   }
 
-  /// The elements as raw bytes, in C order and the machine's byte order. 64-byte aligned.
+  /// The elements as raw bytes, in C order and the machine's byte order. 64-byte aligned. Those of
+  /// bool must be 0 or 1 before anything reads them as elements.
   std::byte* bytes() { return static_cast<std::byte*>(memory_.get()); }
   const std::byte* bytes() const { return static_cast<const std::byte*>(memory_.get()); }
 

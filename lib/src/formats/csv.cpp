@@ -1,8 +1,10 @@
-// CSV and TSV: RFC 4180, with LF or CRLF, any one-byte delimiter, blanks around numbers, blank
-// lines skipped, and a header row or none. Data fields are numbers (number.hpp, the csv grammar)
-// or, where `missing` says what they stand for, empty. A quoted field may hold a number or nothing;
-// line breaks inside quotes are read in the header alone, so that data can be cut at any newline.
-// Refused on purpose: comments, rows of unequal length, other number formats.
+// CSV and TSV: RFC 4180, with LF or CRLF, any one-byte delimiter, blanks around numbers, and a
+// header row or none; a first row that may be either is refused. Blank lines are skipped, but for
+// those between the rows of a single column, which are missing fields. Data fields are numbers
+// (number.hpp, the csv grammar) or, where `missing` says what they stand for, empty. A quoted field
+// may hold a number or nothing; line breaks inside quotes are read in the header alone, so that
+// data can be cut at any newline. Refused on purpose: comments, rows of unequal length, other
+// number formats.
 
 #include <algorithm>
 #include <cstring>
@@ -11,6 +13,7 @@
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "number.hpp"
+#include "utf8.hpp"
 
 namespace rectify {
 namespace {
@@ -22,10 +25,89 @@ std::string plural(std::size_t count, std::string_view noun) {
   return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
 }
 
+// ---- the first row -----------------------------------------------------------------------------
+
+/// What a field of the first row may be.
+enum class Kind {
+  empty,
+  number,
+  like_number,  // begins like one, but is not one: data that was damaged, a date, a name like 1.0.0
+  missing_word,  // stands for a missing value, or is a name
+  name,
+};
+
+/// Written in lower case. What R, pandas, SQL, SAS, Stata, Excel and programs' printf write.
+constexpr std::string_view kMissingWords[] = {
+    "na",      "n/a",   "#n/a",    "#na",      "<na>",   "n.a.",    "n/d",     "n.d.",
+    "nat",     "null",  "nil",     "none",     "\\n",    "missing", "nothing", "undefined",
+    "undef",   "?",     "*",       "nan(ind)", "-",      "--",      "---",     ".",
+    "#value!", "#ref!", "#div/0!", "#num!",    "#name?", "#null!",
+};
+
+/// The character at the start of `text`, which is not empty, and its length. A byte that is not
+/// UTF-8 is taken for Latin-1, where the signs of currencies and the no-break space are the same.
+std::uint32_t character_at(std::string_view text, std::size_t& length) {
+  std::uint32_t code = 0;
+  length = utf8_length(text, code);
+  if (length != 0) return code;
+  length = 1;
+  return static_cast<unsigned char>(text[0]);
+}
+
+/// A blank of Unicode, which people do not see, or a carriage return that went astray.
+bool is_invisible(std::uint32_t code) {
+  return code == ' ' || (code >= '\t' && code <= '\r') || code == 0xA0 || code == 0xFEFF ||
+         code == 0x202F || code == 0x205F || code == 0x3000 || (code >= 0x2000 && code <= 0x200B);
+}
+
+/// A digit, a sign, a point or the sign of a currency.
+bool is_start_of_number(std::uint32_t code) {
+  constexpr std::uint32_t kZeros[] = {'0', 0x660, 0x6F0, 0x966, 0xFF10};
+  for (const std::uint32_t zero : kZeros) {
+    if (code >= zero && code <= zero + 9) return true;
+  }
+  return code == '+' || code == '-' || code == 0x2212 || (code >= 0x2010 && code <= 0x2015) ||
+         code == 0xFE63 || code == 0xFF0B || code == 0xFF0D || code == '.' || code == ',' ||
+         code == '$' || (code >= 0xA2 && code <= 0xA5) || (code >= 0x20A0 && code <= 0x20CF);
+}
+
+std::string_view without_invisible(std::string_view text) {
+  std::size_t begin = text.size();
+  std::size_t end = text.size();
+  for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
+    if (is_invisible(character_at(text.substr(at), length))) continue;
+    begin = std::min(begin, at);
+    end = at + length;
+  }
+  return text.substr(begin, end - begin);
+}
+
+/// Of a field that is neither empty nor a number.
+Kind kind_of_words(std::string_view text) {
+  text = without_invisible(text);
+  // Accountants' (1.50) is negative, and '1' is quoted for some readers.
+  if (text.size() > 2 && ((text.front() == '(' && text.back() == ')') ||
+                          (text.front() == '\'' && text.back() == '\''))) {
+    text = without_invisible(text.substr(1, text.size() - 2));
+  }
+  if (text.empty()) return Kind::missing_word;
+  const auto is_same = [&](std::string_view word) {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+  };
+  if (std::any_of(std::begin(kMissingWords), std::end(kMissingWords), is_same))
+    return Kind::missing_word;
+  std::size_t length = 0;
+  return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
+}
+
 class CsvDecoder final : public Decoder {
  public:
   CsvDecoder(Source& source, const ReadOptions& options, char delimiter)
-      : name_(source.name()),
+      : source_(source),
+        name_(source.name()),
+        block_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
         cutter_(source, options.block_bytes),
         dtype_(options.dtype.value_or(DType::float32)),
         header_(options.header),
@@ -40,7 +122,7 @@ class CsvDecoder final : public Decoder {
   }
 
   bool cut(Chunk& chunk) override {
-    if (begun_ && cutter_.at_end()) return false;
+    if (begun_ && cutter_.at_end() && owed_ == 0) return false;
     cutter_.fill(chunk);
     chunk.begins = !begun_;
     if (!begun_) {
@@ -52,27 +134,23 @@ class CsvDecoder final : public Decoder {
         }
       }
       if (part_) {
-        cutter_.go_to_part(cutter_.offset(chunk) + data_offset_, *part_);
+        const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
+        row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body, *part_));
+        cutter_.go_to_part(body, *part_);
         data_offset_ = 0;
         cutter_.fill(chunk);
+        has_first_row_ = cutter_.offset(chunk) == body;
         // The first slab of a tensor has rows, unless it is the only one.
-        while (!cutter_.ended() && drop_blank_lines(chunk)) {
+        while (fields_ != 1 && !cutter_.ended() && drop_blank_lines(chunk)) {
         }
       }
     }
-    std::size_t size = chunk.size;
-    while (!cutter_.ended()) {
-      const void* newline =
-          chunk.size == 0 ? nullptr : ::memrchr(chunk.bytes.data(), '\n', chunk.size);
-      if (newline != nullptr) {
-        size = static_cast<std::size_t>(static_cast<const char*>(newline) - chunk.bytes.data()) + 1;
-        break;
-      }
-      fail_at_nul(chunk);
-      cutter_.grow(chunk);
-      size = chunk.size;
-    }
+    chunk.blank_rows = 0;
+    std::size_t size = size_of_lines(chunk);
+    const std::size_t rows_size = fields_ == 1 ? settle_blank_lines(chunk, size) : size;
     cutter_.split(chunk, size);
+    chunk.size = rows_size;
+    chunk.last = chunk.last && owed_ == 0;
     chunk.ends = chunk.last;
     return true;
   }
@@ -106,6 +184,12 @@ class CsvDecoder final : public Decoder {
 
   const char* skip_blanks(const char* p, const char* end) const {
     while (p != end && is_blank(*p)) ++p;
+    return p;
+  }
+
+  /// The same inside a field, where even the delimiter is a blank: it is between quotes then.
+  static const char* skip_blanks_inside(const char* p, const char* end) {
+    while (p != end && (*p == ' ' || *p == '\t')) ++p;
     return p;
   }
 
@@ -143,6 +227,81 @@ class CsvDecoder final : public Decoder {
     cutter_.split(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
     cutter_.fill(chunk);
     return true;
+  }
+
+  /// The size of the whole lines at hand, of one at least: reads on if there is none.
+  std::size_t size_of_lines(Chunk& chunk) {
+    while (!cutter_.ended()) {
+      const void* newline =
+          chunk.size == 0 ? nullptr : ::memrchr(chunk.bytes.data(), '\n', chunk.size);
+      if (newline != nullptr) {
+        return static_cast<std::size_t>(static_cast<const char*>(newline) - chunk.bytes.data()) + 1;
+      }
+      fail_at_nul(chunk);
+      cutter_.grow(chunk);
+    }
+    return chunk.size;
+  }
+
+  // ---- blank lines of a single column ----------------------------------------------------------
+  //
+  // They are rows if a row comes behind them, which may be in another chunk or another part. Until
+  // that is known they are counted.
+
+  /// `size` is that of the whole lines at hand. Returns how much of it is rows, and sets how many
+  /// blank lines in front of them are rows, too.
+  std::size_t settle_blank_lines(Chunk& chunk, std::size_t& size) {
+    std::size_t rows = size_of_rows(chunk, size);
+    while (rows == 0 && !cutter_.ended()) {
+      waiting_ += lines_in(chunk, 0, size);
+      cutter_.split(chunk, size);
+      cutter_.fill(chunk);
+      size = size_of_lines(chunk);
+      rows = size_of_rows(chunk, size);
+    }
+    const bool goes_on = cutter_.ended() && row_behind_;
+    if (goes_on) rows = size;
+    if (rows != 0 || goes_on) owed_ += std::exchange(waiting_, 0);
+    // All of them at once might be too many. Without --missing the first one is an error.
+    chunk.blank_rows = missing_ ? std::min<std::uint64_t>(owed_, block_bytes_) : owed_;
+    owed_ -= chunk.blank_rows;
+    if (owed_ != 0) return size = 0;
+    waiting_ += lines_in(chunk, rows, size);
+    return rows;
+  }
+
+  /// Up to the blank lines at the end of the first `size` bytes.
+  std::size_t size_of_rows(const Chunk& chunk, std::size_t size) const {
+    const char* const begin = chunk.bytes.data();
+    while (size != 0) {
+      const void* newline = ::memrchr(begin, '\n', size - 1);
+      const char* line = newline == nullptr ? begin : static_cast<const char*>(newline) + 1;
+      if (skip_blank_lines(line, begin + size) != begin + size) break;
+      size = static_cast<std::size_t>(line - begin);
+    }
+    return size;
+  }
+
+  static std::uint64_t lines_in(const Chunk& chunk, std::size_t begin, std::size_t end) {
+    return static_cast<std::uint64_t>(
+        std::count(chunk.bytes.data() + begin, chunk.bytes.data() + end, '\n'));
+  }
+
+  /// Whether anything but blank lines stands in the input from `at` on.
+  bool has_row_from(std::uint64_t at) const {
+    const std::uint64_t size = source_.size().value_or(0);
+    std::vector<char> block(std::size_t{64} << 10);
+    while (at < size) {
+      const std::size_t count = source_.read_at(
+          at, block.data(),
+          static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - at)));
+      const char* const end = block.data() + count;
+      if (skip_blank_lines(block.data(), end) != end) return true;
+      if (count == 0 || at + count == size) break;
+      // A carriage return at the end of a block may belong to a line break.
+      at += end[-1] == '\r' && count > 1 ? count - 1 : count;
+    }
+    return false;
   }
 
   /// A line that goes on and on may be no text at all, and without end.
@@ -232,25 +391,117 @@ class CsvDecoder final : public Decoder {
     return name;
   }
 
-  bool is_number(const Field& field) const {
-    const char* p = skip_blanks(field.begin, field.end);
+  bool is_number(const Field& field) const { return is_number(field, decimal_); }
+
+  bool is_number(const Field& field, char decimal) const {
+    const char* p = skip_blanks_inside(field.begin, field.end);
     const ParsedNumber<double> number =
-        parse_number<double>(p, field.end, NumberGrammar::csv, decimal_);
-    return number.status == NumberStatus::ok && skip_blanks(number.end, field.end) == field.end;
+        parse_number<double>(p, field.end, NumberGrammar::csv, decimal);
+    return number.status == NumberStatus::ok &&
+           skip_blanks_inside(number.end, field.end) == field.end;
   }
 
-  /// A number with a carriage return beside it is no name: `1\r\r\n` and `1\r2\n` are rows whose
-  /// line breaks were spoilt, and would be lost as a header.
-  void refuse_carriage_return(const Chunk& chunk, const Field& field) const {
-    if (field.quoted || std::find(field.begin, field.end, '\r') == field.end) return;
-    Field number = field;
-    number.begin = std::find_if_not(field.begin, field.end,
-                                    [this](char c) { return c == '\r' || is_blank(c); });
-    number.end = std::find(number.begin, field.end, '\r');
-    if (!is_number(number)) return;
-    const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
-    fail(chunk, field.begin, in_quotes(text) + " is not a number",
-         hint_for(text) + "; --header yes takes it for a name");
+  static std::string_view text_of(const Field& field) {
+    return {field.begin, static_cast<std::size_t>(field.end - field.begin)};
+  }
+
+  Kind kind_of(const Field& field) const {
+    if (skip_blanks_inside(field.begin, field.end) == field.end) return Kind::empty;
+    return is_number(field) ? Kind::number : kind_of_words(text_of(field));
+  }
+
+  /// Calls `with` for each field of the first row and for where it begins. Returns its end: a line
+  /// break or the end of the text.
+  template <class F>
+  const char* for_each_field(const Chunk& chunk, const char* p, const char* end, F with) const {
+    for (std::size_t i = 0;; ++i) {
+      p = skip_blanks(p, end);
+      const Field field = field_at(chunk, p, end, cutter_.ended());
+      with(field, p);
+      if (i + 1 == fields_) return field.next;
+      p = field.next + 1;
+    }
+  }
+
+  /// Whether the first row, which begins at `first`, is a header. Numbers are data, and names are a
+  /// header. What may be either is an error: a guess might lose a row, or make one up.
+  bool is_header(const Chunk& chunk, const char* first, const char* end) const {
+    struct Found {
+      Field field;
+      const char* at = nullptr;
+      Kind kind = Kind::empty;
+    };
+    Found number;
+    Found words;
+    Found spoilt;  // by a carriage return
+    bool has_name = false;
+    std::size_t position = 0;
+    std::size_t empty_before = 0;
+    std::size_t counted = 0;  // fields behind those that are 0, 1, 2 ...
+    const char* const row_end =
+        for_each_field(chunk, first, end, [&](const Field& field, const char* at) {
+          const Kind kind = kind_of(field);
+          if (kind == Kind::empty && position == empty_before) ++empty_before;
+          if (kind == Kind::number && text_of(field) == std::to_string(position - empty_before))
+            ++counted;
+          if (kind == Kind::number && number.at == nullptr) number = {field, at, kind};
+          if (kind > Kind::number && words.at == nullptr) words = {field, at, kind};
+          if (kind > Kind::empty && spoilt.at == nullptr && !field.quoted &&
+              text_of(field).find('\r') != std::string_view::npos)
+            spoilt = {field, at, kind};
+          has_name = has_name || kind == Kind::name;
+          ++position;
+        });
+    if (words.at == nullptr) {
+      if (empty_before == 0 || counted == 0 || empty_before + counted != fields_) return false;
+      fail(chunk, first,
+           "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
+           "writes names that are numbers",
+           "--header yes takes it as names, --header no as data");
+    }
+    if (number.at == nullptr && has_name) return true;
+    const char* nul = std::find(first, row_end, '\0');
+    if (nul != row_end) fail_nul(chunk, nul);
+    std::string hint = "--header yes takes it as names, --header no as data";
+    const std::string remedy =
+        spoilt.at != nullptr ? hint_for(text_of(spoilt.field))
+                             : remedy_for_row({first, static_cast<std::size_t>(row_end - first)});
+    if (!remedy.empty()) hint.insert(0, remedy + "; ");
+    const std::string text = in_quotes(text_of(words.field));
+    if (number.at != nullptr) {
+      fail(chunk, words.at,
+           "the first row mixes numbers (" + in_quotes(text_of(number.field)) + ") and " +
+               (words.kind == Kind::like_number ? "other text (" : "words (") + text + ")",
+           hint);
+    }
+    fail(chunk, words.at,
+         "the first row may be data or a header: " + text +
+             (words.kind == Kind::like_number ? " begins like a number, but is not one"
+                                              : " may stand for a missing value"),
+         hint);
+  }
+
+  /// The options with which a row is numbers alone, if there are any.
+  std::string remedy_for_row(std::string_view row) const {
+    const Remedy other = delimiter_remedy(row);
+    // Groups of digits: 1 000 is more likely a thousand than 1 and 0.
+    if (other.delimiter == ' ' && row.size() > 3 && row.rfind(' ') == row.size() - 4) return "";
+    if (is_row_of_numbers(row, other.delimiter, decimal_)) return other.hint;
+    if (is_row_of_numbers(row, other.delimiter, ',')) return other.hint + " --decimal ,";
+    return is_row_of_numbers(row, delimiter_, ',') ? "a decimal comma: --decimal ," : "";
+  }
+
+  bool is_row_of_numbers(std::string_view row, char delimiter, char decimal) const {
+    if (delimiter == '\0' || delimiter == decimal) return false;
+    const char* const end = row.data() + row.size();
+    for (const char* p = row.data();; ++p) {
+      Field field;
+      field.begin = p;
+      p = std::find(p, end, delimiter);
+      field.end = p;
+      if (!is_number(field, decimal)) return false;
+      if (p == end) return true;
+    }
   }
 
   /// Reads the header, counts the fields, and sees whether there is more than one row. False: it
@@ -268,49 +519,44 @@ class CsvDecoder final : public Decoder {
       fields_before_ = fields_++;
       const Field field = field_at(chunk, p, end, cutter_.ended());
       if (field.open) return false;
-      if (skip_blanks(field.begin, field.end) != field.end && !is_number(field)) {
-        if (header_ == Header::automatic) refuse_carriage_return(chunk, field);
-        has_words_ = true;
-      }
       p = field.next;
       if (p == end || *p != delimiter_) break;
     }
     const char* data = first;
     names_.clear();
-    if (header_ == Header::yes || (header_ == Header::automatic && has_words_)) {
-      p = first;
-      for (std::size_t i = 0; i < fields_; ++i) {
-        const Field field = field_at(chunk, p, end, cutter_.ended());
+    if (!has_header_) {
+      has_header_ =
+          header_ == Header::automatic ? is_header(chunk, first, end) : header_ == Header::yes;
+    }
+    bool only_numbers = true;
+    if (*has_header_) {
+      const char* row_end = for_each_field(chunk, first, end, [&](const Field& field, const char*) {
         names_.push_back(name_of(field));
-        p = field.next == end ? end : field.next + 1;
-      }
-      data = end_of_line(begin, p, end);
+        only_numbers = only_numbers && is_number(field);
+      });
+      data = skip_break(row_end, end);
       const char* nul = std::find(first, data, '\0');
       if (nul != data) fail_nul(chunk, nul);
     }
     const char* row = skip_blank_lines(data, end);
     if (row == end && cutter_.ended()) {
       const char* line_end = std::find(first, end, '\n');
-      const std::string hint = delimiter_hint({first, static_cast<std::size_t>(line_end - first)});
+      const std::string hint =
+          delimiter_remedy({first, static_cast<std::size_t>(line_end - first)}).hint;
       fail(chunk, end, "no tensor in it: only a header",
-           hint.empty() ? "--header no reads the first row as numbers" : hint);
+           hint.empty() && only_numbers ? "--header no reads the first row as numbers" : hint);
     }
+    // One between a header and the first row of a single column is a row, too.
+    const bool blank_row = fields_ == 1 && *has_header_ && row != data;
     const void* newline =
         row == end ? nullptr : std::memchr(row, '\n', static_cast<std::size_t>(end - row));
     const bool more =
-        newline != nullptr && skip_blank_lines(static_cast<const char*>(newline) + 1, end) != end;
+        newline != nullptr &&
+        (blank_row || skip_blank_lines(static_cast<const char*>(newline) + 1, end) != end);
     if (!more && !cutter_.ended()) return false;
-    single_row_ = !more;
+    single_row_ = !more && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     return true;
-  }
-
-  /// `p` stands behind a header's last field, at its line break or one past it.
-  static const char* end_of_line(const char* begin, const char* p, const char* end) {
-    if (p != begin && p[-1] == '\n') return p;
-    const void* newline =
-        p == end ? nullptr : std::memchr(p, '\n', static_cast<std::size_t>(end - p));
-    return newline == nullptr ? end : static_cast<const char*>(newline) + 1;
   }
 
   // ---- rows of numbers -------------------------------------------------------------------------
@@ -342,15 +588,26 @@ class CsvDecoder final : public Decoder {
     // No row without a line, no field without a byte: whichever is less bounds the memory.
     const std::size_t most =
         lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
-    Tensor values = Tensor::empty({static_cast<std::int64_t>(most)}, dtype_of<T>);
+    const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
+    Tensor values = Tensor::empty({static_cast<std::int64_t>(most + blank_rows)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
-    std::size_t count = 0;
+    std::size_t count = blank_rows;
+    if (blank_rows != 0) {
+      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, false);
+      std::fill_n(out, blank_rows, missing);
+    }
 
     while (p < end) {
       if (*p <= ' ') {
-        const char* content = skip_blank_lines(p, end);
+        const char* content = fields_ == 1 ? skip_blanks(p, end) : skip_blank_lines(p, end);
         if (content == end) break;
+        if (fields_ == 1 && skip_break(content, end) != content) {
+          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, false);
+          out[count++] = missing;
+          p = skip_break(content, end);
+          continue;
+        }
         p = content;
       }
       const char* line_end = nullptr;  // found when it is first needed
@@ -410,13 +667,9 @@ class CsvDecoder final : public Decoder {
     } else {
       field = field_at(chunk, p, line_end, true);  // knows a line break's carriage return
     }
-    const char* content = skip_blanks(field.begin, field.end);
+    const char* content = skip_blanks_inside(field.begin, field.end);
     if (content == field.end) {
-      if (!missing_) {
-        fail(chunk, p,
-             "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",
-             "to fill missing fields: --missing nan, or a number");
-      }
+      if (!missing_) fail_missing(place_in(chunk, name_, p), position, is_in_first_row(chunk, p));
       value = missing;
       return field.next;
     }
@@ -424,44 +677,69 @@ class CsvDecoder final : public Decoder {
         parse_number<T>(content, field.end, NumberGrammar::csv, decimal_);
     const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
     if (number.status == NumberStatus::out_of_range &&
-        skip_blanks(number.end, field.end) == field.end) {
+        skip_blanks_inside(number.end, field.end) == field.end) {
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
            is_floating_point(dtype_) ? "" : "choose a wider --dtype");
     }
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       fail_nul(chunk, field.begin + nul);
     }
-    if (number.status != NumberStatus::ok || skip_blanks(number.end, field.end) != field.end) {
+    if (number.status != NumberStatus::ok ||
+        skip_blanks_inside(number.end, field.end) != field.end) {
       fail(chunk, p, in_quotes(text) + " is not a number", hint_for(text));
     }
     value = number.value;
     return field.next;
   }
 
-  /// Says so if the text looks like fields separated by something else.
-  std::string delimiter_hint(std::string_view text) const {
+  /// Whether `at` is in the first row of all, where it is data without anyone having said so.
+  bool is_in_first_row(const Chunk& chunk, const char* at) const {
+    if (!chunk.begins || !has_first_row_ || *has_header_ || header_ == Header::no) return false;
+    const char* const first = chunk.bytes.data() + data_offset_;
+    return std::find(first, at, '\n') == at;
+  }
+
+  /// A missing field of the first row may be a name of a header of numbers: a value for it would
+  /// make a row of that.
+  [[noreturn]] void fail_missing(Place place, std::size_t position, bool in_first_row) const {
+    throw Error(
+        ErrorKind::data,
+        "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",
+        in_first_row ? "--header yes takes the first row as names, --header no as data"
+                     : "to fill missing fields: --missing nan, or a number",
+        std::move(place));
+  }
+
+  /// The delimiter that a text may have instead, and what to say then.
+  struct Remedy {
+    char delimiter = '\0';
+    std::string hint;
+  };
+
+  Remedy delimiter_remedy(std::string_view text) const {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
     const auto commas = std::count(text.begin(), text.end(), ',');
     if (delimiter_ != ',' && (commas > 1 || (commas == 1 && decimal_ == ','))) {
-      return delimiter_ == '\t' ? "fields separated by commas: --from csv"
-                                : "fields separated by commas: --delimiter ,";
+      return {',', delimiter_ == '\t' ? "fields separated by commas: --from csv"
+                                      : "fields separated by commas: --delimiter ,"};
     }
-    if (delimiter_ != ';' && has(';')) return "fields separated by semicolons: --delimiter ';'";
-    if (delimiter_ != '\t' && has('\t')) return "fields separated by tabs: --from tsv";
-    if (delimiter_ != '|' && has('|')) return "fields separated by bars: --delimiter '|'";
+    if (delimiter_ != ';' && has(';'))
+      return {';', "fields separated by semicolons: --delimiter ';'"};
+    if (delimiter_ != '\t' && has('\t')) return {'\t', "fields separated by tabs: --from tsv"};
+    if (delimiter_ != '|' && has('|')) return {'|', "fields separated by bars: --delimiter '|'"};
     const bool numbers = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= '0' && c <= '9') ||
              std::string_view(" +-.eE\r").find(c) != std::string_view::npos;
     });
     if (delimiter_ != ' ' && numbers && has(' '))
-      return "fields separated by blanks: --delimiter ' '";
-    return "";
+      return {' ', "fields separated by blanks: --delimiter ' '"};
+    return {};
   }
 
   std::string hint_for(std::string_view text) const {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
-    std::string delimiter = delimiter_hint(text);
-    if (!delimiter.empty()) return delimiter;
+    Remedy remedy = delimiter_remedy(text);
+    if (remedy.delimiter != '\0') return std::move(remedy.hint);
     if (decimal_ != ',' && has(',')) return "a decimal comma: --decimal ,";
     if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
     if (text.front() == '#') return "comments are not read";
@@ -498,7 +776,9 @@ class CsvDecoder final : public Decoder {
          missing_ ? "--missing fills empty fields, not absent ones" : "");
   }
 
+  Source& source_;
   std::string name_;
+  std::size_t block_bytes_;
   TextCutter cutter_;
   DType dtype_;
   Header header_;
@@ -510,12 +790,16 @@ class CsvDecoder final : public Decoder {
 
   bool begun_ = false;
   std::size_t fields_ = 0;
-  bool has_words_ = false;         // in the first row
+  std::optional<bool> has_header_;  // once the first row is here
+  bool has_first_row_ = true;       // in the first chunk
   std::size_t last_field_ = 0;     // where read_head came to
   std::size_t fields_before_ = 0;  // and how many it passed
   bool single_row_ = false;
   std::size_t data_offset_ = 0;  // in the first chunk: past the header
   std::vector<std::string> names_;
+  std::uint64_t waiting_ = 0;  // blank lines behind the last row, which are rows if one follows
+  std::uint64_t owed_ = 0;     // blank lines that are rows and have not been given out
+  bool row_behind_ = false;    // a row follows behind the part
 };
 
 // ---- writing -----------------------------------------------------------------------------------

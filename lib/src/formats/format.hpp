@@ -39,6 +39,7 @@ struct Chunk {
   bool begins = true;    // a tensor begins here
   bool ends = true;      // and ends here
   bool glued = false;    // json: no white space stands between this and what came before
+  std::uint64_t blank_rows = 0;  // csv: blank lines in front of it that are rows, too
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves
@@ -115,8 +116,12 @@ class TextCutter {
   bool ended() const { return ended_ && rest_size_ == 0; }
   /// Where the chunk at hand begins: bytes from the start of the input.
   std::uint64_t offset(const Chunk& chunk) const;
-  /// Goes to the lines of a part of the text from `body` on; drops what is at hand. Throws
-  /// Error{usage} if the input cannot be divided.
+  /// Where the lines of a part of the text from `body` on end: bytes from the start of the input.
+  /// Throws Error{usage} if the input cannot be divided.
+  std::uint64_t part_end(std::uint64_t body, const Part& part) const {
+    return share_begin(body, part.index, part.count);
+  }
+  /// Goes to the lines of that part; drops what is at hand. Throws as part_end() does.
   void go_to_part(std::uint64_t body, const Part& part);
   /// Line breaks in front of that part. Reads them.
   std::uint64_t lines_before_part() const;
@@ -127,6 +132,7 @@ class TextCutter {
   void read_to(Chunk& chunk, std::size_t size);
   void take_rest(Chunk& chunk, std::size_t size);
   std::uint64_t line_start(std::uint64_t body, std::uint64_t at) const;
+  std::uint64_t share_begin(std::uint64_t body, std::uint64_t index, std::uint64_t count) const;
 
   Source& source_;
   std::size_t block_bytes_;

@@ -456,27 +456,32 @@ class NpyDecoder final : public Decoder {
     return c_order(runs);
   }
 
+  /// Moves bytes, not elements: until decode() has made them 0 or 1, those of bool are not values
+  /// of that type, nor are swapped ones of any.
   static Tensor c_order(const Tensor& fortran) {
     Tensor result = Tensor::empty(fortran.shape(), fortran.dtype());
     dispatch(fortran.dtype(), [&](auto type) {
-      using T = typename decltype(type)::type;
-      transpose(fortran.data<T>().data(), result.data<T>().data(), fortran.shape(), 0, 1);
+      constexpr std::size_t kSize = sizeof(typename decltype(type)::type);
+      transpose<kSize>(fortran.bytes(), result.bytes(), fortran.shape(), 0, 1);
     });
     return result;
   }
 
   /// Fortran order to C order: the elements of dimension `dim` and on, `stride` elements apart.
   /// Returns the end of what it wrote.
-  template <class T>
-  static T* transpose(const T* from, T* to, const Shape& shape, std::size_t dim,
-                      std::int64_t stride) {
+  template <std::size_t Size>
+  static std::byte* transpose(const std::byte* from, std::byte* to, const Shape& shape,
+                              std::size_t dim, std::int64_t stride) {
     const std::int64_t size = shape[dim];
-    if (dim + 1 == shape.size()) {
-      for (std::int64_t i = 0; i < size; ++i) *to++ = from[i * stride];
-      return to;
+    const std::int64_t step = stride * static_cast<std::int64_t>(Size);
+    for (std::int64_t i = 0; i < size; ++i, from += step) {
+      if (dim + 1 == shape.size()) {
+        std::memcpy(to, from, Size);
+        to += Size;
+      } else {
+        to = transpose<Size>(from, to, shape, dim + 1, stride * size);
+      }
     }
-    for (std::int64_t i = 0; i < size; ++i)
-      to = transpose(from + i * stride, to, shape, dim + 1, stride * size);
     return to;
   }
 

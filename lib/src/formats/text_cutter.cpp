@@ -118,7 +118,9 @@ std::uint64_t TextCutter::line_start(std::uint64_t body, std::uint64_t at) const
   }
 }
 
-void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
+/// Where the lines behind the first `index` of `count` shares begin.
+std::uint64_t TextCutter::share_begin(std::uint64_t body, std::uint64_t index,
+                                      std::uint64_t count) const {
   const auto size = source_.size();
   if (!size) {
     throw Error(ErrorKind::usage,
@@ -126,11 +128,13 @@ void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
                 {source_.name()});
   }
   __extension__ using Wide = unsigned __int128;
-  const auto share = [&](std::uint64_t k) {
-    return body + static_cast<std::uint64_t>(static_cast<Wide>(*size - body) * k / part.count);
-  };
-  part_begin_ = line_start(body, share(part.index - 1));
-  source_.restrict_to(part_begin_, line_start(body, share(part.index)));
+  return line_start(
+      body, body + static_cast<std::uint64_t>(static_cast<Wide>(*size - body) * index / count));
+}
+
+void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
+  part_begin_ = share_begin(body, part.index - 1, part.count);
+  source_.restrict_to(part_begin_, part_end(body, part));
   rest_begin_ = 0;
   rest_size_ = 0;
   line_ = 1;
