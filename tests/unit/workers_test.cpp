@@ -30,7 +30,7 @@ std::vector<std::string> story(unsigned threads, int count, int bad_work = -1, i
   try {
     ordered<Item>(
         threads,
-        [&](Item& item) {
+        [&](Item& item, const auto&) {
           if (next == bad_cut) throw std::runtime_error("cut " + std::to_string(next));
           if (next == count) return false;
           item.number = next++;
@@ -90,7 +90,7 @@ TEST_CASE("an only item is worked on without another thread, and nothing is cut 
   int cuts = 0;
   std::thread::id worker;
   ordered<Item>(
-      8, [&](Item&) { return ++cuts == 1; }, [](const Item&) { return true; },
+      8, [&](Item&, const auto&) { return ++cuts == 1; }, [](const Item&) { return true; },
       [&](Item&) { worker = std::this_thread::get_id(); }, [](Item&) {});
   CHECK(cuts == 1);
   CHECK(worker == std::this_thread::get_id());
@@ -103,7 +103,7 @@ TEST_CASE("nothing is cut behind the last of many") {
     int puts = 0;
     ordered<Item>(
         threads,
-        [&](Item& item) {
+        [&](Item& item, const auto&) {
           item.number = cuts++;
           return true;
         },
@@ -125,7 +125,7 @@ TEST_CASE("cutting and putting stay in the calling thread, and few items are und
   int most = 0;
   ordered<Item>(
       kThreads,
-      [&](Item& item) {
+      [&](Item& item, const auto&) {
         CHECK(std::this_thread::get_id() == caller);
         item.number = cuts++;
         most = std::max(most, cuts - puts);

@@ -24,7 +24,7 @@ std::string plural(std::size_t count, std::string_view noun) {
 
 class CsvDecoder final : public Decoder {
  public:
-  CsvDecoder(Source& source, const ReadOptions& options, char delimiter)
+  CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter)
       : name_(source.name()),
         cutter_(source, options.block_bytes),
         dtype_(options.dtype.value_or(DType::float32)),
@@ -33,7 +33,8 @@ class CsvDecoder final : public Decoder {
         decimal_(options.decimal),
         missing_(options.missing),
         ndmin_(options.part ? 2 : options.ndmin),
-        part_(options.part) {
+        part_(options.part),
+        tells_rows_from_vectors_(wanted.tells_rows_from_vectors) {
     if (missing_) {
       dispatch_text(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
     }
@@ -46,10 +47,7 @@ class CsvDecoder final : public Decoder {
     if (!begun_) {
       begun_ = true;
       while (!read_head(chunk)) {
-        if (!drop_blank_lines(chunk)) {
-          fail_at_nul(chunk);
-          cutter_.grow(chunk);
-        }
+        if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
       }
       if (part_) {
         cutter_.go_to_part(cutter_.offset(chunk) + data_offset_, *part_);
@@ -68,8 +66,7 @@ class CsvDecoder final : public Decoder {
         size = static_cast<std::size_t>(static_cast<const char*>(newline) - chunk.bytes.data()) + 1;
         break;
       }
-      fail_at_nul(chunk);
-      cutter_.grow(chunk);
+      grow_by_lines(chunk);
       size = chunk.size;
     }
     cutter_.split(chunk, size);
@@ -143,6 +140,17 @@ class CsvDecoder final : public Decoder {
     cutter_.split(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
     cutter_.fill(chunk);
     return true;
+  }
+
+  /// Reads on until there is another line break, or a good deal more.
+  void grow_by_lines(Chunk& chunk) {
+    std::size_t before = 0;
+    do {
+      if (cutter_.full(chunk)) fail_at_nul(chunk);
+      before = chunk.size;
+      cutter_.grow(chunk);
+    } while (!cutter_.full(chunk) && !cutter_.ended() &&
+             std::memchr(chunk.bytes.data() + before, '\n', chunk.size - before) == nullptr);
   }
 
   /// A line that goes on and on may be no text at all, and without end.
@@ -299,8 +307,9 @@ class CsvDecoder final : public Decoder {
         row == end ? nullptr : std::memchr(row, '\n', static_cast<std::size_t>(end - row));
     const bool more =
         newline != nullptr && skip_blank_lines(static_cast<const char*>(newline) + 1, end) != end;
-    if (!more && !cutter_.ended()) return false;
-    single_row_ = !more;
+    const bool enough = more || (newline != nullptr && !tells_rows_from_vectors_);
+    if (!enough && !cutter_.ended()) return false;
+    single_row_ = !enough;
     data_offset_ = static_cast<std::size_t>(data - begin);
     return true;
   }
@@ -507,6 +516,7 @@ class CsvDecoder final : public Decoder {
   std::optional<std::string> missing_;
   int ndmin_;
   std::optional<Part> part_;
+  bool tells_rows_from_vectors_;
 
   bool begun_ = false;
   std::size_t fields_ = 0;
@@ -527,6 +537,8 @@ class CsvEncoder final : public detail::Encoder {
 
   bool takes_slabs(const Result&) const override { return true; }
   bool takes_stacks() const override { return true; }
+  bool tells_rows_from_vectors() const override { return false; }
+  bool tells_records() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
     check_text(result.columns[0].tensor);
@@ -662,12 +674,14 @@ class CsvEncoder final : public detail::Encoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
-  return std::make_unique<CsvDecoder>(source, options, ',');
+std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options,
+                                     const Wanted& wanted) {
+  return std::make_unique<CsvDecoder>(source, options, wanted, ',');
 }
 
-std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
-  return std::make_unique<CsvDecoder>(source, options, '\t');
+std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options,
+                                     const Wanted& wanted) {
+  return std::make_unique<CsvDecoder>(source, options, wanted, '\t');
 }
 
 std::unique_ptr<detail::Encoder> csv_encoder(Output& output, const WriteOptions& options) {
