@@ -124,7 +124,7 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     launch(std::make_unique<Slot>(std::move(first)));
     std::exception_ptr cut_error;
     bool more = true;
-    while (!flying.empty()) {
+    while (more || !flying.empty()) {
       while (more && flying.size() < 2 * static_cast<std::size_t>(threads)) {
         std::unique_ptr<Slot> slot;
         if (spare.empty()) {
