@@ -15,6 +15,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,11 @@ namespace {
 
 constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are gathered up to this
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;    // Linux moves at most 2 GiB a call
+// A pipe that a fast writer has just been read empty of holds more as soon as the writer has had a
+// processor. So it is waited for a moment, but only behind so much that no person, and no program
+// that waits for an answer line by line, has written it.
+constexpr std::size_t kManyBytes = std::size_t{4} << 10;
+constexpr int kMomentMilliseconds = 1;
 
 std::string reason(int error) { return std::strerror(error); }
 
@@ -177,17 +183,38 @@ struct Source::State {
   std::uint64_t length = 0;  // of a regular file when it was opened, or of the part that is read
   std::string_view text;
   std::uint64_t position = 0;
-  std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead.size())
+  std::vector<char> ahead;  // peeked, not taken: [ahead_begin, ahead_end)
   std::size_t ahead_begin = 0;
-  bool ended = false;  // a terminal would go on behind its end
+  std::size_t ahead_end = 0;
+  bool ended = false;     // a terminal would go on behind its end
+  bool had_many = false;  // the last read gave so much that the writer may be about to write more
+  std::function<void()> before_waiting;
 
-  /// Reads on from `at`, which is where the descriptor stands.
-  std::size_t system_read(std::uint64_t at, char* to, std::size_t size) {
+  std::size_t peeked() const { return ahead_end - ahead_begin; }
+
+  /// Whether the system has more, or the end.
+  bool system_ready() const {
+    if (!is_file || regular || ended) return true;
+    pollfd wanted{file.get(), POLLIN, 0};
+    for (;;) {
+      const int count = ::poll(&wanted, 1, had_many ? kMomentMilliseconds : 0);
+      if (count >= 0) return count != 0;
+      if (errno != EINTR) fail(name, "cannot read: ", errno);
+    }
+  }
+
+  /// Reads on from `at`, which is where the descriptor stands: at least `least` bytes, unless the
+  /// input ends before, and up to `size` of them as long as more is there.
+  std::size_t system_read(std::uint64_t at, char* to, std::size_t least, std::size_t size) {
     if (regular) {  // what has been appended since is not read
       size = static_cast<std::size_t>(std::min<std::uint64_t>(size, length - std::min(length, at)));
     }
     std::size_t got = 0;
     while (got < size && !ended) {
+      if (!system_ready()) {
+        if (got >= least) break;
+        if (before_waiting) before_waiting();
+      }
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
       if (count == 0) {
         check_end();
@@ -199,6 +226,7 @@ struct Source::State {
         fail(name, "cannot read: ", errno);
       }
       got += static_cast<std::size_t>(count);
+      had_many = static_cast<std::size_t>(count) >= kManyBytes;
     }
     return got;
   }
@@ -271,7 +299,9 @@ Source Source::memory(std::string_view text, std::string name) {
 
 const std::string& Source::name() const { return state_->name; }
 
-std::size_t Source::read(char* to, std::size_t size) {
+std::size_t Source::read(char* to, std::size_t size) { return read(to, size, size); }
+
+std::size_t Source::read(char* to, std::size_t least, std::size_t size) {
   State& s = *state_;
   if (!s.is_file) {
     const std::size_t got = std::min<std::size_t>(size, s.text.size() - s.position);
@@ -279,26 +309,42 @@ std::size_t Source::read(char* to, std::size_t size) {
     s.position += got;
     return got;
   }
-  const std::size_t peeked = std::min(size, s.ahead.size() - s.ahead_begin);
+  const std::size_t peeked = std::min(size, s.peeked());
   if (peeked != 0) std::memcpy(to, s.ahead.data() + s.ahead_begin, peeked);
   s.ahead_begin += peeked;
   s.position += peeked;
-  const std::size_t got = peeked < size ? s.system_read(s.position, to + peeked, size - peeked) : 0;
+  if (peeked == size) return size;
+  const std::size_t got =
+      s.system_read(s.position, to + peeked, least - std::min(least, peeked), size - peeked);
   s.position += got;
   return peeked + got;
 }
 
-std::string_view Source::peek(std::size_t size) {
+std::string_view Source::peek(std::size_t size) { return peek(size, size); }
+
+std::string_view Source::peek(std::size_t least, std::size_t size) {
   State& s = *state_;
   if (!s.is_file) return s.text.substr(s.position);
-  const std::size_t have = s.ahead.size() - s.ahead_begin;
+  const std::size_t have = s.peeked();
   if (have < size) {
-    s.ahead.erase(s.ahead.begin(), s.ahead.begin() + static_cast<std::ptrdiff_t>(s.ahead_begin));
-    s.ahead_begin = 0;
-    s.ahead.resize(size);
-    s.ahead.resize(have + s.system_read(s.position + have, s.ahead.data() + have, size - have));
+    if (s.ahead_begin != 0) {
+      std::memmove(s.ahead.data(), s.ahead.data() + s.ahead_begin, have);
+      s.ahead_begin = 0;
+      s.ahead_end = have;
+    }
+    if (s.ahead.size() < size) s.ahead.resize(size);
+    s.ahead_end += s.system_read(s.position + have, s.ahead.data() + have,
+                                 least - std::min(least, have), size - have);
   }
-  return {s.ahead.data() + s.ahead_begin, s.ahead.size() - s.ahead_begin};
+  return {s.ahead.data() + s.ahead_begin, s.peeked()};
+}
+
+bool Source::ready(std::size_t beyond) const {
+  return beyond < state_->peeked() || state_->system_ready();
+}
+
+void Source::before_waiting(std::function<void()> call) {
+  state_->before_waiting = std::move(call);
 }
 
 std::uint64_t Source::position() const { return state_->position; }
@@ -342,8 +388,7 @@ void Source::restrict_to(std::uint64_t begin, std::uint64_t end) {
     return;
   }
   s.length = end;
-  s.ahead.clear();
-  s.ahead_begin = 0;
+  s.ahead_begin = s.ahead_end = 0;
   s.position = begin;
   if (::lseek(s.file.get(), static_cast<off_t>(s.base + begin), SEEK_SET) < 0) {
     fail(s.name, "cannot read: ", errno);
@@ -354,8 +399,7 @@ void Source::skip(std::uint64_t size) {
   State& s = *state_;
   if (s.is_file && s.regular) {
     const std::uint64_t to = s.position + size;
-    s.ahead.clear();
-    s.ahead_begin = 0;
+    s.ahead_begin = s.ahead_end = 0;
     if (::lseek(s.file.get(), static_cast<off_t>(s.base + to), SEEK_SET) < 0) {
       fail(s.name, "cannot read: ", errno);
     }

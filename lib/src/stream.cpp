@@ -57,6 +57,7 @@ constexpr Mistake kMistakes[] = {
      "ELF",
      "a program", ""},
 };
+constexpr std::string_view kMarkup[] = {"<!doctype html", "<html", "<?xml"};  // in small letters
 constexpr Mistake kHtml = {"", "an HTML page", "a download that needs another address, or a login"};
 constexpr Mistake kXml = {"", "an XML document", ""};
 constexpr Mistake kUtf16 = {"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
@@ -77,10 +78,9 @@ const Mistake* mistake_in(std::string_view head) {
   const std::size_t word = head.find_first_not_of(" \t\r\n");
   if (word != std::string_view::npos) {
     const std::string_view text = head.substr(word);
-    if (starts_with_word(text, "<!doctype html") || starts_with_word(text, "<html")) {
-      return &kHtml;
+    for (const std::string_view begin : kMarkup) {
+      if (starts_with_word(text, begin)) return begin == "<?xml" ? &kXml : &kHtml;
     }
-    if (text.starts_with("<?xml")) return &kXml;
   }
   if (head.size() >= 2 && head[0] != '\0' && head[1] == '\0' &&
       (head.size() < 4 || head[3] == '\0')) {
@@ -89,59 +89,134 @@ const Mistake* mistake_in(std::string_view head) {
   return nullptr;
 }
 
+/// Whether more of a text that begins with `head` may tell that it begins with `word`, which
+/// `head` is too short for.
+bool may_become(std::string_view head, std::string_view word) {
+  return head.size() < word.size() && starts_with_word(head, word.substr(0, head.size()));
+}
+
+/// Whether mistake_in() may say something else of more than `head`.
+bool is_mistake_open(std::string_view head) {
+  if (head.size() < 2 || (head.size() < 4 && head[1] == '\0')) return true;
+  for (const Mistake& mistake : kMistakes) {
+    if (mistake.magic.size() > head.size() && mistake.magic.starts_with(head)) return true;
+  }
+  const std::size_t word = head.find_first_not_of(" \t\r\n");
+  if (word == std::string_view::npos) return true;
+  const std::string_view text = head.substr(word);
+  return std::any_of(std::begin(kMarkup), std::end(kMarkup),
+                     [&](std::string_view begin) { return may_become(text, begin); });
+}
+
+/// The first bytes of a source: what is there, and more as long as that does not tell. Whoever
+/// looks decides alike on what is there and on more, so that it does not depend on when it comes.
+class Head {
+ public:
+  explicit Head(Source& source) : source_(source) { more(kFirstLookBytes); }
+
+  std::string_view text() const { return text_; }
+
+  /// Waits for more, up to `most` bytes in all; false: there is none.
+  bool more(std::size_t most) {
+    const std::size_t before = text_.size();
+    if (before >= most) return false;
+    const std::size_t step = before < kFirstLookBytes ? kFirstLookBytes
+                             : before < kSniffBytes   ? kSniffBytes
+                                                      : 4 * before;
+    const std::size_t size = std::min(step, most);
+    // Memory shows more than was asked for.
+    text_ = source_.peek(before + 1, size).substr(0, size);
+    return text_.size() > before;
+  }
+
+  /// Whether more() would not wait.
+  bool ready() const { return source_.ready(text_.size()); }
+
+  /// Looks at as much as it takes to tell.
+  bool starts_with(std::string_view magic) {
+    while (text_.size() < magic.size() && magic.starts_with(text_) && more(magic.size())) {
+    }
+    return text_.starts_with(magic);
+  }
+
+ private:
+  Source& source_;
+  std::string_view text_;
+};
+
 /// Throws if the input begins like something that rectify does not read but people pass to it.
-void recognize_mistakes(const Source& source, std::string_view head) {
+void recognize_mistakes(const Source& source, Head& look) {
+  while (is_mistake_open(look.text()) && look.more(kFirstLookBytes)) {
+  }
+  const std::string_view head = look.text().substr(0, kFirstLookBytes);
   if (const Mistake* const mistake = mistake_in(head); mistake != nullptr) {
     throw Error(ErrorKind::data, "this is " + std::string(mistake->what),
                 std::string(mistake->remedy), {source.name(), 1, 1});
   }
 }
 
-/// Where the array or object that `text` begins with ends, or npos if it goes on. Brackets in
-/// strings are none.
-std::size_t end_of_value(std::string_view text) {
-  std::int64_t depth = 0;
-  bool in_string = false;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (in_string) {
-      if (c == '\\') ++i;
-      in_string = c != '"';
-    } else if (c == '[' || c == '{') {
-      ++depth;
-    } else if ((c == ']' || c == '}') && --depth == 0) {
-      return i + 1;
-    } else if (c == '"') {
-      in_string = true;
+/// Follows an array or object to where it ends. Brackets in strings are none.
+class Brackets {
+ public:
+  explicit Brackets(std::size_t begin) : at_(begin) {}
+
+  /// Looks on in a text that has grown; whether the value ends in it.
+  bool end_in(std::string_view text) {
+    for (; !ended_ && at_ < text.size(); ++at_) {
+      const char c = text[at_];
+      if (in_string_) {
+        in_string_ = escaped_ || c != '"';
+        escaped_ = !escaped_ && c == '\\';
+      } else if (c == '[' || c == '{') {
+        ++depth_;
+      } else if (c == ']' || c == '}') {
+        ended_ = --depth_ == 0;
+      } else if (c == '"') {
+        in_string_ = true;
+      }
     }
+    return ended_;
   }
-  return std::string_view::npos;
+
+  std::size_t end() const { return at_; }  // once it has ended
+
+ private:
+  std::size_t at_;
+  std::int64_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+  bool ended_ = false;
+};
+
+/// Several JSON values, the first of them, at `begin`, whole before the second begins.
+bool is_json_lines(Head& head, std::size_t begin, bool tells_records) {
+  Brackets value(begin);
+  do {
+    if (!value.end_in(head.text())) continue;
+    if (head.text().find_first_not_of(" \t\r\n", value.end()) != std::string_view::npos)
+      return true;
+    // Alone so far. Where it makes no difference, it need not wait for the next.
+    if (!tells_records && !head.ready()) return true;
+  } while (head.more(kMostSniffBytes));
+  return false;
 }
 
-/// An array or object, if that is what the text begins with.
-std::string_view json_value(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(" \t\r\n");
-  if (first == std::string_view::npos || (text[first] != '[' && text[first] != '{')) return {};
-  return text.substr(first);
-}
-
-/// Several JSON values, the first of them whole before the second begins, within what has been
-/// peeked.
-bool is_json_lines(std::string_view value) {
-  const std::size_t end = end_of_value(value);
-  return end != std::string_view::npos &&
-         value.find_first_not_of(" \t\r\n", end) != std::string_view::npos;
-}
-
-std::string_view format_of_content(std::string_view head, const ReadOptions& options) {
+std::string_view format_of_content(Head& head, const ReadOptions& options, bool tells_records) {
   if (head.starts_with("\x93NUMPY")) return "npy";
-  if (head.starts_with(kByteOrderMark)) head.remove_prefix(kByteOrderMark.size());
-  const std::size_t first = head.find_first_not_of(" \t\r\n");
+  const std::size_t begin = head.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  std::size_t first = std::string_view::npos;
+  do {
+    first = head.text().find_first_not_of(" \t\r\n", begin);
+  } while (first == std::string_view::npos && head.more(kSniffBytes));
   if (first == std::string_view::npos) return options.pointer ? "json" : "csv";
-  const std::string_view text = head.substr(first);
-  if (!json_value(text).empty()) return is_json_lines(text) ? "jsonl" : "json";
+  const char c = head.text()[first];
+  if (c == '[' || c == '{') return is_json_lines(head, first, tells_records) ? "jsonl" : "json";
   if (options.pointer) return "json";
-  const std::string_view line = text.substr(0, text.find('\n'));
+  std::size_t newline = std::string_view::npos;
+  do {
+    newline = head.text().find('\n', first);
+  } while (newline == std::string_view::npos && head.more(kSniffBytes));
+  const std::string_view line = head.text().substr(first, newline - first);
   const bool tabs =
       line.find('\t') != std::string_view::npos && line.find(',') == std::string_view::npos;
   return tabs && options.delimiter == '\0' ? "tsv" : "csv";
@@ -156,32 +231,27 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
     }
   }
   std::string format = options.format.empty() ? format_of_extension(source.name()) : options.format;
-  // Memory shows more than was asked for: what is decided must not depend on the kind of source.
-  const auto peek = [&](std::size_t size) { return source.peek(size).substr(0, size); };
-  std::string_view head = peek(kFirstLookBytes);
+  const char* for_rows = options.header != Header::automatic ? "--header"
+                         : options.delimiter != '\0'         ? "--delimiter"
+                         : options.decimal != '.'            ? "--decimal"
+                         : options.missing                   ? "--missing"
+                                                             : nullptr;
+  Head head(source);
   recognize_mistakes(source, head);
   if (format.empty() || find_format(format)->decoder == nullptr) {
-    if (head.size() == kFirstLookBytes) head = peek(kSniffBytes);
-    for (std::size_t size = kSniffBytes;
-         head.size() == size && size < kMostSniffBytes && !json_value(head).empty() &&
-         end_of_value(json_value(head)) == std::string_view::npos;) {
-      size *= 4;
-      head = peek(size);
-    }
-    format = format_of_content(head, options);
+    // The format's name, or what is made of several values, may depend on whether there are
+    // several.
+    const bool tells_records =
+        wanted.tells_records || options.rows_of_one || options.part || for_rows != nullptr;
+    format = format_of_content(head, options, tells_records);
   }
   const bool text = format != "npy";
   if (text && options.dtype == DType::boolean) {
     throw Error(ErrorKind::usage, "text is not read as bool", "--dtype uint8");
   }
   const bool rows = format == "csv" || format == "tsv";
-  const char* misplaced = options.header != Header::automatic ? "--header"
-                          : options.delimiter != '\0'         ? "--delimiter"
-                          : options.decimal != '.'            ? "--decimal"
-                          : options.missing                   ? "--missing"
-                                                              : nullptr;
-  if (!rows && misplaced != nullptr) {
-    throw Error(ErrorKind::usage, misplaced + (" is for CSV, and this is " + format), {},
+  if (!rows && for_rows != nullptr) {
+    throw Error(ErrorKind::usage, for_rows + (" is for CSV, and this is " + format), {},
                 {source.name()});
   }
   if (options.pointer && format != "json" && format != "jsonl") {
@@ -353,7 +423,8 @@ struct Writer::Gather {
   }
 };
 
-Writer::Writer(Output& output, const WriteOptions& options) : gather_(std::make_unique<Gather>()) {
+Writer::Writer(Output& output, const WriteOptions& options)
+    : output_(output), gather_(std::make_unique<Gather>()) {
   const Format* format = find_format(options.format);
   if (format == nullptr || format->encoder == nullptr) {
     throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be written");
@@ -412,6 +483,24 @@ void operate(const Operation& operation, Result& result) { operate(operation, re
 
 // ---- the pump ----------------------------------------------------------------------------------
 
+namespace {
+
+/// What is to be done before reading waits, for as long as this lives.
+class BeforeWaiting {
+ public:
+  BeforeWaiting(Source& source, std::function<void()> call) : source_(source) {
+    source_.before_waiting(std::move(call));
+  }
+  BeforeWaiting(const BeforeWaiting&) = delete;
+  BeforeWaiting& operator=(const BeforeWaiting&) = delete;
+  ~BeforeWaiting() { source_.before_waiting(nullptr); }
+
+ private:
+  Source& source_;
+};
+
+}  // namespace
+
 void run(Source& source, const ReadOptions& read, const Operation& operation, Writer& writer,
          const RunOptions& options) {
   struct Item {
@@ -422,15 +511,23 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
     std::exception_ptr error;       // of what stands behind them
   };
   detail::Encoder& encoder = *writer.encoder_;
-  const std::unique_ptr<Decoder> decoder = make_decoder(
-      source, read, {encoder.edges(), encoder.takes_stacks(), encoder.line_per_tensor()});
+  const std::unique_ptr<Decoder> decoder =
+      make_decoder(source, read,
+                   {encoder.edges(), encoder.takes_stacks(), encoder.line_per_tensor(),
+                    encoder.tells_rows_from_vectors(), encoder.tells_records()});
   const auto encodes = [&](const Result& result) {
     return (result.begins && result.ends) || encoder.takes_slabs(result);
   };
   try {
     ordered<Item>(
         options.threads == 0 ? processors() : options.threads,
-        [&](Item& item) { return decoder->cut(item.chunk); },
+        [&](Item& item, const auto& settle) {
+          const BeforeWaiting guard(source, [&] {
+            settle();
+            if (!writer.output_.can_overwrite()) writer.output_.flush();
+          });
+          return decoder->cut(item.chunk);
+        },
         [](const Item& item) { return item.chunk.last; },
         [&](Item& item) {
           item.results.clear();
@@ -518,7 +615,8 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
   try {
     ordered<Item>(
         run.threads == 0 ? processors() : run.threads,
-        [&](Item& item) {
+        [&](Item& item, const auto& settle) {
+          const BeforeWaiting guard(source, [&] { settle(); });
           if (!decoder->cut(item.chunk)) return false;
           begun += item.chunk.begins ? 1u : 0u;
           item.tensor = begun;

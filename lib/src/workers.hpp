@@ -17,11 +17,13 @@ namespace rectify {
 /// The processors this process may run on.
 unsigned processors();
 
-/// A pipeline in order: `cut(item)` fills the next item (false: there is none) and `put(item)`
-/// takes finished ones, both in the calling thread and in order; `work(item)` runs on any thread.
-/// Items are used again, so that their buffers are. At most 2 * threads are under way. The first
-/// exception in the order of the items ends the run and is thrown from here. `only(item)` tells,
-/// after cut, that no other follows: then no thread is started.
+/// A pipeline in order: `cut(item, settle)` fills the next item (false: there is none) and
+/// `put(item)` takes finished ones, both in the calling thread and in order; `work(item)` runs on
+/// any thread. Items are used again, so that their buffers are. At most 2 * threads are under way.
+/// The first exception in the order of the items ends the run and is thrown from here. `only(item)`
+/// tells, after cut, that no other follows: then no thread is started.
+/// Before cut() waits for its input it is to call settle(), which returns when everything cut so
+/// far has been put, and throws what that throws.
 template <class Item, class Cut, class Only, class Work, class Put>
 void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
   struct Slot {
@@ -30,12 +32,13 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     bool done = false;
   };
   Slot first;
-  if (!cut(first.item)) return;
+  const auto nothing = [] {};
+  if (!cut(first.item, nothing)) return;
   if (threads <= 1 || only(first.item)) {
     do {
       work(first.item);
       put(first.item);
-    } while (!only(first.item) && cut(first.item));
+    } while (!only(first.item) && cut(first.item, nothing));
     return;
   }
 
@@ -86,6 +89,30 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     }
     waiting.notify_one();
   };
+  /// Finishes the oldest item and puts it.
+  const auto land = [&] {
+    Slot& oldest = *flying.front();
+    {
+      std::unique_lock lock(mutex);
+      if (pool.empty()) {
+        queue.pop_front();
+        lock.unlock();
+        finish(oldest);
+      } else {
+        finished.wait(lock, [&] { return oldest.done; });
+      }
+    }
+    if (oldest.error) std::rethrow_exception(oldest.error);
+    put(oldest.item);
+    spare.push_back(std::move(flying.front()));
+    flying.pop_front();
+  };
+  bool settled = true;  // unless an item has failed before cut() was done
+  const auto settle = [&] {
+    settled = false;
+    while (!flying.empty()) land();
+    settled = true;
+  };
   try {
     for (unsigned i = 0; i < threads; ++i) {
       try {
@@ -97,7 +124,7 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     launch(std::make_unique<Slot>(std::move(first)));
     std::exception_ptr cut_error;
     bool more = true;
-    while (!flying.empty()) {
+    while (more || !flying.empty()) {
       while (more && flying.size() < 2 * static_cast<std::size_t>(threads)) {
         std::unique_ptr<Slot> slot;
         if (spare.empty()) {
@@ -107,33 +134,20 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
           spare.pop_back();
         }
         try {
-          more = cut(slot->item);
+          more = cut(slot->item, settle);
         } catch (...) {
+          if (!settled) throw;
           cut_error = std::current_exception();  // what was cut before comes first
           more = false;
         }
         if (!more) break;
         more = !only(slot->item);
         launch(std::move(slot));
-        // cut() may wait for its input: what is ready, or wrong, is not to wait with it.
+        // Cutting takes time: what is ready, or wrong, is not to wait for more of it.
         const std::lock_guard lock(mutex);
         if (flying.front()->done) break;
       }
-      Slot& oldest = *flying.front();
-      {
-        std::unique_lock lock(mutex);
-        if (pool.empty()) {
-          queue.pop_front();
-          lock.unlock();
-          finish(oldest);
-        } else {
-          finished.wait(lock, [&] { return oldest.done; });
-        }
-      }
-      if (oldest.error) std::rethrow_exception(oldest.error);
-      put(oldest.item);
-      spare.push_back(std::move(flying.front()));
-      flying.pop_front();
+      if (!flying.empty()) land();
     }
     if (cut_error) std::rethrow_exception(cut_error);
   } catch (...) {

@@ -30,7 +30,7 @@ std::vector<std::string> story(unsigned threads, int count, int bad_work = -1, i
   try {
     ordered<Item>(
         threads,
-        [&](Item& item) {
+        [&](Item& item, const auto&) {
           if (next == bad_cut) throw std::runtime_error("cut " + std::to_string(next));
           if (next == count) return false;
           item.number = next++;
@@ -86,11 +86,76 @@ TEST_CASE("the first failure in the order of the items is the one that is told")
   }
 }
 
+TEST_CASE("before cut() waits, all that it has cut is put, and no item is lost") {
+  for (const unsigned threads : {1u, 2u, 4u}) {
+    for (const int every : {1, 2, 5}) {
+      CAPTURE(threads);
+      CAPTURE(every);
+      int cuts = 0;
+      int puts = 0;
+      ordered<Item>(
+          threads,
+          [&](Item& item, const auto& settle) {
+            if (cuts % every == 0) {
+              settle();
+              CHECK(puts == cuts);
+            }
+            item.number = cuts++;
+            dawdle(item.number);  // in vain, or for so long that the item before it is done
+            return cuts <= 100;
+          },
+          [](const Item&) { return false; }, [](Item& item) { dawdle(item.number + 1); },
+          [&](Item& item) { CHECK(item.number == puts++); });
+      CHECK(cuts == 101);
+      CHECK(puts == 100);
+    }
+  }
+}
+
+TEST_CASE("what is wrong with items is told before cut() waits, and before what cut() meets") {
+  for (const unsigned threads : {1u, 2u, 4u}) {
+    for (const bool bad_put : {false, true}) {
+      CAPTURE(threads);
+      CAPTURE(bad_put);
+      int next = 0;
+      int waits = 0;
+      std::vector<int> told;
+      const auto fail = [](const Item& item) {
+        if (item.number == 7) throw std::runtime_error("item 7");
+      };
+      const auto run = [&] {
+        ordered<Item>(
+            threads,
+            [&](Item& item, const auto& settle) {
+              if (next == 9) throw std::runtime_error("cut 9");
+              if (next == 8) {
+                settle();
+                ++waits;
+              }
+              item.number = next++;
+              return true;
+            },
+            [](const Item&) { return false; },
+            [&](Item& item) {
+              if (!bad_put) fail(item);
+            },
+            [&](Item& item) {
+              if (bad_put) fail(item);
+              told.push_back(item.number);
+            });
+      };
+      CHECK_THROWS_WITH(run(), "item 7");
+      CHECK(waits == 0);
+      CHECK(told == std::vector<int>{0, 1, 2, 3, 4, 5, 6});
+    }
+  }
+}
+
 TEST_CASE("an only item is worked on without another thread, and nothing is cut behind it") {
   int cuts = 0;
   std::thread::id worker;
   ordered<Item>(
-      8, [&](Item&) { return ++cuts == 1; }, [](const Item&) { return true; },
+      8, [&](Item&, const auto&) { return ++cuts == 1; }, [](const Item&) { return true; },
       [&](Item&) { worker = std::this_thread::get_id(); }, [](Item&) {});
   CHECK(cuts == 1);
   CHECK(worker == std::this_thread::get_id());
@@ -103,7 +168,7 @@ TEST_CASE("nothing is cut behind the last of many") {
     int puts = 0;
     ordered<Item>(
         threads,
-        [&](Item& item) {
+        [&](Item& item, const auto&) {
           item.number = cuts++;
           return true;
         },
@@ -125,7 +190,7 @@ TEST_CASE("cutting and putting stay in the calling thread, and few items are und
   int most = 0;
   ordered<Item>(
       kThreads,
-      [&](Item& item) {
+      [&](Item& item, const auto&) {
         CHECK(std::this_thread::get_id() == caller);
         item.number = cuts++;
         most = std::max(most, cuts - puts);

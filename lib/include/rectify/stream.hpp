@@ -52,9 +52,22 @@ class Source {
 
   /// Up to `size` bytes; fewer only at the end. Throws Error{io}.
   std::size_t read(char* to, std::size_t size);
+  /// Likewise, but beyond `least` of them only what is there without waiting.
+  std::size_t read(char* to, std::size_t least, std::size_t size);
 
   /// The next bytes without taking them, at least `size` of them unless the input ends before.
   std::string_view peek(std::size_t size);
+  /// Likewise, but at least `least` of them, and beyond these only what is there without waiting.
+  std::string_view peek(std::size_t least, std::size_t size);
+
+  /// Whether the byte behind the next `beyond` ones, or the end, is there without waiting: of a
+  /// regular file and memory always. (Where a writer has just filled a pipe, it is waited a moment
+  /// for.)
+  bool ready(std::size_t beyond = 0) const;
+
+  /// `call` is made whenever reading is about to wait for a pipe or terminal; what it throws comes
+  /// out of the read or peek.
+  void before_waiting(std::function<void()> call);
 
   /// Bytes taken so far.
   std::uint64_t position() const;
@@ -238,6 +251,7 @@ class Writer {
 
  private:
   friend void run(Source&, const ReadOptions&, const Operation&, Writer&, const RunOptions&);
+  Output& output_;
   std::unique_ptr<detail::Encoder> encoder_;
   struct Gather;
   std::unique_ptr<Gather> gather_;
@@ -249,6 +263,8 @@ void operate(const Operation& operation, Result& result);
 
 /// Reads every tensor of `source`, applies `operation` and writes to `writer`, in blocks and on
 /// several threads. Memory does not grow with the input as long as the format written takes slabs.
+/// Where the input has to be waited for, what is complete is written first, and an output that is
+/// no file to be put in place is flushed.
 /// Throws the Error that stands first in the input, with its place.
 void run(Source& source, const ReadOptions& read, const Operation& operation, Writer& writer,
          const RunOptions& options = {});

@@ -104,7 +104,7 @@ Kind kind_of_words(std::string_view text) {
 
 class CsvDecoder final : public Decoder {
  public:
-  CsvDecoder(Source& source, const ReadOptions& options, char delimiter)
+  CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter)
       : source_(source),
         name_(source.name()),
         block_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
@@ -115,7 +115,8 @@ class CsvDecoder final : public Decoder {
         decimal_(options.decimal),
         missing_(options.missing),
         ndmin_(options.part ? 2 : options.ndmin),
-        part_(options.part) {
+        part_(options.part),
+        tells_rows_from_vectors_(wanted.tells_rows_from_vectors) {
     if (missing_) {
       dispatch_text(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
     }
@@ -128,10 +129,7 @@ class CsvDecoder final : public Decoder {
     if (!begun_) {
       begun_ = true;
       while (!read_head(chunk)) {
-        if (!drop_blank_lines(chunk)) {
-          fail_at_nul(chunk);
-          cutter_.grow(chunk);
-        }
+        if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
       }
       if (part_) {
         const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
@@ -237,8 +235,7 @@ class CsvDecoder final : public Decoder {
       if (newline != nullptr) {
         return static_cast<std::size_t>(static_cast<const char*>(newline) - chunk.bytes.data()) + 1;
       }
-      fail_at_nul(chunk);
-      cutter_.grow(chunk);
+      grow_by_lines(chunk);
     }
     return chunk.size;
   }
@@ -302,6 +299,17 @@ class CsvDecoder final : public Decoder {
       at += end[-1] == '\r' && count > 1 ? count - 1 : count;
     }
     return false;
+  }
+
+  /// Reads on until there is another line break, or a good deal more.
+  void grow_by_lines(Chunk& chunk) {
+    std::size_t before = 0;
+    do {
+      if (cutter_.full(chunk)) fail_at_nul(chunk);
+      before = chunk.size;
+      cutter_.grow(chunk);
+    } while (!cutter_.full(chunk) && !cutter_.ended() &&
+             std::memchr(chunk.bytes.data() + before, '\n', chunk.size - before) == nullptr);
   }
 
   /// A line that goes on and on may be no text at all, and without end.
@@ -553,8 +561,9 @@ class CsvDecoder final : public Decoder {
     const bool more =
         newline != nullptr &&
         (blank_row || skip_blank_lines(static_cast<const char*>(newline) + 1, end) != end);
-    if (!more && !cutter_.ended()) return false;
-    single_row_ = !more && !blank_row;
+    const bool enough = more || (newline != nullptr && !tells_rows_from_vectors_);
+    if (!enough && !cutter_.ended()) return false;
+    single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     return true;
   }
@@ -787,13 +796,14 @@ class CsvDecoder final : public Decoder {
   std::optional<std::string> missing_;
   int ndmin_;
   std::optional<Part> part_;
+  bool tells_rows_from_vectors_;
 
   bool begun_ = false;
   std::size_t fields_ = 0;
   std::optional<bool> has_header_;  // once the first row is here
   bool has_first_row_ = true;       // in the first chunk
-  std::size_t last_field_ = 0;     // where read_head came to
-  std::size_t fields_before_ = 0;  // and how many it passed
+  std::size_t last_field_ = 0;      // where read_head came to
+  std::size_t fields_before_ = 0;   // and how many it passed
   bool single_row_ = false;
   std::size_t data_offset_ = 0;  // in the first chunk: past the header
   std::vector<std::string> names_;
@@ -811,6 +821,8 @@ class CsvEncoder final : public detail::Encoder {
 
   bool takes_slabs(const Result&) const override { return true; }
   bool takes_stacks() const override { return true; }
+  bool tells_rows_from_vectors() const override { return false; }
+  bool tells_records() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
     check_text(result.columns[0].tensor);
@@ -946,12 +958,14 @@ class CsvEncoder final : public detail::Encoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
-  return std::make_unique<CsvDecoder>(source, options, ',');
+std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options,
+                                     const Wanted& wanted) {
+  return std::make_unique<CsvDecoder>(source, options, wanted, ',');
 }
 
-std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options, const Wanted&) {
-  return std::make_unique<CsvDecoder>(source, options, '\t');
+std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options,
+                                     const Wanted& wanted) {
+  return std::make_unique<CsvDecoder>(source, options, wanted, '\t');
 }
 
 std::unique_ptr<detail::Encoder> csv_encoder(Output& output, const WriteOptions& options) {

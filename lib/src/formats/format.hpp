@@ -82,6 +82,12 @@ class Encoder {
   /// Whether a tensor that is no table becomes one line, so that parts of it would not join.
   virtual bool line_per_tensor() const { return false; }
 
+  /// Whether it shows that a single row of text is a vector, and one of several is not.
+  virtual bool tells_rows_from_vectors() const { return true; }
+
+  /// Whether a vector that is a record of JSON Lines looks otherwise than one that is a document.
+  virtual bool tells_records() const { return false; }
+
   /// Appends the bytes of a Result to `text`. Any thread.
   virtual void encode(const Result& result, std::string& text) const = 0;
 
@@ -106,9 +112,14 @@ class TextCutter {
   /// Sets how much is read at a time from here on.
   void read_blocks_of(std::size_t bytes) { block_bytes_ = bytes == 0 ? 1 : bytes; }
   /// Fills `chunk` with what was left over and as much new text as makes a block, or with a block
-  /// of what was left over if that is more. A byte order mark at the start is skipped.
+  /// of what was left over if that is more. Waits if nothing is there, but no longer than until
+  /// something is. A byte order mark at the start is skipped.
   void fill(Chunk& chunk);
-  /// Reads on behind what the chunk has, doubling it.
+  /// Whether the chunk at hand has all that fill() or grow() wanted for it, and more may be to
+  /// come.
+  bool full(const Chunk& chunk) const { return chunk.size >= wanted_; }
+  /// Reads on behind what the chunk has: the rest of what was wanted, as far as it is there, or of
+  /// a full chunk twice as much.
   void grow(Chunk& chunk);
   /// Keeps the first `size` bytes in the chunk and leaves the rest for the next; sets chunk.last.
   void split(Chunk& chunk, std::size_t size);
@@ -129,8 +140,8 @@ class TextCutter {
   bool at_end() const { return ended_ && rest_size_ == 0; }
 
  private:
-  void read_to(Chunk& chunk, std::size_t size);
-  void take_rest(Chunk& chunk, std::size_t size);
+  void read(Chunk& chunk);
+  bool take_rest(Chunk& chunk);
   std::uint64_t line_start(std::uint64_t body, std::uint64_t at) const;
   std::uint64_t share_begin(std::uint64_t body, std::uint64_t index, std::uint64_t count) const;
 
@@ -139,6 +150,7 @@ class TextCutter {
   Buffer rest_;  // [rest_begin_, rest_begin_ + rest_size_) is left over
   std::size_t rest_begin_ = 0;
   std::size_t rest_size_ = 0;
+  std::size_t wanted_ = 0;  // bytes of the chunk at hand
   std::uint64_t line_ = 1;
   std::uint64_t column_ = 1;
   std::uint64_t part_begin_ = 0;
@@ -155,6 +167,8 @@ struct Wanted {
       nullptr;          ///< set: of tensors that these summarise, the edges are enough
   bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
   bool line_per_tensor = false;  ///< a tensor that is no table becomes one line
+  bool tells_rows_from_vectors = true;  ///< whether a first row is the only one has to be known
+  bool tells_records = true;     ///< whether a first JSON value is the only one has to be known
   std::int64_t rows = 1;         ///< what long rows had better come together, up to some MiB
 };
 

@@ -456,8 +456,9 @@ struct Nesting {
   std::int64_t depth = 0;
   bool in_string = false;
   bool escaped = false;
-  std::size_t seen = 0;  // bytes looked at
-  std::size_t end = 0;   // behind the last value that is whole
+  std::size_t seen = 0;     // bytes looked at
+  std::size_t end = 0;      // behind the last white space between values
+  std::size_t bracket = 0;  // behind the last bracket that closes a value
 
   /// `strings`: whether brackets in strings are to be told from others. Of the values that end in
   /// `text`, those up to the first that ends behind `enough` bytes.
@@ -476,7 +477,7 @@ struct Nesting {
         ++depth;
       } else if (c == ']' || c == '}') {
         if (depth > 0) --depth;
-        if (depth == 0) end = seen + 1;
+        if (depth == 0) bracket = seen + 1;
       } else if (depth == 0 && is_space(c)) {
         end = seen + 1;
       } else if (c == '"' && strings) {
@@ -576,6 +577,8 @@ class JsonDecoder final : public Decoder {
         nesting.look(text, has_pointer_,
                      static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
+        // Behind a bracket alone there may be more of what is wrong with the value.
+        if (nesting.end == 0 && cutter_.full(chunk)) nesting.end = nesting.bracket;
         if (nesting.end != 0) {
           cutter_.split(chunk, nesting.end);
           break;
@@ -583,6 +586,10 @@ class JsonDecoder final : public Decoder {
         if (cutter_.ended()) {
           cutter_.split(chunk, chunk.size);
           break;
+        }
+        if (!cutter_.full(chunk)) {
+          cutter_.grow(chunk);
+          continue;
         }
         if (!has_pointer_ && !rows_of_one_ && begins_array(text)) {
           rank_ = 0;
@@ -697,8 +704,9 @@ class JsonDecoder final : public Decoder {
       return true;
     }
     if (last != nullptr && is_line) p = last;
-    vain_ = (rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
-            is_vain(chunk.text());
+    vain_ = cutter_.full(chunk) &&
+            ((rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
+             is_vain(chunk.text()));
     if (cutter_.ended() || vain_) {
       cutter_.split(chunk, chunk.size);  // an error, which decode() finds
       chunk.element = element_;
@@ -924,6 +932,7 @@ class JsonEncoder final : public detail::Encoder {
 
   bool takes_stacks() const override { return lines_; }
   bool line_per_tensor() const override { return lines_; }
+  bool tells_rows_from_vectors() const override { return !lines_; }
 
   void put(const Result&, std::string_view text) override { output_.write(text); }
 

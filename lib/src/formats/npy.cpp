@@ -218,7 +218,10 @@ class NpyDecoder final : public Decoder {
 
   bool cut(Chunk& chunk) override {
     if (done_) return false;
-    if (rows_left_ == 0) read_head();
+    if (rows_left_ == 0) {
+      if (any_ && source_.peek(1).empty()) return false;  // known only now
+      read_head();
+    }
     chunk.begins = at_head_;
     chunk.swapped = head_.swapped;
     // A conversion that can fail has to see every element.
@@ -252,7 +255,8 @@ class NpyDecoder final : public Decoder {
       rows_left_ = 0;
       const std::uint64_t end = array_begin_ + file_bytes_;
       if (source_.position() < end) source_.skip(end - source_.position());
-      done_ = source_.peek(1).empty();
+      // Whether another array follows is not waited for: this one is complete.
+      done_ = source_.ready() && source_.peek(1).empty();
       if (part_ && !done_) {
         throw Error(ErrorKind::usage, "--part divides one array, and here another follows", {},
                     {source_.name()});

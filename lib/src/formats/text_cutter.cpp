@@ -24,53 +24,64 @@ void Buffer::reserve(std::size_t size, std::size_t keep) {
   capacity_ = capacity;
 }
 
-void TextCutter::read_to(Chunk& chunk, std::size_t size) {
-  chunk.bytes.reserve(size, chunk.size);
-  chunk.size += source_.read(chunk.bytes.data() + chunk.size, size - chunk.size);
-  // A full block may be the last one: look whether anything follows.
-  ended_ = chunk.size < size || source_.peek(1).empty();
+/// Waits for something, and takes what is there of what is wanted.
+void TextCutter::read(Chunk& chunk) {
+  chunk.bytes.reserve(wanted_, chunk.size);
+  const std::size_t got = source_.read(chunk.bytes.data() + chunk.size, 1, wanted_ - chunk.size);
+  chunk.size += got;
+  // What is there may be all: look whether anything follows.
+  ended_ = got == 0 || (source_.ready() && source_.peek(1).empty());
 }
 
-/// What was left over, until the chunk has `size` bytes.
-void TextCutter::take_rest(Chunk& chunk, std::size_t size) {
-  const std::size_t count = std::min(rest_size_, size - chunk.size);
-  if (count == 0) return;
-  chunk.bytes.reserve(size, chunk.size);
+/// What was left over, as far as it is wanted; whether there was any.
+bool TextCutter::take_rest(Chunk& chunk) {
+  const std::size_t count = std::min(rest_size_, wanted_ - chunk.size);
+  if (count == 0) return false;
+  chunk.bytes.reserve(wanted_, chunk.size);
   std::memcpy(chunk.bytes.data() + chunk.size, rest_.data() + rest_begin_, count);
   chunk.size += count;
   rest_begin_ += count;
   rest_size_ -= count;
+  return true;
 }
 
 void TextCutter::fill(Chunk& chunk) {
   chunk.size = 0;
+  wanted_ = block_bytes_;
   if (rest_size_ > block_bytes_) {
-    take_rest(chunk, block_bytes_);
+    take_rest(chunk);
   } else if (begun_) {
     if (rest_size_ != 0) std::memmove(rest_.data(), rest_.data() + rest_begin_, rest_size_);
     rest_begin_ = 0;
     std::swap(chunk.bytes, rest_);
     chunk.size = std::exchange(rest_size_, 0);
-    if (!ended_) read_to(chunk, std::max(block_bytes_, chunk.size + block_bytes_ / 2));
+    wanted_ = std::max(block_bytes_, chunk.size + block_bytes_ / 2);
+    // What was left over may be whole, and is not to wait for more.
+    if (!ended_ && !full(chunk) && (chunk.size == 0 || source_.ready())) read(chunk);
   } else {
     begun_ = true;
-    std::size_t size = std::min(block_bytes_, kFirstBytes);
-    if (const auto whole = source_.size()) size = std::min<std::size_t>(size, *whole + 1);
-    size = std::max<std::size_t>(size, 1);
-    if (source_.peek(kByteOrderMark.size()).starts_with(kByteOrderMark)) {
-      source_.skip(kByteOrderMark.size());
-      column_ += kByteOrderMark.size();  // columns count bytes, and these are there
+    wanted_ = std::min(block_bytes_, kFirstBytes);
+    if (const auto whole = source_.size()) wanted_ = std::min<std::size_t>(wanted_, *whole + 1);
+    wanted_ = std::max<std::size_t>(wanted_, 1);
+    std::size_t mark = 0;
+    while (mark < kByteOrderMark.size() &&
+           source_.peek(mark + 1).starts_with(kByteOrderMark.substr(0, mark + 1))) {
+      ++mark;
     }
-    read_to(chunk, size);
+    if (mark == kByteOrderMark.size()) {
+      source_.skip(mark);
+      column_ += mark;  // columns count bytes, and these are there
+    }
+    read(chunk);
   }
   chunk.line = line_;
   chunk.column = column_;
 }
 
 void TextCutter::grow(Chunk& chunk) {
-  const std::size_t size = std::max(2 * chunk.size, block_bytes_);
-  take_rest(chunk, size);
-  if (chunk.size < size && !ended_) read_to(chunk, size);
+  if (full(chunk)) wanted_ = std::max(2 * chunk.size, block_bytes_);
+  const bool took = take_rest(chunk);
+  if (!full(chunk) && !ended_ && (!took || source_.ready())) read(chunk);
 }
 
 void TextCutter::split(Chunk& chunk, std::size_t size) {
