@@ -1,0 +1,258 @@
+// Which format an input has: by its extension, else by its content. What people pass by mistake is
+// called by its name. The decision is the same whenever the bytes arrive.
+
+#include <algorithm>
+#include <iterator>
+#include <string>
+#include <string_view>
+
+#include "format.hpp"
+#include "rectify/error.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::size_t kFirstLookBytes = std::size_t{4} << 10;
+constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
+constexpr std::size_t kMostSniffBytes = std::size_t{4}
+                                        << 20;  // the longest first line that tells JSON Lines
+
+struct Mistake {
+  std::string_view magic;
+  std::string_view what;
+  std::string_view remedy;
+};
+
+/// What people pass by mistake, by how it begins.
+constexpr Mistake kMistakes[] = {
+    {"\x1F\x8B", "gzip data", "gzip -dc FILE | rectify"},
+    {"PK\x03\x04", "a zip archive (.npz, .pt and .xlsx are such)",
+     "numpy.save the array to .npy, or unzip -p it"},
+    {"BZh91AY&SY", "bzip2 data", "bzip2 -dc FILE | rectify"},
+    {"\xFD"
+     "7zXZ",
+     "xz data", "xz -dc FILE | rectify"},
+    {"\x28\xB5\x2F\xFD", "zstd data", "zstd -dc FILE | rectify"},
+    {"version https://git-lfs", "a Git LFS pointer, not the data", "git lfs pull fetches it"},
+    {"\xFF\xFE", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | rectify"},
+    {"\xFE\xFF", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | rectify"},
+    {"\x80\x02", "a Python pickle, which is never read", "numpy.save the array to .npy"},
+    {"\x80\x03", "a Python pickle, which is never read", "numpy.save the array to .npy"},
+    {"\x80\x04", "a Python pickle, which is never read", "numpy.save the array to .npy"},
+    {"\x80\x05", "a Python pickle, which is never read", "numpy.save the array to .npy"},
+    {"\x89HDF", "an HDF5 file", "numpy.save the array to .npy"},
+    {"\x89PNG", "a PNG image", ""},
+    {"%PDF", "a PDF document", ""},
+    {"\x7F"
+     "ELF",
+     "a program", ""},
+};
+constexpr std::string_view kMarkup[] = {"<!doctype html", "<html", "<?xml"};  // in small letters
+constexpr Mistake kHtml = {"", "an HTML page", "a download that needs another address, or a login"};
+constexpr Mistake kXml = {"", "an XML document", ""};
+constexpr Mistake kUtf16 = {"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
+
+bool starts_with_word(std::string_view text, std::string_view word) {
+  return text.size() >= word.size() &&
+         std::equal(word.begin(), word.end(), text.begin(), [](char a, char b) {
+           return a == (b >= 'A' && b <= 'Z' ? static_cast<char>(b - 'A' + 'a') : b);
+         });
+}
+
+/// What a file that begins with `head` is, if rectify does not read it but people pass it; else
+/// null.
+const Mistake* mistake_in(std::string_view head) {
+  for (const Mistake& mistake : kMistakes) {
+    if (head.starts_with(mistake.magic)) return &mistake;
+  }
+  const std::size_t word = head.find_first_not_of(" \t\r\n");
+  if (word != std::string_view::npos) {
+    const std::string_view text = head.substr(word);
+    for (const std::string_view begin : kMarkup) {
+      if (starts_with_word(text, begin)) return begin == "<?xml" ? &kXml : &kHtml;
+    }
+  }
+  if (head.size() >= 2 && head[0] != '\0' && head[1] == '\0' &&
+      (head.size() < 4 || head[3] == '\0')) {
+    return &kUtf16;
+  }
+  return nullptr;
+}
+
+/// Whether more of a text that begins with `head` may tell that it begins with `word`, which
+/// `head` is too short for.
+bool may_become(std::string_view head, std::string_view word) {
+  return head.size() < word.size() && starts_with_word(head, word.substr(0, head.size()));
+}
+
+/// Whether mistake_in() may say something else of more than `head`.
+bool is_mistake_open(std::string_view head) {
+  if (head.size() < 2 || (head.size() < 4 && head[1] == '\0')) return true;
+  for (const Mistake& mistake : kMistakes) {
+    if (mistake.magic.size() > head.size() && mistake.magic.starts_with(head)) return true;
+  }
+  const std::size_t word = head.find_first_not_of(" \t\r\n");
+  if (word == std::string_view::npos) return true;
+  const std::string_view text = head.substr(word);
+  return std::any_of(std::begin(kMarkup), std::end(kMarkup),
+                     [&](std::string_view begin) { return may_become(text, begin); });
+}
+
+/// The first bytes of a source: what is there, and more as long as that does not tell. Whoever
+/// looks decides alike on what is there and on more, so that it does not depend on when it comes.
+class Head {
+ public:
+  explicit Head(Source& source) : source_(source) { more(kFirstLookBytes); }
+
+  std::string_view text() const { return text_; }
+
+  /// Waits for more, up to `most` bytes in all; false: there is none.
+  bool more(std::size_t most) {
+    const std::size_t before = text_.size();
+    if (before >= most) return false;
+    const std::size_t step = before < kFirstLookBytes ? kFirstLookBytes
+                             : before < kSniffBytes   ? kSniffBytes
+                                                      : 4 * before;
+    const std::size_t size = std::min(step, most);
+    // Memory shows more than was asked for.
+    text_ = source_.peek(before + 1, size).substr(0, size);
+    return text_.size() > before;
+  }
+
+  /// Whether more() would not wait.
+  bool ready() const { return source_.ready(text_.size()); }
+
+  /// Looks at as much as it takes to tell.
+  bool starts_with(std::string_view magic) {
+    while (text_.size() < magic.size() && magic.starts_with(text_) && more(magic.size())) {
+    }
+    return text_.starts_with(magic);
+  }
+
+ private:
+  Source& source_;
+  std::string_view text_;
+};
+
+/// Throws if the input begins like something that rectify does not read but people pass to it.
+void recognize_mistakes(const Source& source, Head& look) {
+  while (is_mistake_open(look.text()) && look.more(kFirstLookBytes)) {
+  }
+  const std::string_view head = look.text().substr(0, kFirstLookBytes);
+  if (const Mistake* const mistake = mistake_in(head); mistake != nullptr) {
+    throw Error(ErrorKind::data, "this is " + std::string(mistake->what),
+                std::string(mistake->remedy), {source.name(), 1, 1});
+  }
+}
+
+/// Follows an array or object to where it ends. Brackets in strings are none.
+class Brackets {
+ public:
+  explicit Brackets(std::size_t begin) : at_(begin) {}
+
+  /// Looks on in a text that has grown; whether the value ends in it.
+  bool end_in(std::string_view text) {
+    for (; !ended_ && at_ < text.size(); ++at_) {
+      const char c = text[at_];
+      if (in_string_) {
+        in_string_ = escaped_ || c != '"';
+        escaped_ = !escaped_ && c == '\\';
+      } else if (c == '[' || c == '{') {
+        ++depth_;
+      } else if (c == ']' || c == '}') {
+        ended_ = --depth_ == 0;
+      } else if (c == '"') {
+        in_string_ = true;
+      }
+    }
+    return ended_;
+  }
+
+  std::size_t end() const { return at_; }  // once it has ended
+
+ private:
+  std::size_t at_;
+  std::int64_t depth_ = 0;
+  bool in_string_ = false;
+  bool escaped_ = false;
+  bool ended_ = false;
+};
+
+/// Several JSON values, the first of them, at `begin`, whole before the second begins.
+bool is_json_lines(Head& head, std::size_t begin, bool tells_records) {
+  Brackets value(begin);
+  do {
+    if (!value.end_in(head.text())) continue;
+    if (head.text().find_first_not_of(" \t\r\n", value.end()) != std::string_view::npos)
+      return true;
+    // Alone so far. Where it makes no difference, it need not wait for the next.
+    if (!tells_records && !head.ready()) return true;
+  } while (head.more(kMostSniffBytes));
+  return false;
+}
+
+std::string_view format_of_content(Head& head, const ReadOptions& options, bool tells_records) {
+  if (head.starts_with("\x93NUMPY")) return "npy";
+  const std::size_t begin = head.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
+  std::size_t first = std::string_view::npos;
+  do {
+    first = head.text().find_first_not_of(" \t\r\n", begin);
+  } while (first == std::string_view::npos && head.more(kSniffBytes));
+  if (first == std::string_view::npos) return options.pointer ? "json" : "csv";
+  const char c = head.text()[first];
+  if (c == '[' || c == '{') return is_json_lines(head, first, tells_records) ? "jsonl" : "json";
+  if (options.pointer) return "json";
+  std::size_t newline = std::string_view::npos;
+  do {
+    newline = head.text().find('\n', first);
+  } while (newline == std::string_view::npos && head.more(kSniffBytes));
+  const std::string_view line = head.text().substr(first, newline - first);
+  const bool tabs =
+      line.find('\t') != std::string_view::npos && line.find(',') == std::string_view::npos;
+  return tabs && options.delimiter == '\0' ? "tsv" : "csv";
+}
+
+}  // namespace
+
+bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
+
+std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
+                                      const Wanted& wanted) {
+  if (!options.format.empty()) {
+    const Format* asked = find_format(options.format);
+    if (asked == nullptr || asked->decoder == nullptr) {
+      throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be read");
+    }
+  }
+  std::string format = options.format.empty() ? format_of_extension(source.name()) : options.format;
+  const char* for_rows = options.header != Header::automatic ? "--header"
+                         : options.delimiter != '\0'         ? "--delimiter"
+                         : options.decimal != '.'            ? "--decimal"
+                         : options.missing                   ? "--missing"
+                                                             : nullptr;
+  Head head(source);
+  recognize_mistakes(source, head);
+  if (format.empty() || find_format(format)->decoder == nullptr) {
+    // The format's name, or what is made of several values, may depend on whether there are
+    // several.
+    const bool tells_records =
+        wanted.tells_records || options.rows_of_one || options.part || for_rows != nullptr;
+    format = format_of_content(head, options, tells_records);
+  }
+  const bool text = format != "npy";
+  if (text && options.dtype == DType::boolean) {
+    throw Error(ErrorKind::usage, "text is not read as bool", "--dtype uint8");
+  }
+  const bool rows = format == "csv" || format == "tsv";
+  if (!rows && for_rows != nullptr) {
+    throw Error(ErrorKind::usage, for_rows + (" is for CSV, and this is " + format), {},
+                {source.name()});
+  }
+  if (options.pointer && format != "json" && format != "jsonl") {
+    throw Error(ErrorKind::usage, "--pointer is for JSON, and this is " + format, {},
+                {source.name()});
+  }
+  return find_format(format)->decoder(source, options, wanted);
+}
+
+}  // namespace rectify

@@ -1,0 +1,262 @@
+// The pump: chunks of one or several inputs through a sink, on every processor and in order. What
+// the sink takes whole alone is gathered before it works on it, so that no result depends on how
+// an input was divided.
+//
+// A sink has
+//   struct Work { void clear(); }       what work() makes of the Results of a chunk for put()
+//   Wanted wanted() const               what a decoder may leave out or had better put together
+//   void check(const Result&) const     throws what is wrong with a tensor, by its first slab
+//   bool needs_whole(const Result&) const     whether a slab cannot be worked on by itself; the
+//                                       same for all slabs of a tensor
+//   const PrintOptions* edges() const   set: of a tensor that these summarise, the edges suffice
+//   void work(Result&, Tensors, Work&) const  works on a Result, appending to Work; on any thread
+//   void put(Result&, Work&, std::size_t i)   takes the i-th Result of a Work, in order
+//   void begin(const Source&)           before the first Result of an input
+//   void before_waiting()               before the pump waits for input: gives out what is there
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "formats/format.hpp"
+#include "gather.hpp"
+#include "rectify/error.hpp"
+#include "rectify/stream.hpp"
+#include "workers.hpp"
+
+namespace rectify {
+
+template <class Sink>
+class Pump {
+ public:
+  Pump(const ReadOptions& read, Sink& sink, const RunOptions& options)
+      : read_(read),
+        sink_(sink),
+        options_(options),
+        threads_(options.threads == 0 ? processors() : options.threads) {}
+
+  /// Moves all of one input. Throws the Error that stands first in it, with its place.
+  void run(Source& source) {
+    Input input{source, read_, sink_.wanted()};
+    stream(input);
+  }
+
+  /// Moves all inputs, one after the other. Small files are worked on while others are, whole and
+  /// by one thread each; opening them is a good part of it.
+  void run(const Inputs& inputs) {
+    if (inputs.count == 1) {
+      Source source = inputs.open(0);
+      run(source);
+      return;
+    }
+    struct Ahead {
+      std::size_t index = 0;
+      std::unique_ptr<Source> source;
+      std::unique_ptr<Input> input;
+      std::vector<Item> items;   // of a small file, worked on
+      std::exception_ptr error;  // of what stands behind them
+    };
+    std::size_t next = 0;
+    ordered<Ahead>(
+        threads_,
+        [&](Ahead& ahead, const auto&) {
+          if (next == inputs.count) return false;
+          ahead.index = next++;
+          return true;
+        },
+        [&](const Ahead& ahead) { return ahead.index + 1 == inputs.count; },
+        [&](Ahead& ahead) {
+          ahead.items.clear();
+          ahead.input.reset();
+          ahead.source = std::make_unique<Source>(inputs.open(ahead.index));
+          const auto size = ahead.source->size();
+          if (!size || *size > kSmallBytes) return;
+          try {
+            ahead.input = std::make_unique<Input>(*ahead.source, read_, sink_.wanted());
+            work_on_all(*ahead.input, ahead.items);
+          } catch (const Error&) {
+            ahead.error = std::current_exception();
+          }
+        },
+        [&](Ahead& ahead) {
+          if (ahead.input == nullptr && !ahead.error) {
+            run(*ahead.source);
+          } else {
+            sink_.begin(*ahead.source);
+            for (Item& item : ahead.items) {
+              deliver(item);
+            }
+            if (ahead.error) std::rethrow_exception(std::exchange(ahead.error, nullptr));
+          }
+          ahead.items.clear();
+          ahead.input.reset();
+          ahead.source.reset();
+        });
+  }
+
+ private:
+  static constexpr std::uint64_t kSmallBytes = std::uint64_t{256} << 10;
+
+  /// An input and its decoder, and how an error of theirs is told.
+  struct Input {
+    Source& source;
+    const ReadOptions& read;
+    std::unique_ptr<Decoder> decoder;
+    std::size_t tensors = 0;  // that have begun
+
+    Input(Source& of, const ReadOptions& options, const Wanted& wanted)
+        : source(of), read(options), decoder(make_decoder(of, options, wanted)) {}
+
+    bool cut(Chunk& chunk) {
+      if (!decoder->cut(chunk)) return false;
+      tensors += chunk.begins ? 1u : 0u;
+      return true;
+    }
+
+    /// An error about the output names it itself; all others are about the input, and get the
+    /// file's own line in a part of it.
+    Error in_its_place(const Error& error) const {
+      if (error.kind() == ErrorKind::io) return error;
+      Place place = error.place();
+      if (read.part && place.line != 0) place.line += decoder->lines_before();
+      if (place.source.empty()) place.source = source.name();
+      return Error(error.kind(), error.message(), error.hint(), std::move(place));
+    }
+  };
+
+  struct Item {
+    Chunk chunk;
+    std::size_t tensor = 0;  // which of the input's begins in the chunk, or goes on
+    std::vector<Result> results;
+    typename Sink::Work work;
+    std::exception_ptr error;  // of what stands behind the results
+  };
+
+  bool gathers(const Result& result) const {
+    return !(result.begins && result.ends) && sink_.needs_whole(result);
+  }
+
+  /// Decodes the chunk of an item and works on what need not be gathered. Any thread.
+  void work_on(const Input& input, Item& item) const {
+    item.results.clear();
+    item.work.clear();
+    item.error = nullptr;
+    try {
+      input.decoder->decode(item.chunk, item.results);
+    } catch (const Error&) {
+      item.error = std::current_exception();  // the tensors before it come first
+    }
+    for (std::size_t i = 0; i < item.results.size(); ++i) {
+      Result& result = item.results[i];
+      try {
+        if (result.begins) sink_.check(result);
+        if (!gathers(result)) sink_.work(result, item.tensor, item.work);
+      } catch (const Error&) {
+        item.error = std::current_exception();  // likewise
+        item.results.resize(i);
+      }
+    }
+  }
+
+  /// All chunks of an input, one after the other.
+  void work_on_all(Input& input, std::vector<Item>& items) const {
+    try {
+      for (bool more = true; more;) {
+        Item& item = items.emplace_back();
+        if (!input.cut(item.chunk)) {
+          items.pop_back();
+          return;
+        }
+        item.tensor = input.tensors;
+        work_on(input, item);
+        if (item.error) item.error = placed(input, item.error);
+        more = !item.error && !item.chunk.last;
+        item.chunk = {};  // the results are enough
+      }
+    } catch (const Error& error) {
+      if (!items.empty()) items.pop_back();  // the one that could not be cut
+      throw input.in_its_place(error);
+    }
+  }
+
+  static std::exception_ptr placed(const Input& input, const std::exception_ptr& error) {
+    try {
+      std::rethrow_exception(error);
+    } catch (const Error& found) {
+      return std::make_exception_ptr(input.in_its_place(found));
+    }
+  }
+
+  /// Hands on the results of an item, in order.
+  void deliver(Item& item) {
+    std::size_t worked = 0;
+    for (Result& result : item.results) {
+      if (!gathers(result)) {
+        sink_.put(result, item.work, worked++);
+        continue;
+      }
+      const bool ends = result.ends;
+      gather_.add(std::move(result), sink_.edges());
+      if (!ends) continue;
+      Result whole = gather_.take(sink_.edges());
+      typename Sink::Work work;
+      sink_.work(whole, item.tensor, work);
+      sink_.put(whole, work, 0);
+    }
+    if (item.error) std::rethrow_exception(item.error);
+  }
+
+  /// What is to be done before reading waits, for as long as this lives.
+  class BeforeWaiting {
+   public:
+    BeforeWaiting(Source& source, std::function<void()> call) : source_(source) {
+      source_.before_waiting(std::move(call));
+    }
+    BeforeWaiting(const BeforeWaiting&) = delete;
+    BeforeWaiting& operator=(const BeforeWaiting&) = delete;
+    ~BeforeWaiting() { source_.before_waiting(nullptr); }
+
+   private:
+    Source& source_;
+  };
+
+  /// Chunks of one input, several at a time.
+  void stream(Input& input) {
+    sink_.begin(input.source);
+    try {
+      ordered<Item>(
+          threads_,
+          [&](Item& item, const auto& settle) {
+            const BeforeWaiting guard(input.source, [&] {
+              settle();
+              sink_.before_waiting();
+            });
+            if (!input.cut(item.chunk)) return false;
+            item.tensor = input.tensors;
+            return true;
+          },
+          [](const Item& item) { return item.chunk.last; },
+          [&](Item& item) { work_on(input, item); },
+          [&](Item& item) {
+            deliver(item);
+            if (options_.progress) options_.progress(input.source);
+          });
+    } catch (const Error& error) {
+      throw input.in_its_place(error);
+    }
+  }
+
+  const ReadOptions& read_;
+  Sink& sink_;
+  const RunOptions& options_;
+  unsigned threads_;
+  Gather gather_;
+};
+
+}  // namespace rectify
