@@ -42,8 +42,7 @@ std::vector<std::string> inputs_of(const Options& options) {
 }
 
 Output open_output(const Options& options) {
-  return options.output && *options.output != "-" ? Output::file(*options.output)
-                                                  : Output::standard_output();
+  return options.output ? Output::file(*options.output) : Output::standard_output();
 }
 
 void apply_to_noise(const Options& options, Writer& writer) {
@@ -56,6 +55,20 @@ void apply_to_noise(const Options& options, Writer& writer) {
     throw error.at({"--randn"});
   }
   writer.write(std::move(result));
+}
+
+/// A file of numbers is meant to be read again: says that most of them are not there, and how to
+/// have them.
+void note_what_is_left_out(const Printed& printed) {
+  if (printed.shortened == 0) return;
+  const std::uint64_t others = printed.shortened - 1;
+  // Several tensors may differ in their columns, which CSV cannot; JSON holds anything.
+  const bool table = printed.tensors == 1 && printed.first_shortened.size() <= 2;
+  say(fmt::format(
+      "note: {} values, only edges shown{}: --to {} gives all",
+      numel(printed.first_shortened, DType::uint8),
+      others == 0 ? "" : fmt::format(", and of {} more tensor{}", others, others == 1 ? "" : "s"),
+      table ? "csv" : "json"));
 }
 
 // ---- compare -----------------------------------------------------------------------------------
@@ -76,7 +89,7 @@ std::vector<Merged> reports_of(const Options& options) {
   }
   for (const std::string& input : inputs_of(options)) {
     Source source = open(options, input);
-    Progress progress(source, !options.output || *options.output == "-");
+    Progress progress(source, !options.output);
     RunOptions run_options = options.run;
     run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
     std::vector<std::vector<std::string>> names;
@@ -148,19 +161,24 @@ void say_dead(const NamedReport& report, std::size_t mode, double limit) {
 }  // namespace
 
 void apply(const Options& options) {
-  if (options.write.format == "npy" && (!options.output || *options.output == "-") &&
-      ::isatty(STDOUT_FILENO) != 0) {
+  if (options.write.format == "npy" && !options.output && ::isatty(STDOUT_FILENO) != 0) {
     throw Error(ErrorKind::usage, "npy is binary, and standard output is a terminal",
                 "-o FILE, or > FILE");
   }
   Output output = open_output(options);
+  if (options.write.format == "npy" && options.inputs.size() > 1 && output.is_file()) {
+    throw Error(ErrorKind::usage,
+                fmt::format("{} inputs and one .npy file: numpy.load would read the first alone",
+                            options.inputs.size()),
+                "--to jsonl holds them all, or one run for each input");
+  }
   Writer writer(output, options.write);
   if (options.randn) {
     apply_to_noise(options, writer);
   } else {
     for (const std::string& input : inputs_of(options)) {
       Source source = open(options, input);
-      Progress progress(source, !options.output || *options.output == "-");
+      Progress progress(source, !options.output);
       RunOptions run_options = options.run;
       run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
       try {
@@ -178,6 +196,7 @@ void apply(const Options& options) {
   }
   writer.finish();
   output.commit();
+  if (output.is_file()) note_what_is_left_out(writer.printed());
 }
 
 bool compare(Options options) {

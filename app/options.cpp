@@ -179,6 +179,8 @@ Part part(const std::string& text) {
   refuse("--part takes K/N with 1 <= K <= N, such as 2/8, not " + in_quotes(text));
 }
 
+std::vector<std::string> report_formats() { return {"table", "json", "jsonl", "csv", "tsv"}; }
+
 constexpr char kShield = '\x01';
 
 enum Group : std::uint8_t { kInput, kOperation, kReport, kGate, kOutput, kPrinting, kOther };
@@ -318,13 +320,18 @@ constexpr Row kRows[] = {
 
     {kBoth, kOutput, "-o,--output", "FILE", "replaced whole, or left as it is [standard output]",
      "FILE may be the input. What is no regular file is written to directly.",
-     [](Options& o, const std::string& text) { o.output = text; }},
-    {kCompare, kOutput, "--to", "FORMAT", "table, json, jsonl, csv, tsv [FILE's, or table]", "",
      [](Options& o, const std::string& text) {
-       choice("--to", text, {"table", "json", "jsonl", "csv", "tsv"});
+       o.output = text == "-" ? std::nullopt : std::optional(text);
+     }},
+    {kCompare, kOutput, "--to", "FORMAT", "",
+     "The table is the format of FILE.txt. A FILE of another extension, or of none, needs --to.",
+     [](Options& o, const std::string& text) {
+       choice("--to", text, report_formats());
        o.report_format = text;
      }},
-    {kApply, kOutput, "--to", "FORMAT", "", "torch is what print(tensor) prints.",
+    {kApply, kOutput, "--to", "FORMAT", "",
+     "torch is what print(tensor) prints, and the format of FILE.txt. A FILE of another extension, "
+     "or of none, needs --to.",
      [](Options& o, const std::string& text) {
        choice("--to", text, writable_formats());
        o.write.format = text;
@@ -406,8 +413,10 @@ std::string brief(const Row& row) {
     return joined(names, ", ") + ", or several: relu,leaky [leaky]";
   }
   if (row.name == "--from") return "auto, " + joined(readable_formats(), ", ") + " [auto]";
-  if (row.name == "--to" && row.command == kApply)
-    return joined(writable_formats(), ", ") + " [FILE's, or torch]";
+  if (row.name == "--to") {
+    return row.command == kApply ? joined(writable_formats(), ", ") + " [FILE's, or torch]"
+                                 : joined(report_formats(), ", ") + " [FILE's, or table]";
+  }
   return std::string(row.brief);
 }
 
@@ -514,16 +523,29 @@ std::string page(Options::Command command, bool explain) {
 
 namespace {
 
-void settle_apply(Options& options, bool to_given) {
-  if (!to_given && options.output) {
-    const std::string format = format_of_extension(*options.output);
-    if (!format.empty()) options.write.format = format;
-    for (const std::string_view extension : {".gz", ".bz2", ".xz", ".zst", ".npz", ".pt", ".pth"}) {
-      if (!options.output->ends_with(extension)) continue;
-      refuse(fmt::format("{} files are not written", extension),
-             "--to names the format; --to csv | gzip >FILE compresses");
-    }
+/// The format of -o FILE where no --to gives it: the one that its extension names, or `otherwise`
+/// for what is written to directly, such as /dev/stdout or a FIFO.
+std::string format_of_output(const std::string& file, const std::string& otherwise,
+                             const std::vector<std::string>& formats) {
+  const std::string format = format_of_extension(file);
+  if (!format.empty()) return format;
+  if (!Output::puts_in_place(file)) return otherwise;
+  const std::string extension = std::filesystem::path(file).extension().string();
+  std::string hint = "--to " + joined(formats, "|");
+  constexpr std::pair<std::string_view, std::string_view> kCompressors[] = {
+      {".gz", "gzip"}, {".bz2", "bzip2"}, {".xz", "xz"}, {".zst", "zstd"}};
+  for (const auto& [ending, program] : kCompressors) {
+    if (extension == ending)
+      hint += fmt::format("; to compress what comes out: | {} >FILE", program);
   }
+  if (extension.empty())
+    refuse("-o " + in_quotes(file) + " has no extension to name a format", hint);
+  refuse(fmt::format("-o {}: no format is called {}", in_quotes(file), in_quotes(extension)), hint);
+}
+
+void settle_apply(Options& options) {
+  if (options.write.format.empty() && options.output)
+    options.write.format = format_of_output(*options.output, "torch", writable_formats());
   const Operation& operation = options.operation;
   if (operation.inplace && operation.modes.size() > 1) {
     refuse("--inplace takes one --mode: a second would see what the first has made of the input");
@@ -539,7 +561,7 @@ void settle_apply(Options& options, bool to_given) {
   }
 }
 
-void settle_compare(Options& options, bool to_given, const std::string& check) {
+void settle_compare(Options& options, const std::string& check) {
   options.compare.modes = std::move(options.operation.modes);
   options.compare.histogram = options.plot.has_value();
   if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
@@ -553,22 +575,14 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
   }
   if (options.partial) {
     if (options.merge) refuse("--merge reads what --partial writes: one of them");
-    if (to_given && options.report_format != "json")
+    if (!options.report_format.empty() && options.report_format != "json")
       refuse("--partial writes JSON, not " + options.report_format);
     if (options.plot) refuse("--plot draws a whole input: leave out --partial");
     options.report_format = "json";
-    to_given = true;
   }
   if (options.merge) {
     if (options.tensor || options.randn) refuse("--merge takes files that --partial has written");
     if (options.plot) refuse("--plot draws from the input itself, not from --merge");
-  }
-  if (options.output) {
-    const std::string format = format_of_extension(*options.output);
-    if (format == "npy") refuse("a report is no array: " + in_quotes(*options.output), "FILE.json");
-    if (options.partial && !format.empty() && format != "json" && format != "jsonl")
-      refuse("--partial writes JSON, not " + format);
-    if (!to_given && !format.empty()) options.report_format = format;
   }
   if (options.plot && *options.plot != "-") {
     const auto is_plot = [&](const std::string& file) {
@@ -579,6 +593,17 @@ void settle_compare(Options& options, bool to_given, const std::string& check) {
     if (std::any_of(options.inputs.begin(), options.inputs.end(), is_plot))
       refuse("--plot names an input: it would be lost", "another file for the plot");
   }
+  if (options.output) {
+    const std::string format = format_of_extension(*options.output);
+    if (format == "npy") refuse("a report is no array: " + in_quotes(*options.output), "FILE.json");
+    if (options.partial && (format == "csv" || format == "tsv"))
+      refuse("--partial writes JSON, not " + format);
+    if (options.report_format.empty()) {
+      options.report_format = format_of_output(*options.output, "table", report_formats());
+      if (options.report_format == "torch") options.report_format = "table";  // both are .txt
+    }
+  }
+  if (options.report_format.empty()) options.report_format = "table";
 }
 
 }  // namespace
@@ -629,14 +654,12 @@ Options parse_options(int argc, const char* const* argv) {
   std::for_each(options.inputs.begin(), options.inputs.end(), restored);
   std::for_each(values.begin(), values.end(), restored);
 
-  bool to_given = false;
   std::string check;
   std::string input_options;  // those that say how to read or what to compare
   std::string text_option;    // one that says how to read text
   for (std::size_t i = 0; i < std::size(kRows); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     kRows[i].take(options, values[i]);
-    to_given = to_given || kRows[i].name == "--to";
     if (kRows[i].name == "--check") check = values[i];
     const bool reads = kRows[i].group == kInput || kRows[i].name == "--mode" ||
                        kRows[i].name == "--slope" || kRows[i].name == "--unit-axis";
@@ -678,9 +701,9 @@ Options parse_options(int argc, const char* const* argv) {
   }
   options.operation.modes = with_slopes(options.operation.modes, options.slopes);
   if (options.command == Options::Command::compare) {
-    settle_compare(options, to_given, check);
+    settle_compare(options, check);
   } else {
-    settle_apply(options, to_given);
+    settle_apply(options);
   }
   return options;
 }

@@ -33,7 +33,7 @@ struct Options {
   enum class Command : std::uint8_t { apply, compare };
   Command command = Command::apply;
   CompareOptions compare;
-  std::string report_format = "table";  // or json, jsonl, csv, tsv
+  std::string report_format;            // table, json, jsonl, csv or tsv
   double dead_below = -1.0;             // not given: 0, or with --merge what the parts have
   bool per_unit = false;
   std::optional<double> fail_if_dead;

@@ -276,17 +276,29 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
   const bool bars = count <= kMostBars;
   const std::size_t label_columns = text ? panel_columns - 14 : kLabelColumns;
 
-  // Shares in percent; dead ones apart. Of very many units, points at even distances and both ends.
+  // Shares in percent; dead ones apart. Of very many units, those at even distances and both ends.
   std::string alive_data;
   std::string dead_data;
   std::string tics;
   std::size_t widest = 0;
   const std::size_t points = std::min(count, bars ? count : kOutlinePoints);
+  const auto rank_of = [&](std::size_t i) {
+    return points < 2 ? i : i * (count - 1) / (points - 1);
+  };
+  // A point of the outline is as wide as the way to its neighbours: alone it would be no area.
+  double left = 0.5;
   for (std::size_t i = 0; i < points; ++i) {
-    const std::size_t rank = points < 2 ? i : i * (count - 1) / (points - 1);
+    const std::size_t rank = rank_of(i);
     const UnitFigures& unit = row.units[order[rank]];
     const double share = 100 * value_of(unit.active_frac, 0);
     std::string& data = unit.dead ? dead_data : alive_data;
+    if (!bars && !text) {
+      const std::size_t next = i + 1 < points ? rank_of(i + 1) : rank + 1;
+      const double right = 1 + static_cast<double>(rank + next) / 2;
+      fmt::format_to(std::back_inserter(data), "{} {}\n{} {}\n", left, share, right, share);
+      left = right;
+      continue;
+    }
     fmt::format_to(std::back_inserter(data), "{} {}\n", rank + 1, share);
     if (bars) {
       constexpr std::size_t kNameColumns = 14;
@@ -337,8 +349,9 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
                    "$dead{0} using 1:(0) with points pt 'x' lc rgb '{2}' {3}\n",
                    number, kUnitColour, kDeadColour, dead_key);
   } else if (bars) {
+    // In units of the axis: relative to its neighbours' distance, a box without any has no width.
     fmt::format_to(to,
-                   "set boxwidth 0.8 relative\nplot $alive{0} using 1:2 with boxes fill solid 1 "
+                   "set boxwidth 0.8 absolute\nplot $alive{0} using 1:2 with boxes fill solid 1 "
                    "noborder lc rgb '{1}' "
                    "notitle, $dead{0} using 1:2 with boxes fill solid 1 noborder lc rgb '{2}' "
                    "notitle, $dead{0} using 1:(0) with points pt 2 ps 0.9 lw 2 lc rgb '{2}' {3}\n",

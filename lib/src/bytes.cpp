@@ -152,6 +152,11 @@ std::string resolve_links(const std::string& path) {
   }
 }
 
+bool is_regular(int fd) {
+  struct stat status {};
+  return ::fstat(fd, &status) == 0 && S_ISREG(status.st_mode);
+}
+
 std::string random_name() {
   std::uint64_t bits = 0;
   if (::getrandom(&bits, sizeof bits, 0) != static_cast<ssize_t>(sizeof bits)) {
@@ -421,6 +426,7 @@ struct Output::State {
   std::string name;
   Descriptor file;
   std::string* text = nullptr;  // memory instead of a file
+  bool regular = false;         // a regular file
   std::string buffer;
   std::uint64_t position = 0;
 
@@ -487,6 +493,7 @@ Output Output::file(const std::string& path) {
     const int copy = ::fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0) fail(path, "cannot write: ", errno);
     state->file = Descriptor(copy, true);
+    state->regular = is_regular(copy);
     return Output(std::move(state));
   }
   struct stat status {};
@@ -502,6 +509,7 @@ Output Output::file(const std::string& path) {
   if (exists && ::access(state->target.c_str(), W_OK) != 0) fail(path, "cannot write: ", errno);
   constexpr mode_t kNewFile = 0666;  // less the umask
   state->replaces = exists;
+  state->regular = true;
   state->open_temporary(exists ? 0600 : kNewFile);
   if (exists) {
     // Another owner's file keeps its owner where the system lets us; if not, it keeps at least its
@@ -525,7 +533,16 @@ Output Output::standard_output() {
   auto state = std::make_unique<State>();
   state->name = "<stdout>";
   state->file = Descriptor(STDOUT_FILENO, false);
+  state->regular = is_regular(STDOUT_FILENO);
   return Output(std::move(state));
+}
+
+bool Output::puts_in_place(const std::string& path) {
+  if (path.empty()) return false;
+  const std::string target = resolve_links(path);
+  if (descriptor_of(target) >= 0) return false;
+  struct stat status {};
+  return ::stat(target.c_str(), &status) == 0 ? S_ISREG(status.st_mode) : errno == ENOENT;
 }
 
 Output Output::memory(std::string& text) {
@@ -554,6 +571,8 @@ void Output::write(std::string_view bytes) {
 void Output::flush() {
   if (state_->text == nullptr) state_->flush();
 }
+
+bool Output::is_file() const { return state_->regular; }
 
 bool Output::can_overwrite() const { return !state_->temporary.empty() || state_->text != nullptr; }
 

@@ -425,7 +425,7 @@ struct Writer::Gather {
 
 Writer::Writer(Output& output, const WriteOptions& options)
     : output_(output), gather_(std::make_unique<Gather>()) {
-  const Format* format = find_format(options.format);
+  const Format* format = find_format(options.format.empty() ? "torch" : options.format);
   if (format == nullptr || format->encoder == nullptr) {
     throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be written");
   }
@@ -448,6 +448,8 @@ void Writer::write(Result result) {
 }
 
 void Writer::finish() { encoder_->finish(); }
+
+Printed Writer::printed() const { return encoder_->printed(); }
 
 // ---- the operation -----------------------------------------------------------------------------
 
@@ -690,8 +692,11 @@ std::vector<Tensor> load(Source source, const ReadOptions& options) {
 }
 
 void save(const std::string& path, std::span<const Tensor> tensors, WriteOptions options) {
-  const std::string by_extension = format_of_extension(path);
-  if (!by_extension.empty() && options.format == "torch") options.format = by_extension;
+  if (options.format.empty()) options.format = format_of_extension(path);
+  if (options.format.empty() && Output::puts_in_place(path)) {
+    throw Error(ErrorKind::usage, "the extension names no format that can be written",
+                "WriteOptions::format does", {path});
+  }
   Output output = Output::file(path);
   Writer writer(output, options);
   for (const Tensor& tensor : tensors) {

@@ -167,7 +167,8 @@ cat out
 def a_disk_without_a_byte_of_room_leaves_the_old_file_whole(s):
     commands(s)
     script = "".join(f"rectify {arguments} -o out || echo $?\ncat out\n" for arguments in (
-        "--tensor 1", "big.csv", "compare big.csv", "compare big.csv --partial", "--randn 3 --to npy"))
+        "--tensor 1 --to torch", "big.csv --to torch", "compare big.csv --to table", "compare big.csv --partial",
+        "--randn 3 --to npy"))
     outcome = on_a_small_disk(s, script + "ls -A", left="0")
     need(outcome.stdout == b"1\nold\n" * 5 + b"ballast\nbig.csv\nout\npart.json\n", outcome)
     need(outcome.stderr.count(b"No space left on device\n") == 5 == outcome.stderr.count(b"\n"), outcome)
@@ -178,8 +179,8 @@ def a_read_only_disk_gives_the_reason(s):
     commands(s)
     script = """mount -o remount,ro . . || exit 77
 for name in out new; do
-  rectify big.csv -o $name || echo $?
-  rectify compare big.csv -o $name || echo $?
+  rectify big.csv --to torch -o $name || echo $?
+  rectify compare big.csv --to table -o $name || echo $?
 done
 cat out; ls -A"""
     outcome = on_a_small_disk(s, script)

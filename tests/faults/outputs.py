@@ -171,9 +171,15 @@ def every_command_writes_the_same_to_a_file_and_to_what_is_none(s):
     os.mkfifo(s.path / "fifo")
     for arguments in commands(s):
         wanted = s.run(*arguments).stdout
-        s.run(*arguments, "-o", "out").gives(b"")
-        need(s.read("out") == wanted, arguments, "into a file")
-        s.run(*arguments, "-o", "/dev/stdout").gives(wanted)
+        outcomes = [s.run(*arguments, "-o", "out"), s.run(*arguments, after=">direct")]
+        for outcome, name in zip(outcomes, ("out", "direct")):
+            outcome.gives(b"")
+            need(s.read(name) == wanted, arguments, "into a file")
+            # A print that leaves most values out is the only one that is noted.
+            need(bool(outcome.note) == (b" ...," in wanted), arguments, outcome.note)
+        outcome = s.run(*arguments, "-o", "/dev/stdout")
+        outcome.gives(wanted)
+        need(not outcome.note, arguments, outcome.note)
         for expected in (wanted, b""):
             got = []
             reader = threading.Thread(daemon=True, target=lambda: got.append(from_fifo(s.path / "fifo", len(expected))))
@@ -192,11 +198,12 @@ def a_bad_input_leaves_the_old_file_whatever_is_written(s):
     s.write("bad.part", s.run("compare", "--randn", "3", "--partial").stdout[:-20])
     for name in bad:
         for arguments in (*([name, "--to", to] for to in ("torch", "json", "jsonl", "csv", "tsv", "npy")),
-                          ["compare", name], ["compare", name, "--partial"], ["compare", name, "--plot", "plot.svg"]):
+                          ["compare", name, "--to", "table"], ["compare", name, "--partial"],
+                          ["compare", name, "--to", "table", "--plot", "plot.svg"]):
             for out in ("out", "new"):
                 s.write("out", b"old\n")
                 s.run(*arguments, "-o", out).refuses(re.escape(name))
                 need(s.names() == sorted([*bad, "bad.part", "out"]), s.names())
                 need(s.read("out") == b"old\n", arguments, short(s.read("out")))
-    s.run("compare", "--merge", "bad.part", "-o", "out").refuses("bad.part")
+    s.run("compare", "--merge", "bad.part", "--to", "table", "-o", "out").refuses("bad.part")
     need(s.read("out") == b"old\n", short(s.read("out")))

@@ -172,4 +172,4 @@ def hostile_names_in_compare_are_escaped(s):
         s.run("compare", "--check", nasty, "--plot", name, name).refuses(statuses=(2,))
         with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
             file.write(b"u" + nasty.replace(b"\n", b"").replace(b"\r", b"") + b',v\n-1,2\n-3,1\n')
-        s.run("compare", name, "--fail-if-dead", "0", "-o", "report").refuses("dead under relu", statuses=(3,))
+        s.run("compare", name, "--fail-if-dead", "0", "-o", "report.txt").refuses("dead under relu", statuses=(3,))

@@ -190,14 +190,15 @@ def given(name, to):
     if name == "a.json" and to == "jsonl":  # one value, one line
         return OUTPUTS["json"]
     if name == "a.jsonl":  # two tensors
-        return {"torch": b"tensor([1., 0.])\ntensor([3., 0.])\n", "json": OUTPUTS["jsonl"],
-                "npy": npy("(2,)", (1, 0)) + npy("(2,)", (3, 0))}.get(to, gives)
+        return {"torch": b"tensor([1., 0.])\ntensor([3., 0.])\n", "json": OUTPUTS["jsonl"]}.get(to, gives)
     return gives
 
 
 def every_output(name):
     def tried(path):
         for to in OUTPUTS:
+            if (name, to) == ("a.jsonl", "npy"):  # two arrays in a file, which standard output is here: refused
+                continue
             folder = path / to
             folder.mkdir()
             gives = given(name, to)

@@ -227,7 +227,7 @@ def one_call(folder, number):
     arguments = [f"{name}.{form}", "--mode", mode, "--to", to, "--threads", str(chance.randrange(1, 9))]
     way = chance.randrange(10)
     if way == 0:
-        outcome = call(folder.path, [f"{name}.bad", "--from", "csv", "-o", f"shared.{name}"])
+        outcome = call(folder.path, [f"{name}.bad", "--from", "csv", "--to", "csv", "-o", f"shared.{name}"])
         place = f"rectify: {name}.bad:{len(folder.tables[name]) + 1}:".encode()
         return "" if outcome.status == 1 and outcome.stderr.startswith(place) and not outcome.stdout else repr(outcome)
     if way <= 3:  # what stands there is one of the whole results: several write it

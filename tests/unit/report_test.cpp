@@ -17,7 +17,9 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <sstream>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -681,6 +683,45 @@ bool has_gnuplot() {
   return false;
 }
 
+std::size_t count(const std::string& text, std::string_view part) {
+  std::size_t times = 0;
+  for (std::size_t at = 0; (at = text.find(part, at)) != std::string::npos; at += part.size())
+    ++times;
+  return times;
+}
+
+/// What stands first between the two, or nothing.
+std::string between(const std::string& text, std::string_view begin, std::string_view end) {
+  const std::size_t at = text.find(begin);
+  if (at == std::string::npos) return "";
+  return text.substr(at + begin.size(), text.find(end, at) - at - begin.size());
+}
+
+struct Box {
+  double width = 0, height = 0;
+};
+
+/// The areas of an SVG that are filled with a colour.
+std::vector<Box> shapes(const std::string& svg, const std::string& colour) {
+  std::vector<Box> found;
+  const std::string begin = "<polygon fill = '" + colour + "' points = '";
+  for (std::size_t at = 0; (at = svg.find(begin, at)) != std::string::npos;) {
+    at += begin.size();
+    std::istringstream points(svg.substr(at, svg.find('\'', at) - at));
+    double low[2] = {1e9, 1e9};
+    double high[2] = {-1e9, -1e9};
+    char comma = 0;
+    for (double point[2]; points >> point[0] >> comma >> point[1];) {
+      for (const int axis : {0, 1}) {
+        low[axis] = std::min(low[axis], point[axis]);
+        high[axis] = std::max(high[axis], point[axis]);
+      }
+    }
+    found.push_back({high[0] - low[0], high[1] - low[1]});
+  }
+  return found;
+}
+
 const std::vector<Report::Bin> kBins = {{-4, -2, 5}, {-2, -1, 20}, {0, 0, 3}, {1, 2, 9}};
 
 std::string why_not(const std::string& target, const std::vector<NamedReport>& reports) {
@@ -779,6 +820,48 @@ TEST_CASE("an SVG names the units and marks the dead ones") {
   }
   plot(target, {report_of({{1, 1}})}, {kBins}, {});
   CHECK_FALSE(contains(contents(target), "dead under"));
+}
+
+TEST_CASE("the picture of a single unit was empty: a bar has a width without neighbours") {
+  if (!has_gnuplot()) return;
+  const Scratch scratch;
+  std::vector<std::vector<double>> one_of_60_lives = {std::vector<double>(60, -1)};
+  one_of_60_lives[0][7] = 1;
+  std::vector<std::vector<double>> one_of_60_is_dead = {std::vector<double>(60, 1)};
+  one_of_60_is_dead[0][7] = -1;
+  struct Row {
+    std::vector<std::vector<double>> rows;
+    std::vector<double> shares;  // of the bars or areas in sight, in percent
+    const char* why;
+  };
+  const Row rows[] = {
+      {{{1}, {-1}}, {50}, "one unit"},
+      {{{1}, {2}}, {100}, "one unit, always active"},
+      {{{-1}, {-2}}, {}, "one unit, dead: a mark instead of a bar"},
+      {{{1, -1}, {2, -2}}, {100}, "one beside a dead one"},
+      {{{1, 1}, {2, -2}}, {50, 100}, "two units"},
+      {{{1, 1, -1}, {2, -2, -3}, {3, -3, 4}, {4, 5, -6}}, {25, 50, 100}, "three units"},
+      {one_of_60_lives, {100}, "an outline of one unit"},
+      {one_of_60_is_dead, {100}, "an outline of all but one"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    plot(scratch.file("a.svg"), {report_of(row.rows)}, {kBins}, {});
+    const std::string svg = contents(scratch.file("a.svg"));
+    constexpr double kHundredPercent = 340 * 0.5;  // at least so many pixels of the panel's height
+    const std::vector<Box> bars = shapes(svg, "rgb(143, 184, 222)");
+    REQUIRE(bars.size() == row.shares.size());
+    for (std::size_t i = 0; i < bars.size(); ++i) {
+      CHECK(bars[i].width > 0.8 * 400 / static_cast<double>(row.rows[0].size()) / 2);
+      CHECK(bars[i].height > kHundredPercent * row.shares[i] / 100);
+      CHECK(bars[i].height / bars.back().height ==
+            doctest::Approx(row.shares[i] / row.shares.back()).epsilon(0.01));
+    }
+    // The legend has a mark or a line, and so has what it explains.
+    const std::string line = between(svg, "<path stroke='rgb(213,  94,   0)'", "/>");
+    const std::size_t marks = count(svg, "<use xlink:href='#gpPt1' ") + count(line, "M");
+    CHECK(marks == (contains(svg, "dead under relu") ? 2u : 0u));
+  }
 }
 
 TEST_CASE("a PNG is one, the same figures give the same bytes") {

@@ -1,6 +1,7 @@
 #include "rectify/stream.hpp"
 
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 
 #include <random>
 #include <string>
@@ -19,8 +20,9 @@ TEST_CASE("a format is known by its extension, else by its content") {
   CHECK(format_of_extension("x.JSON") == "json");
   CHECK(format_of_extension("x.ndjson") == "jsonl");
   CHECK(format_of_extension("x.tab") == "tsv");
+  CHECK(format_of_extension("x.txt") == "torch");
   CHECK(format_of_extension("x.npy") == "npy");
-  CHECK(format_of_extension("x.txt") == "");
+  CHECK(format_of_extension("x.parquet") == "");
   CHECK(format_of_extension("csv") == "");
   CHECK(format_of_extension("a.csv/b") == "");
   CHECK(format_of_extension("") == "");
@@ -508,6 +510,120 @@ TEST_CASE("what is saved is loaded again, bit for bit") {
     }
   }
   CHECK(folder.names().size() == 5);
+}
+
+TEST_CASE("a file saved under an unknown extension was the shortened print") {
+  const Folder folder;
+  const Tensor tensor = Tensor::of<float>(std::vector<float>(1600), {40, 40});
+  for (const char* name : {"x.parquet", "x", "x.csv.gz", "x.", "d.csv/x"}) {
+    CAPTURE(name);
+    try {
+      save(folder / name, {&tensor, 1});
+      FAIL("no error");
+    } catch (const Error& error) {
+      CHECK(error.kind() == ErrorKind::usage);
+    }
+  }
+  CHECK(folder.names().empty());
+  save(folder / "x.parquet", {&tensor, 1}, writing("csv"));
+  CHECK(load(Source::file(folder / "x.parquet")).at(0).shape() == Shape{40, 40});
+}
+
+TEST_CASE("the format given to save was torch, and the extension overrode it") {
+  const Folder folder;
+  const Tensor tensor = Tensor::of<float>({1, -2});
+  save(folder / "x.csv", {&tensor, 1}, writing("torch"));
+  CHECK(content_of(folder / "x.csv") == "tensor([ 1., -2.])\n");
+  save(folder / "x.json", {&tensor, 1}, writing("csv"));
+  CHECK(content_of(folder / "x.json") == "1.0\n-2.0\n");
+  save(folder / "x.txt", {&tensor, 1});
+  CHECK(content_of(folder / "x.txt") == "tensor([ 1., -2.])\n");
+  std::string text;
+  Output output = Output::memory(text);
+  Writer writer(output, {});
+  writer.write(result_of(tensor));
+  CHECK(text == "tensor([ 1., -2.])\n");
+}
+
+TEST_CASE("what is not a file of its own needs no extension") {
+  const Folder folder;
+  for (const char* path : {"/dev/null", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/2", "/"}) {
+    CAPTURE(path);
+    CHECK_FALSE(Output::puts_in_place(path));
+  }
+  REQUIRE(::mkfifo((folder / "fifo").c_str(), 0600) == 0);
+  CHECK_FALSE(Output::puts_in_place(folder / "fifo"));
+  CHECK_FALSE(Output::puts_in_place(""));
+  CHECK(Output::puts_in_place(folder / "new"));
+  put_content(folder / "old", "old");
+  CHECK(Output::puts_in_place(folder / "old"));
+  CHECK_NOTHROW(save("/dev/null", {}));
+}
+
+TEST_CASE("a second array in an npy file was lost to numpy.load") {
+  const Folder folder;
+  put_content(folder / "x.npy", "old");
+  const std::vector<Tensor> two = {Tensor::of<float>({1, -2}), Tensor::of<float>({3})};
+  try {
+    save(folder / "x.npy", two);
+    FAIL("no error");
+  } catch (const Error& error) {
+    CHECK(error.kind() == ErrorKind::usage);
+  }
+  CHECK(content_of(folder / "x.npy") == "old");
+  CHECK(folder.names().size() == 1);
+  // A stream holds any number.
+  std::string text;
+  Output output = Output::memory(text);
+  Writer writer(output, writing("npy"));
+  for (const Tensor& tensor : two) writer.write(result_of(tensor));
+  CHECK(load(Source::memory(text, "in")).size() == 2);
+}
+
+TEST_CASE("a print tells what it left out") {
+  struct Row {
+    std::string text;
+    Printed printed;
+    const char* why;
+  };
+  const std::string ten = "[0,1,2,3,4,5,6,7,8,9]";
+  const Row rows[] = {
+      {"", {0, 0, {}}, "nothing"},
+      {"[1,2,3]", {1, 0, {}}, "all is shown"},
+      {"[0,1,2,3,4,5,6]", {1, 1, {7}}, "one too many"},
+      {"[[0,1,2],[3,4,5]]", {1, 0, {}}, "as many elements as the threshold"},
+      {"[[0,1,2,3],[3,4,5,6]]", {1, 0, {}}, "more, but every row and column is shown"},
+      {"[" + ten + "]", {1, 1, {1, 10}}, "one row"},
+      {"[1]\n" + ten + "\n[[" + ten + "]]\n[2]\n", {4, 2, {10}}, "two of four"},
+      {"[[0],[1],[2],[3],[4],[5],[6]]", {1, 1, {7, 1}}, "a column"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const std::size_t block_bytes : {std::size_t{1}, std::size_t{10}, std::size_t{1} << 20}) {
+      for (const bool lists : {false, true}) {
+        std::string text;
+        Output output = Output::memory(text);
+        WriteOptions write = writing("torch");
+        write.print.threshold = 6;
+        write.print.edgeitems = 2;
+        Writer writer(output, write);
+        Operation operation = relu();
+        operation.echo = lists;
+        Source source = Source::memory(row.text, "in");
+        if (!row.text.empty()) run(source, reading("jsonl", block_bytes), operation, writer);
+        writer.finish();
+        const Printed printed = writer.printed();
+        CHECK(printed.tensors == row.printed.tensors);
+        CHECK(printed.shortened == row.printed.shortened);
+        CHECK(printed.first_shortened == row.printed.first_shortened);
+      }
+    }
+  }
+  std::string text;
+  Output output = Output::memory(text);
+  Writer writer(output, writing("csv"));
+  writer.write(result_of(Tensor::of<float>(std::vector<float>(1600), {40, 40})));
+  CHECK(writer.printed().tensors == 0);  // of other formats nothing is left out
 }
 
 TEST_CASE("a tensor that cannot be saved leaves the file that was there") {

@@ -104,6 +104,9 @@ class Output {
   /// Error{io}.
   static Output file(const std::string& path);
   static Output standard_output();
+  /// Whether file() would put a file of that name in place, and not write to what is there already:
+  /// a device, a FIFO, an open descriptor such as /dev/stdout.
+  static bool puts_in_place(const std::string& path);
   /// Appends to `text`, which must outlive the Output.
   static Output memory(std::string& text);
 
@@ -117,6 +120,8 @@ class Output {
   /// Hands what is buffered to the system. Throws as write() does.
   void flush();
 
+  /// Whether the bytes go to a regular file, be it one that standard output was sent to.
+  bool is_file() const;
   /// Whether overwrite() works: a file that commit() puts in place.
   bool can_overwrite() const;
   /// Replaces bytes written earlier.
@@ -206,7 +211,8 @@ struct ReadOptions {
 };
 
 struct WriteOptions {
-  std::string format = "torch";  ///< "torch", "json", "jsonl", "csv", "tsv", "npy"
+  std::string
+      format;  ///< "torch", "json", "jsonl", "csv", "tsv", "npy"; empty: torch, for save() by name
   Header header =
       Header::automatic;  ///< CSV: automatic: if the input had one, or if there are labels
   NanText nan =
@@ -235,6 +241,13 @@ namespace detail {
 class Encoder;
 }
 
+/// What the torch format has printed, and how much of it by its edges alone.
+struct Printed {
+  std::uint64_t tensors = 0;
+  std::uint64_t shortened = 0;  ///< of these, tensors of which elements were left out
+  Shape first_shortened;        ///< the shape of the first of those
+};
+
 /// Writes Results to an Output in one format; several tensors follow one another.
 class Writer {
  public:
@@ -243,8 +256,12 @@ class Writer {
   ~Writer();
 
   /// Writes the next Result: a whole tensor, or the next slab of one. Throws Error{unsupported} for
-  /// what the format cannot hold.
+  /// what the format cannot hold, Error{usage} for a second array in an npy file: numpy.load would
+  /// read the first alone.
   void write(Result result);
+
+  /// What has been printed so far; of other formats nothing.
+  Printed printed() const;
 
   /// To be called after the last one, before the output is committed.
   void finish();
@@ -272,8 +289,9 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
 /// Every tensor of a file or text, whole.
 std::vector<Tensor> load(Source source, const ReadOptions& options = {});
 
-/// Writes tensors to a file, which is replaced whole. The format is the path's extension's if none
-/// is given.
+/// Writes tensors to a file, which is replaced whole. The format is the one given, else that of the
+/// path's extension, else torch for what is written to directly (Output::puts_in_place). Throws
+/// Error{usage} for a file whose extension names none, and as Writer does.
 void save(const std::string& path, std::span<const Tensor> tensors, WriteOptions options = {});
 
 /// The format that a path's extension names, or "" if it names none.

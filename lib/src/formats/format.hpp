@@ -94,6 +94,9 @@ class Encoder {
   /// Writes the Result that `text` is of. In order.
   virtual void put(const Result& result, std::string_view text) = 0;
 
+  /// Of the torch format: what put() has been given.
+  virtual Printed printed() const { return {}; }
+
   virtual void finish() {}
 };
 

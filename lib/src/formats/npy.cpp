@@ -615,6 +615,12 @@ class NpyEncoder final : public detail::Encoder {
   void put(const Result& result, std::string_view) override {
     const Tensor& tensor = result.columns[0].tensor;
     if (result.begins) {
+      if (std::exchange(begun_, true) && output_.is_file()) {
+        throw Error(ErrorKind::usage,
+                    "a .npy file holds one array, and here is another: numpy.load would read the "
+                    "first alone",
+                    "--to jsonl holds them all, or write a file for each");
+      }
       shape_ = tensor.shape();
       if (!result.ends) shape_[0] = result.length.value_or(0);
       start_ = output_.position();
@@ -631,6 +637,7 @@ class NpyEncoder final : public detail::Encoder {
 
  private:
   Output& output_;
+  bool begun_ = false;
   Shape shape_;
   std::uint64_t start_ = 0;
   std::int64_t rows_ = 0;

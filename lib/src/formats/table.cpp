@@ -21,7 +21,7 @@ void check_text(const Tensor& tensor) {
 
 std::span<const Format> formats() {
   static const Format table[] = {
-      {"torch", {}, nullptr, torch_encoder},
+      {"torch", {"txt"}, nullptr, torch_encoder},
       {"json", {"json"}, json_decoder, json_encoder},
       {"jsonl", {"jsonl", "ndjson"}, jsonl_decoder, jsonl_encoder},
       {"csv", {"csv"}, csv_decoder, csv_encoder},

@@ -1,6 +1,8 @@
 // The format of print(tensor): written only. Several columns each stand under a line with their
 // name.
 
+#include <algorithm>
+
 #include "format.hpp"
 
 namespace rectify {
@@ -24,11 +26,24 @@ class TorchEncoder final : public detail::Encoder {
     }
   }
 
-  void put(const Result&, std::string_view text) override { output_.write(text); }
+  void put(const Result& result, std::string_view text) override {
+    const Shape& shape = result.whole ? *result.whole : result.columns[0].tensor.shape();
+    // A tensor over the threshold whose dimensions are all short is printed whole.
+    const bool is_cut = std::any_of(shape.begin(), shape.end(), [&](std::int64_t size) {
+      return shown_size(size, options_) < size;
+    });
+    ++printed_.tensors;
+    if (is_cut && summarises(shape, options_) && ++printed_.shortened == 1)
+      printed_.first_shortened = shape;
+    output_.write(text);
+  }
+
+  Printed printed() const override { return printed_; }
 
  private:
   Output& output_;
   PrintOptions options_;
+  Printed printed_;
 };
 
 }  // namespace
