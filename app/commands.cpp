@@ -73,33 +73,25 @@ void note_what_is_left_out(const Printed& printed) {
 
 // ---- compare -----------------------------------------------------------------------------------
 
-/// A report and what is said of it besides.
-std::vector<Merged> reports_of(const Options& options) {
-  std::vector<Merged> reports;
+std::vector<Compared> reports_of(const Options& options) {
   if (options.randn) {
     try {
       const Tensor tensor = noise(options);
       Report report(options.compare, tensor.dtype(), tensor.shape());
       report.add(tensor);
+      std::vector<Compared> reports;
       reports.push_back({"--randn", {}, std::move(report)});
+      return reports;
     } catch (const Error& error) {
       throw error.at({"--randn"});
     }
-    return reports;
   }
-  for (const std::string& input : inputs_of(options)) {
-    Source source = open(options, input);
-    Progress progress(source, !options.output);
-    RunOptions run_options = options.run;
-    run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
-    std::vector<std::vector<std::string>> names;
-    std::vector<Report> found =
-        rectify::compare(source, options.read, options.compare, &names, run_options);
-    for (std::size_t i = 0; i < found.size(); ++i) {
-      reports.push_back({source.name(), names[i], std::move(found[i])});
-    }
-  }
-  return reports;
+  const std::vector<std::string> names = inputs_of(options);
+  Progress progress(!options.output);
+  RunOptions run_options = options.run;
+  run_options.progress = [&](const Source& source) { progress.show(source); };
+  return rectify::compare({names.size(), [&](std::size_t i) { return open(options, names[i]); }},
+                          options.read, options.compare, run_options);
 }
 
 struct Worst {
@@ -154,8 +146,7 @@ void say_dead(const NamedReport& report, std::size_t mode, double limit) {
   const double* share = std::get_if<double>(&figures.dead_frac);
   say(fmt::format("{}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}",
                   escaped(report.source), figures.dead_units, report.figures.units,
-                  label(figures.mode), 100 * (share == nullptr ? 0 : *share), 100 * limit,
-                  units));
+                  label(figures.mode), 100 * (share == nullptr ? 0 : *share), 100 * limit, units));
 }
 
 }  // namespace
@@ -176,22 +167,20 @@ void apply(const Options& options) {
   if (options.randn) {
     apply_to_noise(options, writer);
   } else {
-    for (const std::string& input : inputs_of(options)) {
-      Source source = open(options, input);
-      Progress progress(source, !options.output);
-      RunOptions run_options = options.run;
-      run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
+    const std::vector<std::string> names = inputs_of(options);
+    const Sources sources{names.size(), [&](std::size_t i) { return open(options, names[i]); }};
+    Progress progress(!options.output);
+    RunOptions run_options = options.run;
+    run_options.progress = [&](const Source& source) { progress.show(source); };
+    try {
+      run(sources, options.read, options.operation, writer, run_options);
+    } catch (const Error&) {
       try {
-        run(source, options.read, options.operation, writer, run_options);
-      } catch (const Error&) {
-        try {
-          if (!options.tensor) output.flush();  // what came before is right, and whole
-        } catch (const std::exception&) {
-          // The first error counts.
-        }
-        throw;
+        if (!options.tensor) output.flush();  // what came before is right, and whole
+      } catch (const std::exception&) {
+        // The first error counts.
       }
-      output.flush();
+      throw;
     }
   }
   writer.finish();
@@ -208,11 +197,11 @@ bool compare(Options options) {
                   "-o FILE for the one, or --plot FILE.svg for the other");
     }
   }
-  std::vector<Merged> reports = options.merge ? merge(options) : reports_of(options);
+  std::vector<Compared> reports = options.merge ? merge(options) : reports_of(options);
   options.dead_below = std::max(options.dead_below, 0.0);
 
   std::vector<NamedReport> named;
-  for (const Merged& merged : reports) {
+  for (const Compared& merged : reports) {
     NamedReport& report = named.emplace_back();
     report.source = merged.source;
     report.names = merged.names;
@@ -236,10 +225,9 @@ bool compare(Options options) {
   const Worst worst = worst_of(named, modes, options.check);
   if (options.fail_if_dead) {
     const Module& checked = modes.at(worst.mode);
-    const bool has_rivals =
-        std::count_if(modes.begin(), modes.end(), [&](const Module& other) {
-          return &other.activation() == &checked.activation();
-        }) > 1;
+    const bool has_rivals = std::count_if(modes.begin(), modes.end(), [&](const Module& other) {
+                              return &other.activation() == &checked.activation();
+                            }) > 1;
     show.check = Check{has_rivals ? label(checked) : std::string(checked.activation().name),
                        *options.fail_if_dead, worst.share, worst.share <= *options.fail_if_dead};
   }
@@ -260,7 +248,7 @@ bool compare(Options options) {
   if (options.plot) {
     std::vector<std::vector<Report::Bin>> histograms;
     histograms.reserve(reports.size());
-    for (const Merged& merged : reports) histograms.push_back(merged.report.histogram());
+    for (const Compared& merged : reports) histograms.push_back(merged.report.histogram());
     plot(*options.plot, named, histograms, show);
   }
 

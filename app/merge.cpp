@@ -229,11 +229,11 @@ std::string partial_text(const Options& options, const Report& report, std::size
                      report.partial(mode));
 }
 
-std::vector<Merged> merge(Options& options) {
+std::vector<Compared> merge(Options& options) {
   std::vector<std::string> inputs = options.inputs;
   if (inputs.empty()) inputs.emplace_back("-");
   std::vector<PartialTensor> firsts;
-  std::vector<Merged> merged;
+  std::vector<Compared> merged;
   std::vector<std::set<std::uint64_t>> seen;
   for (const std::string& input : inputs) {
     std::vector<PartialTensor> tensors = read_file(input);

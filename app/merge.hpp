@@ -9,13 +9,6 @@
 
 namespace rectify::app {
 
-/// A report with what is said of it besides its figures.
-struct Merged {
-  std::string source;
-  std::vector<std::string> names;
-  Report report;
-};
-
 /// The text of a partial report: what --merge has to know of the run, and the state of one
 /// activation.
 std::string partial_text(const Options& options, const Report& report, std::size_t mode);
@@ -24,6 +17,6 @@ std::string partial_text(const Options& options, const Report& report, std::size
 /// unless the user has, dead_below to those of the parts. Throws Error{data} for what is no partial
 /// report, for parts that differ in anything but their rows (it says in what), and for parts that
 /// are missing or there twice.
-std::vector<Merged> merge(Options& options);
+std::vector<Compared> merge(Options& options);
 
 }  // namespace rectify::app

@@ -7,24 +7,23 @@
 
 namespace rectify::app {
 
-Progress::Progress(const Source& source, bool to_stdout)
-    : source_(source),
-      enabled_(::isatty(STDERR_FILENO) != 0 && !(to_stdout && ::isatty(STDOUT_FILENO) != 0)) {}
+Progress::Progress(bool to_stdout)
+    : enabled_(::isatty(STDERR_FILENO) != 0 && !(to_stdout && ::isatty(STDOUT_FILENO) != 0)) {}
 
 Progress::~Progress() {
   if (shown_) std::fputs("\r\x1b[K", stderr);
 }
 
-void Progress::show(std::uint64_t bytes) {
+void Progress::show(const Source& source) {
   if (!enabled_) return;
   const Clock::time_point now = Clock::now();
   if (now < next_) return;
   next_ = now + std::chrono::milliseconds(200);
   shown_ = true;
-  const double megabytes = static_cast<double>(bytes) / 1e6;
+  const double megabytes = static_cast<double>(source.position()) / 1e6;
   const double rate = megabytes / std::chrono::duration<double>(now - started_).count();
-  std::string line = fmt::format("\r{}: {:.0f} MB", escaped(source_.name(), 40), megabytes);
-  if (const auto size = source_.size(); size && *size != 0) {
+  std::string line = fmt::format("\r{}: {:.0f} MB", escaped(source.name(), 40), megabytes);
+  if (const auto size = source.size(); size && *size != 0) {
     line += fmt::format(" of {:.0f} ({:.0f} %)", static_cast<double>(*size) / 1e6,
                         1e8 * megabytes / static_cast<double>(*size));
   }

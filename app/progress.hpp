@@ -13,16 +13,15 @@ namespace rectify::app {
 class Progress {
  public:
   /// `to_stdout`: whether results go to standard output.
-  Progress(const Source& source, bool to_stdout);
+  explicit Progress(bool to_stdout);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  void show(std::uint64_t bytes);
+  void show(const Source& source);
 
  private:
   using Clock = std::chrono::steady_clock;
-  const Source& source_;
   bool enabled_;
   bool shown_ = false;
   Clock::time_point started_ = Clock::now();

@@ -9,8 +9,10 @@
 //   bool needs_whole(const Result&) const     whether a slab cannot be worked on by itself; the
 //                                       same for all slabs of a tensor
 //   const PrintOptions* edges() const   set: of a tensor that these summarise, the edges suffice
-//   void work(Result&, Tensors, Work&) const  works on a Result, appending to Work; on any thread
-//   void put(Result&, Work&, std::size_t i)   takes the i-th Result of a Work, in order
+//   void work(Result&, std::size_t number, Work&) const   works on a Result, appending to Work; on
+//                                       any thread. The number is the tensor's, in all inputs
+//   void put(Result&, std::size_t number, Work&, std::size_t i)   takes the i-th Result of a Work,
+//                                       in order
 //   void begin(const Source&)           before the first Result of an input
 //   void before_waiting()               before the pump waits for input: gives out what is there
 #pragma once
@@ -41,17 +43,22 @@ class Pump {
         options_(options),
         threads_(options.threads == 0 ? processors() : options.threads) {}
 
-  /// Moves all of one input. Throws the Error that stands first in it, with its place.
-  void run(Source& source) {
-    Input input{source, read_, sink_.wanted()};
-    stream(input);
+  /// Moves all of one input, which is the index-th. Throws the Error that stands first in it, with
+  /// its place.
+  void run(Source& source, std::size_t index = 0) {
+    std::optional<Input> input;
+    {
+      const BeforeWaiting guard(source, [&] { sink_.before_waiting(); });
+      input.emplace(source, index, read_, sink_.wanted());
+    }
+    stream(*input);
   }
 
   /// Moves all inputs, one after the other. Small files are worked on while others are, whole and
   /// by one thread each; opening them is a good part of it.
-  void run(const Inputs& inputs) {
-    if (inputs.count == 1) {
-      Source source = inputs.open(0);
+  void run(const Sources& sources) {
+    if (sources.count == 1) {
+      Source source = sources.open(0);
       run(source);
       return;
     }
@@ -66,19 +73,18 @@ class Pump {
     ordered<Ahead>(
         threads_,
         [&](Ahead& ahead, const auto&) {
-          if (next == inputs.count) return false;
+          if (next == sources.count) return false;
           ahead.index = next++;
           return true;
         },
-        [&](const Ahead& ahead) { return ahead.index + 1 == inputs.count; },
+        [&](const Ahead& ahead) { return ahead.index + 1 == sources.count; },
         [&](Ahead& ahead) {
-          ahead.items.clear();
-          ahead.input.reset();
-          ahead.source = std::make_unique<Source>(inputs.open(ahead.index));
+          ahead.source = std::make_unique<Source>(sources.open(ahead.index));
           const auto size = ahead.source->size();
           if (!size || *size > kSmallBytes) return;
           try {
-            ahead.input = std::make_unique<Input>(*ahead.source, read_, sink_.wanted());
+            ahead.input =
+                std::make_unique<Input>(*ahead.source, ahead.index, read_, sink_.wanted());
             work_on_all(*ahead.input, ahead.items);
           } catch (const Error&) {
             ahead.error = std::current_exception();
@@ -86,11 +92,13 @@ class Pump {
         },
         [&](Ahead& ahead) {
           if (ahead.input == nullptr && !ahead.error) {
-            run(*ahead.source);
+            run(*ahead.source, ahead.index);
           } else {
             sink_.begin(*ahead.source);
-            for (Item& item : ahead.items) {
-              deliver(item);
+            try {
+              for (Item& item : ahead.items) deliver(item);
+            } catch (const Error& error) {
+              throw ahead.input->in_its_place(error);
             }
             if (ahead.error) std::rethrow_exception(std::exchange(ahead.error, nullptr));
           }
@@ -108,14 +116,17 @@ class Pump {
     Source& source;
     const ReadOptions& read;
     std::unique_ptr<Decoder> decoder;
-    std::size_t tensors = 0;  // that have begun
+    std::size_t tensor;  // the number of the last that has begun
 
-    Input(Source& of, const ReadOptions& options, const Wanted& wanted)
-        : source(of), read(options), decoder(make_decoder(of, options, wanted)) {}
+    Input(Source& of, std::size_t index, const ReadOptions& options, const Wanted& wanted)
+        : source(of),
+          read(options),
+          decoder(make_decoder(of, options, wanted)),
+          tensor(index << 32) {}
 
     bool cut(Chunk& chunk) {
       if (!decoder->cut(chunk)) return false;
-      tensors += chunk.begins ? 1u : 0u;
+      tensor += chunk.begins ? 1u : 0u;
       return true;
     }
 
@@ -132,7 +143,7 @@ class Pump {
 
   struct Item {
     Chunk chunk;
-    std::size_t tensor = 0;  // which of the input's begins in the chunk, or goes on
+    std::size_t tensor = 0;  // the number of the one that begins in the chunk, or goes on
     std::vector<Result> results;
     typename Sink::Work work;
     std::exception_ptr error;  // of what stands behind the results
@@ -173,7 +184,7 @@ class Pump {
           items.pop_back();
           return;
         }
-        item.tensor = input.tensors;
+        item.tensor = input.tensor;
         work_on(input, item);
         if (item.error) item.error = placed(input, item.error);
         more = !item.error && !item.chunk.last;
@@ -198,7 +209,7 @@ class Pump {
     std::size_t worked = 0;
     for (Result& result : item.results) {
       if (!gathers(result)) {
-        sink_.put(result, item.work, worked++);
+        sink_.put(result, item.tensor, item.work, worked++);
         continue;
       }
       const bool ends = result.ends;
@@ -207,7 +218,7 @@ class Pump {
       Result whole = gather_.take(sink_.edges());
       typename Sink::Work work;
       sink_.work(whole, item.tensor, work);
-      sink_.put(whole, work, 0);
+      sink_.put(whole, item.tensor, work, 0);
     }
     if (item.error) std::rethrow_exception(item.error);
   }
@@ -238,7 +249,7 @@ class Pump {
               sink_.before_waiting();
             });
             if (!input.cut(item.chunk)) return false;
-            item.tensor = input.tensors;
+            item.tensor = input.tensor;
             return true;
           },
           [](const Item& item) { return item.chunk.last; },

@@ -52,12 +52,10 @@ Ran compared(std::string_view text, const ReadOptions& read, const Way& way) {
     options.modes = Module::parse_list("relu,leaky");
     RunOptions run;
     run.threads = way.threads;
-    std::vector<std::vector<std::string>> names;
-    for (const Report& report : compare(source, reading, options, &names, run)) {
+    for (const Compared& compared : compare(source, reading, options, run)) {
+      const Report& report = compared.report;
       ran.bytes += report.partial(0) + report.partial(1) + to_string(report.figures().shape);
-    }
-    for (const auto& of_one : names) {
-      for (const std::string& name : of_one) ran.bytes += '|' + name;
+      for (const std::string& name : compared.names) ran.bytes += '|' + name;
     }
   } catch (const Error& error) {
     ran.error = error;
@@ -103,8 +101,7 @@ Source source_of(std::string_view text, Way::From from) {
 
 Operation nothing() {
   Operation operation;
-  operation.modes = Module::parse_list("leaky");
-  operation.parameters.negative_slope = 1;
+  operation.modes = Module::parse_list("leaky(1)");
   return operation;
 }
 

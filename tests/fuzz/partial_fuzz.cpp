@@ -21,7 +21,6 @@
 namespace rectify::fuzz {
 namespace {
 
-using app::Merged;
 using app::Options;
 using Json = nlohmann::json;
 
@@ -50,7 +49,7 @@ Outcome merged(const std::vector<std::string>& texts, bool backwards) {
   }
   if (backwards) std::reverse(options.inputs.begin(), options.inputs.end());
   try {
-    for (const Merged& one : app::merge(options)) {
+    for (const Compared& one : app::merge(options)) {
       const TensorFigures figures = one.report.figures(options.dead_below);
       outcome.rows_are_units = outcome.rows_are_units || figures.unit_axis == 0;
       const InputCounts& input = figures.input;

@@ -79,8 +79,7 @@ struct Outcome {
 
 inline Operation leaky(double slope = 0.5) {
   Operation operation;
-  operation.modes = Module::parse_list("leaky");
-  operation.parameters.negative_slope = slope;
+  operation.modes = {Module::parse("leaky").with("negative_slope", slope)};
   return operation;
 }
 

@@ -136,12 +136,21 @@ class Report {
   std::unique_ptr<State> state_;
 };
 
-/// One Report for every tensor of the source; the values of JSON Lines are the rows of one. In
-/// blocks, on several threads, in memory that does not grow with the number of rows. `names` gets
-/// the header's names of each tensor. Throws the Error that stands first in the input, with its
-/// place.
-std::vector<Report> compare(Source& source, const ReadOptions& read, const CompareOptions& options,
-                            std::vector<std::vector<std::string>>* names = nullptr,
-                            const RunOptions& run = {});
+/// A tensor's Report, the name of the input that it is from, and a header's names of its columns.
+struct Compared {
+  std::string source;
+  std::vector<std::string> names;
+  Report report;
+};
+
+/// A Report for every tensor of the source; the values of JSON Lines are the rows of one. In
+/// blocks, on several threads, in memory that does not grow with the number of rows. Throws the
+/// Error that stands first in the input, with its place.
+std::vector<Compared> compare(Source& source, const ReadOptions& read,
+                              const CompareOptions& options, const RunOptions& run = {});
+
+/// The same for several inputs, one after the other. Small files are in flight at once.
+std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
+                              const CompareOptions& options, const RunOptions& run = {});
 
 }  // namespace rectify

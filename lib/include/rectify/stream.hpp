@@ -231,12 +231,21 @@ struct Operation {
 /// How a run is carried out; none of it changes a byte of the result.
 struct RunOptions {
   unsigned threads = 0;  ///< 0: as many as there are processors for this process
-  /// Called now and then, in the calling thread, with the bytes read so far.
-  std::function<void(std::uint64_t)> progress;
+  /// Called now and then, in the calling thread, with the input that is being read.
+  std::function<void(const Source&)> progress;
+};
+
+/// Sources that are read one after the other. open(i) opens the i-th, on any thread and maybe before
+/// those in front of it have been read; it throws Error{io} if it cannot.
+struct Sources {
+  std::size_t count = 0;
+  std::function<Source(std::size_t)> open;
 };
 
 // ---- running -----------------------------------------------------------------------------------
 
+class Convert;
+class Gather;
 namespace detail {
 class Encoder;
 }
@@ -267,10 +276,9 @@ class Writer {
   void finish();
 
  private:
-  friend void run(Source&, const ReadOptions&, const Operation&, Writer&, const RunOptions&);
+  friend class Convert;
   Output& output_;
   std::unique_ptr<detail::Encoder> encoder_;
-  struct Gather;
   std::unique_ptr<Gather> gather_;
 };
 
@@ -284,6 +292,10 @@ void operate(const Operation& operation, Result& result);
 /// no file to be put in place is flushed.
 /// Throws the Error that stands first in the input, with its place.
 void run(Source& source, const ReadOptions& read, const Operation& operation, Writer& writer,
+         const RunOptions& options = {});
+
+/// The same for several inputs, one after the other. Small files are in flight at once.
+void run(const Sources& sources, const ReadOptions& read, const Operation& operation, Writer& writer,
          const RunOptions& options = {});
 
 /// Every tensor of a file or text, whole.

@@ -819,7 +819,7 @@ class CsvEncoder final : public detail::Encoder {
   CsvEncoder(Output& output, const WriteOptions& options, char delimiter)
       : output_(output), header_(options.header), delimiter_(delimiter) {}
 
-  bool takes_slabs(const Result&) const override { return true; }
+  bool takes_slabs(const Result&, std::size_t) const override { return true; }
   bool takes_stacks() const override { return true; }
   bool tells_rows_from_vectors() const override { return false; }
   bool tells_records() const override { return true; }

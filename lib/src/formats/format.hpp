@@ -69,9 +69,9 @@ class Encoder {
  public:
   virtual ~Encoder() = default;
 
-  /// Whether slabs of a tensor like this may come, or whole tensors only. The same for all slabs of
-  /// a tensor.
-  virtual bool takes_slabs(const Result& result) const = 0;
+  /// Whether slabs of a tensor like this may come, in so many columns, or whole tensors only. The
+  /// same for all slabs of a tensor.
+  virtual bool takes_slabs(const Result& result, std::size_t columns) const = 0;
 
   /// Set: of a tensor that these options summarise, the edges are enough.
   virtual const PrintOptions* edges() const { return nullptr; }
@@ -190,6 +190,12 @@ struct Format {
   std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const Wanted& wanted);
   std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
 };
+
+/// The decoder of the format that the options name or, where they name none, that the input has by
+/// its extension or its content. Throws Error{data} for what people pass by mistake, Error{usage}
+/// for options that the format does not take.
+std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
+                                      const Wanted& wanted);
 
 std::span<const Format> formats();
 const Format* find_format(std::string_view name);

@@ -914,8 +914,8 @@ class JsonEncoder final : public detail::Encoder {
 
   // Several columns stand one after the other in an object: the first has to be whole before the
   // second begins.
-  bool takes_slabs(const Result& result) const override {
-    return result.columns.size() == 1 || (lines_ && result.lines != Lines::tensor);
+  bool takes_slabs(const Result& result, std::size_t columns) const override {
+    return columns == 1 || (lines_ && result.lines != Lines::tensor);
   }
 
   void encode(const Result& result, std::string& text) const override {

@@ -589,7 +589,7 @@ class NpyEncoder final : public detail::Encoder {
   explicit NpyEncoder(Output& output) : output_(output) {}
 
   // The header stands first and tells the number of rows.
-  bool takes_slabs(const Result& result) const override {
+  bool takes_slabs(const Result& result, std::size_t) const override {
     return result.length.has_value() || output_.can_overwrite();
   }
 

@@ -1,5 +1,7 @@
 // The formats, in the order in which help names them.
 
+#include <algorithm>
+
 #include "format.hpp"
 #include "rectify/error.hpp"
 
@@ -36,6 +38,38 @@ const Format* find_format(std::string_view name) {
     if (format.name == name) return &format;
   }
   return nullptr;
+}
+
+std::string format_of_extension(std::string_view path) {
+  const std::size_t slash = path.rfind('/');
+  const std::size_t dot = path.rfind('.');
+  if (dot == std::string_view::npos || (slash != std::string_view::npos && dot < slash)) return "";
+  for (const Format& format : formats()) {
+    for (const std::string_view extension : format.extensions) {
+      const std::string_view found = path.substr(dot + 1);
+      const bool same = std::equal(
+          found.begin(), found.end(), extension.begin(), extension.end(),
+          [](char a, char b) { return (a >= 'A' && a <= 'Z' ? a - 'A' + 'a' : a) == b; });
+      if (same) return std::string(format.name);
+    }
+  }
+  return "";
+}
+
+std::vector<std::string> readable_formats() {
+  std::vector<std::string> names;
+  for (const Format& format : formats()) {
+    if (format.decoder != nullptr) names.emplace_back(format.name);
+  }
+  return names;
+}
+
+std::vector<std::string> writable_formats() {
+  std::vector<std::string> names;
+  for (const Format& format : formats()) {
+    if (format.encoder != nullptr) names.emplace_back(format.name);
+  }
+  return names;
 }
 
 }  // namespace rectify

@@ -13,7 +13,7 @@ class TorchEncoder final : public detail::Encoder {
   TorchEncoder(Output& output, const PrintOptions& options) : output_(output), options_(options) {}
 
   // The width of a column depends on every element shown.
-  bool takes_slabs(const Result&) const override { return false; }
+  bool takes_slabs(const Result&, std::size_t) const override { return false; }
 
   const PrintOptions* edges() const override { return &options_; }
 

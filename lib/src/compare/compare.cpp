@@ -1,0 +1,139 @@
+// compare(): the tensors of inputs through the pump into Reports.
+
+#include "rectify/compare.hpp"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "pump.hpp"
+#include "rectify/error.hpp"
+
+namespace rectify {
+namespace {
+
+/// The sink of compare().
+class Count {
+ public:
+  struct Work {
+    std::vector<Report> reports;  // of whole tensors
+
+    void clear() { reports.clear(); }
+  };
+
+  Count(const ReadOptions& read, const CompareOptions& options) : read_(read), options_(options) {}
+
+  Wanted wanted() const { return {.rows = kRows}; }
+  const PrintOptions* edges() const { return nullptr; }
+
+  void check(const Result& result) const {
+    const Tensor& tensor = result.columns[0].tensor;
+    for (const Module& mode : options_.modes) mode.check(tensor.dtype(), tensor.shape());
+    if (!read_.part || !needs_whole(result)) return;
+    throw Error(ErrorKind::usage,
+                "a part has not all rows, which an operation along the first dimension takes");
+  }
+
+  bool needs_whole(const Result& result) const {
+    return std::any_of(options_.modes.begin(), options_.modes.end(), [&](const Module& mode) {
+      return mode.dim(result.columns[0].tensor.shape()) == 0;
+    });
+  }
+
+  /// Slabs are added to whichever report of their tensor no other thread is adding to: sums are
+  /// exact, so it does not show.
+  void work(Result& result, std::size_t number, Work& work) const {
+    const Tensor& slab = result.columns[0].tensor;
+    if (result.begins && result.ends) {
+      work.reports.emplace_back(options_, slab.dtype(), slab.shape()).add(slab);
+      return;
+    }
+    // Only where rows are units does their order matter.
+    work.reports.emplace_back();
+    if (in_order(slab)) return;
+    std::optional<Report> report;
+    {
+      const std::lock_guard lock(mutex_);
+      std::vector<Report>& reports = idle_[number];
+      if (!reports.empty()) {
+        report = std::move(reports.back());
+        reports.pop_back();
+      }
+    }
+    if (!report) report.emplace(options_, slab.dtype(), slab.shape());
+    report->add(slab);
+    const std::lock_guard lock(mutex_);
+    idle_[number].push_back(std::move(*report));
+  }
+
+  void put(Result& result, std::size_t number, Work& work, std::size_t i) {
+    const Tensor& slab = result.columns[0].tensor;
+    if (result.begins && result.ends) {
+      compared.push_back({source_, std::move(result.names), std::move(work.reports[i])});
+      return;
+    }
+    if (result.begins) compared.push_back({source_, std::move(result.names), Report()});
+    Report& report = compared.back().report;
+    if (in_order(slab)) {
+      if (result.begins) report = Report(options_, slab.dtype(), slab.shape());
+      report.add(slab);
+    } else if (result.ends) {
+      // All slabs before this one have been added: they have passed here.
+      const std::lock_guard lock(mutex_);
+      const auto found = idle_.find(number);
+      report = std::move(found->second.front());
+      for (std::size_t k = 1; k < found->second.size(); ++k) report.merge(found->second[k]);
+      idle_.erase(found);
+    }
+  }
+
+  void begin(const Source& source) { source_ = source.name(); }
+  void before_waiting() {}
+
+  std::vector<Compared> compared;
+
+ private:
+  /// A slab of many rows is added faster than the same rows in small slabs.
+  static constexpr std::int64_t kRows = 16;
+
+  bool in_order(const Tensor& slab) const {
+    if (!options_.unit_axis || slab.dim() < 2) return false;
+    const std::int64_t axis = *options_.unit_axis;
+    return axis == 0 || axis == -static_cast<std::int64_t>(slab.dim());
+  }
+
+  const ReadOptions& read_;
+  const CompareOptions& options_;
+  std::string source_;
+  mutable std::mutex mutex_;
+  mutable std::map<std::size_t, std::vector<Report>> idle_;  // by the tensor's number
+};
+
+template <class Sources>
+std::vector<Compared> compare_all(Sources& sources, const ReadOptions& read,
+                                  const CompareOptions& options, const RunOptions& run) {
+  ReadOptions reading = read;
+  reading.rows_of_one = true;
+  reading.ndmin = 2;
+  Count sink(reading, options);
+  Pump(reading, sink, run).run(sources);
+  return std::move(sink.compared);
+}
+
+}  // namespace
+
+std::vector<Compared> compare(Source& source, const ReadOptions& read,
+                              const CompareOptions& options, const RunOptions& run) {
+  return compare_all(source, read, options, run);
+}
+
+std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
+                              const CompareOptions& options, const RunOptions& run) {
+  return compare_all(sources, read, options, run);
+}
+
+}  // namespace rectify
