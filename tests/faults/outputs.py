@@ -202,7 +202,9 @@ def a_bad_input_leaves_the_old_file_whatever_is_written(s):
                           ["compare", name, "--to", "table", "--plot", "plot.svg"]):
             for out in ("out", "new"):
                 s.write("out", b"old\n")
-                s.run(*arguments, "-o", out).refuses(re.escape(name))
+                # Of many lines the second is an array too many, long before the bad one.
+                statuses = (2,) if name == "bad.jsonl" and "npy" in arguments else (1,)
+                s.run(*arguments, "-o", out).refuses(re.escape(name), statuses)
                 need(s.names() == sorted([*bad, "bad.part", "out"]), s.names())
                 need(s.read("out") == b"old\n", arguments, short(s.read("out")))
     s.run("compare", "--merge", "bad.part", "--to", "table", "-o", "out").refuses("bad.part")

@@ -391,8 +391,8 @@ def partial_reports_and_their_merger(path):
 
 @row
 def a_plot(path):
-    attempt(path, ["compare", "a.csv", "--plot", "out.svg", "-o", "report"], b"<svg/>\n", {"a.csv": CSV, "report": b""},
-            out="out.svg")
+    attempt(path, ["compare", "a.csv", "--plot", "out.svg", "-o", "report.txt"], b"<svg/>\n",
+            {"a.csv": CSV, "report.txt": b""}, out="out.svg")
 
 
 # ---------------------------------------------------------------- runner
