@@ -36,7 +36,7 @@ function(rectify_harden target)
   get_target_property(type ${target} TYPE)
   if(type STREQUAL EXECUTABLE)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
-  elseif(type STREQUAL STATIC_LIBRARY AND RECTIFY_HAS_PIE AND NOT CMAKE_POSITION_INDEPENDENT_CODE)
+  elseif(type MATCHES "^(STATIC|OBJECT)_LIBRARY$" AND RECTIFY_HAS_PIE AND NOT CMAKE_POSITION_INDEPENDENT_CODE)
     target_compile_options(${target} PRIVATE -fPIE) # -fPIC would keep functions from being inlined
   endif()
   if(RECTIFY_HAS_STACK_PROTECTOR)
