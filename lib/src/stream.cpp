@@ -488,7 +488,7 @@ namespace {
 /// What is to be done before reading waits, for as long as this lives.
 class BeforeWaiting {
  public:
-  BeforeWaiting(Source& source, std::function<void()> call) : source_(source) {
+  BeforeWaiting(Source& source, std::function<bool()> call) : source_(source) {
     source_.before_waiting(std::move(call));
   }
   BeforeWaiting(const BeforeWaiting&) = delete;
@@ -521,10 +521,11 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
   try {
     ordered<Item>(
         options.threads == 0 ? processors() : options.threads,
-        [&](Item& item, const auto& settle) {
+        [&](Item& item, const auto& land) {
           const BeforeWaiting guard(source, [&] {
-            settle();
+            if (land()) return true;
             if (!writer.output_.can_overwrite()) writer.output_.flush();
+            return false;
           });
           return decoder->cut(item.chunk);
         },
@@ -615,8 +616,8 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
   try {
     ordered<Item>(
         run.threads == 0 ? processors() : run.threads,
-        [&](Item& item, const auto& settle) {
-          const BeforeWaiting guard(source, [&] { settle(); });
+        [&](Item& item, const auto& land) {
+          const BeforeWaiting guard(source, [&] { return land(); });
           if (!decoder->cut(item.chunk)) return false;
           begun += item.chunk.begins ? 1u : 0u;
           item.tensor = begun;
