@@ -28,11 +28,8 @@ namespace {
 
 constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are gathered up to this
 constexpr std::size_t kMostAtOnce = std::size_t{1} << 30;    // Linux moves at most 2 GiB a call
-// A pipe that a fast writer has just been read empty of holds more as soon as the writer has had a
-// processor. So it is waited for a moment, but only behind so much that no person, and no program
-// that waits for an answer line by line, has written it.
-constexpr std::size_t kManyBytes = std::size_t{4} << 10;
-constexpr int kMomentMilliseconds = 1;
+constexpr std::size_t kPipeBytes = std::size_t{64} << 10;    // what a pipe holds
+constexpr int kLargePipeBytes = 512 << 10;                   // and one that has been found full
 
 std::string reason(int error) { return std::strerror(error); }
 
@@ -192,8 +189,8 @@ struct Source::State {
   std::size_t ahead_begin = 0;
   std::size_t ahead_end = 0;
   bool ended = false;     // a terminal would go on behind its end
-  bool had_many = false;  // the last read gave so much that the writer may be about to write more
-  std::function<void()> before_waiting;
+  bool enlarged = false;  // a pipe that was full
+  std::function<bool()> before_waiting;
 
   std::size_t peeked() const { return ahead_end - ahead_begin; }
 
@@ -202,7 +199,7 @@ struct Source::State {
     if (!is_file || regular || ended) return true;
     pollfd wanted{file.get(), POLLIN, 0};
     for (;;) {
-      const int count = ::poll(&wanted, 1, had_many ? kMomentMilliseconds : 0);
+      const int count = ::poll(&wanted, 1, 0);
       if (count >= 0) return count != 0;
       if (errno != EINTR) fail(name, "cannot read: ", errno);
     }
@@ -216,9 +213,9 @@ struct Source::State {
     }
     std::size_t got = 0;
     while (got < size && !ended) {
-      if (!system_ready()) {
-        if (got >= least) break;
-        if (before_waiting) before_waiting();
+      while (!system_ready()) {
+        if (got >= least) return got;
+        if (!before_waiting || !before_waiting()) break;  // the read waits
       }
       const ssize_t count = ::read(file.get(), to + got, std::min(size - got, kMostAtOnce));
       if (count == 0) {
@@ -231,7 +228,12 @@ struct Source::State {
         fail(name, "cannot read: ", errno);
       }
       got += static_cast<std::size_t>(count);
-      had_many = static_cast<std::size_t>(count) >= kManyBytes;
+      if (!regular && !enlarged && static_cast<std::size_t>(count) >= kPipeBytes) {
+        // The writer is fast. Fewer and larger reads save more time than all looking for more
+        // costs; where it may not be, as for want of rights or of a pipe, it goes on as it is.
+        enlarged = true;
+        ::fcntl(file.get(), F_SETPIPE_SZ, kLargePipeBytes);
+      }
     }
     return got;
   }
@@ -348,7 +350,7 @@ bool Source::ready(std::size_t beyond) const {
   return beyond < state_->peeked() || state_->system_ready();
 }
 
-void Source::before_waiting(std::function<void()> call) {
+void Source::before_waiting(std::function<bool()> call) {
   state_->before_waiting = std::move(call);
 }
 

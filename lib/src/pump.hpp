@@ -48,7 +48,10 @@ class Pump {
   void run(Source& source, std::size_t index = 0) {
     std::optional<Input> input;
     {
-      const BeforeWaiting guard(source, [&] { sink_.before_waiting(); });
+      const BeforeWaiting guard(source, [&] {
+        sink_.before_waiting();
+        return false;
+      });
       input.emplace(source, index, read_, sink_.wanted());
     }
     stream(*input);
@@ -226,7 +229,7 @@ class Pump {
   /// What is to be done before reading waits, for as long as this lives.
   class BeforeWaiting {
    public:
-    BeforeWaiting(Source& source, std::function<void()> call) : source_(source) {
+    BeforeWaiting(Source& source, std::function<bool()> call) : source_(source) {
       source_.before_waiting(std::move(call));
     }
     BeforeWaiting(const BeforeWaiting&) = delete;
@@ -243,10 +246,11 @@ class Pump {
     try {
       ordered<Item>(
           threads_,
-          [&](Item& item, const auto& settle) {
+          [&](Item& item, const auto& land) {
             const BeforeWaiting guard(input.source, [&] {
-              settle();
+              if (land()) return true;
               sink_.before_waiting();
+              return false;
             });
             if (!input.cut(item.chunk)) return false;
             item.tensor = input.tensor;

@@ -17,13 +17,13 @@ namespace rectify {
 /// The processors this process may run on.
 unsigned processors();
 
-/// A pipeline in order: `cut(item, settle)` fills the next item (false: there is none) and
+/// A pipeline in order: `cut(item, land)` fills the next item (false: there is none) and
 /// `put(item)` takes finished ones, both in the calling thread and in order; `work(item)` runs on
 /// any thread. Items are used again, so that their buffers are. At most 2 * threads are under way.
 /// The first exception in the order of the items ends the run and is thrown from here. `only(item)`
 /// tells, after cut, that no other follows: then no thread is started.
-/// Before cut() waits for its input it is to call settle(), which returns when everything cut so
-/// far has been put, and throws what that throws.
+/// Before cut() waits for its input it is to call land(), which puts the oldest item under way as
+/// soon as it is finished, until that says that there is none. What it throws is to pass through.
 template <class Item, class Cut, class Only, class Work, class Put>
 void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
   struct Slot {
@@ -32,13 +32,13 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     bool done = false;
   };
   Slot first;
-  const auto nothing = [] {};
-  if (!cut(first.item, nothing)) return;
+  const auto none = [] { return false; };
+  if (!cut(first.item, none)) return;
   if (threads <= 1 || only(first.item)) {
     do {
       work(first.item);
       put(first.item);
-    } while (!only(first.item) && cut(first.item, nothing));
+    } while (!only(first.item) && cut(first.item, none));
     return;
   }
 
@@ -89,8 +89,10 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     }
     waiting.notify_one();
   };
-  /// Finishes the oldest item and puts it.
+  bool landed = true;  // the last one that land() was called for
   const auto land = [&] {
+    if (flying.empty()) return false;
+    landed = false;
     Slot& oldest = *flying.front();
     {
       std::unique_lock lock(mutex);
@@ -106,12 +108,8 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     put(oldest.item);
     spare.push_back(std::move(flying.front()));
     flying.pop_front();
-  };
-  bool settled = true;  // unless an item has failed before cut() was done
-  const auto settle = [&] {
-    settled = false;
-    while (!flying.empty()) land();
-    settled = true;
+    landed = true;
+    return true;
   };
   try {
     for (unsigned i = 0; i < threads; ++i) {
@@ -134,9 +132,9 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
           spare.pop_back();
         }
         try {
-          more = cut(slot->item, settle);
+          more = cut(slot->item, land);
         } catch (...) {
-          if (!settled) throw;
+          if (!landed) throw;
           cut_error = std::current_exception();  // what was cut before comes first
           more = false;
         }
@@ -147,7 +145,7 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
         const std::lock_guard lock(mutex);
         if (flying.front()->done) break;
       }
-      if (!flying.empty()) land();
+      land();
     }
     if (cut_error) std::rethrow_exception(cut_error);
   } catch (...) {

@@ -14,7 +14,7 @@ sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 import scratch  # noqa: E402
-import documents, files, limits, outputs, signals, words  # noqa: E401,E402,F401 (their rows)
+import documents, files, limits, live, outputs, signals, words  # noqa: E401,E402,F401 (their rows)
 
 
 def main():

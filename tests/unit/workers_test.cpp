@@ -95,9 +95,10 @@ TEST_CASE("before cut() waits, all that it has cut is put, and no item is lost")
       int puts = 0;
       ordered<Item>(
           threads,
-          [&](Item& item, const auto& settle) {
+          [&](Item& item, const auto& land) {
             if (cuts % every == 0) {
-              settle();
+              while (land()) {
+              }
               CHECK(puts == cuts);
             }
             item.number = cuts++;
@@ -126,10 +127,11 @@ TEST_CASE("what is wrong with items is told before cut() waits, and before what 
       const auto run = [&] {
         ordered<Item>(
             threads,
-            [&](Item& item, const auto& settle) {
+            [&](Item& item, const auto& land) {
               if (next == 9) throw std::runtime_error("cut 9");
               if (next == 8) {
-                settle();
+                while (land()) {
+                }
                 ++waits;
               }
               item.number = next++;

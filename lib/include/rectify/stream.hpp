@@ -61,13 +61,13 @@ class Source {
   std::string_view peek(std::size_t least, std::size_t size);
 
   /// Whether the byte behind the next `beyond` ones, or the end, is there without waiting: of a
-  /// regular file and memory always. (Where a writer has just filled a pipe, it is waited a moment
-  /// for.)
+  /// regular file and memory always.
   bool ready(std::size_t beyond = 0) const;
 
-  /// `call` is made whenever reading is about to wait for a pipe or terminal; what it throws comes
-  /// out of the read or peek.
-  void before_waiting(std::function<void()> call);
+  /// `call` is made whenever reading is about to wait for a pipe or terminal, and again until it
+  /// has nothing to do and returns false, or something to read is there. What it throws comes out
+  /// of the read or peek.
+  void before_waiting(std::function<bool()> call);
 
   /// Bytes taken so far.
   std::uint64_t position() const;

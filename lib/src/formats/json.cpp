@@ -453,6 +453,12 @@ std::vector<std::string> pointer_tokens(const std::string& text) {
 
 /// Follows brackets and strings to where a value ends.
 struct Nesting {
+  static constexpr auto kNests = [] {
+    std::array<bool, 256> nests{};
+    for (const char c : std::string_view("[]{}\"")) nests[static_cast<unsigned char>(c)] = true;
+    return nests;
+  }();
+
   std::int64_t depth = 0;
   bool in_string = false;
   bool escaped = false;
@@ -464,6 +470,10 @@ struct Nesting {
   /// `text`, those up to the first that ends behind `enough` bytes.
   void look(std::string_view text, bool strings, std::size_t enough) {
     for (; seen < text.size() && end < enough; ++seen) {
+      if (depth > 0 && !in_string) {  // inside a value, where most bytes mean nothing here
+        while (seen < text.size() && !kNests[static_cast<unsigned char>(text[seen])]) ++seen;
+        if (seen == text.size()) break;
+      }
       const char c = text[seen];
       if (in_string) {
         if (escaped) {
