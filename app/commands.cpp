@@ -60,19 +60,19 @@ void apply_to_noise(const Options& options, Writer& writer) {
 
 // ---- compare -----------------------------------------------------------------------------------
 
-/// A report and what is said of it besides.
-std::vector<Merged> reports_of(const Options& options) {
-  std::vector<Merged> reports;
+/// The tallies of the inputs, and what is said of them besides.
+std::vector<Merged> tallies_of(const Options& options) {
+  std::vector<Merged> tallies;
   if (options.randn) {
     try {
       const Tensor tensor = noise(options);
-      Report report(options.compare, tensor.dtype(), tensor.shape());
-      report.add(tensor);
-      reports.push_back({"--randn", {}, std::move(report)});
+      Tally tally(options.compare, tensor.dtype(), tensor.shape());
+      tally.add(tensor);
+      tallies.push_back({"--randn", {}, std::move(tally)});
     } catch (const Error& error) {
       throw error.at({"--randn"});
     }
-    return reports;
+    return tallies;
   }
   for (const std::string& input : inputs_of(options)) {
     Source source = open(options, input);
@@ -80,13 +80,13 @@ std::vector<Merged> reports_of(const Options& options) {
     RunOptions run_options = options.run;
     run_options.progress = [&](std::uint64_t bytes) { progress.show(bytes); };
     std::vector<std::vector<std::string>> names;
-    std::vector<Report> found =
+    std::vector<Tally> found =
         rectify::compare(source, options.read, options.compare, &names, run_options);
     for (std::size_t i = 0; i < found.size(); ++i) {
-      reports.push_back({source.name(), names[i], std::move(found[i])});
+      tallies.push_back({source.name(), names[i], std::move(found[i])});
     }
   }
-  return reports;
+  return tallies;
 }
 
 struct Worst {
@@ -189,22 +189,22 @@ bool compare(Options options) {
                   "-o FILE for the one, or --plot FILE.svg for the other");
     }
   }
-  std::vector<Merged> reports = options.merge ? merge(options) : reports_of(options);
+  std::vector<Merged> tallies = options.merge ? merge(options) : tallies_of(options);
   options.dead_below = std::max(options.dead_below, 0.0);
 
   std::vector<NamedReport> named;
-  for (const Merged& merged : reports) {
+  for (const Merged& merged : tallies) {
     NamedReport& report = named.emplace_back();
     report.source = merged.source;
     report.names = merged.names;
-    report.figures = merged.report.figures(options.dead_below);
+    report.figures = merged.tally.figures(options.dead_below);
     if (!options.partial) continue;
     if (report.figures.unit_axis == 0 && report.figures.shape.size() > 1) {
       throw Error(ErrorKind::usage, "--partial with --unit-axis 0: every part has units of its own",
                   {}, {report.source});
     }
     for (std::size_t i = 0; i < report.figures.activations.size(); ++i) {
-      report.partials.push_back(partial_text(options, merged.report, i));
+      report.partials.push_back(partial_text(options, merged.tally, i));
     }
   }
 
@@ -239,9 +239,9 @@ bool compare(Options options) {
   }
 
   if (options.plot) {
-    std::vector<std::vector<Report::Bin>> histograms;
-    histograms.reserve(reports.size());
-    for (const Merged& merged : reports) histograms.push_back(merged.report.histogram());
+    std::vector<std::vector<Tally::Bin>> histograms;
+    histograms.reserve(tallies.size());
+    for (const Merged& merged : tallies) histograms.push_back(merged.tally.histogram());
     plot(*options.plot, named, histograms, show);
   }
 

@@ -474,46 +474,48 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
   }
 }
 
-std::vector<Report> compare(Source& source, const ReadOptions& read, const CompareOptions& options,
-                            std::vector<std::vector<std::string>>* names, const RunOptions& run) {
+std::vector<Tally> compare(Source& source, const ReadOptions& read, const CompareOptions& options,
+                           std::vector<std::vector<std::string>>* names, const RunOptions& run) {
   struct Item {
     Chunk chunk;
     std::vector<Result> results;
     std::size_t tensor = 0;  // which of the input's the chunk is of, if it is a slab of one
-    std::vector<Report> reports;
+    std::vector<Tally> tallies;
   };
   ReadOptions reading = read;
   reading.rows_of_one = true;
   reading.ndmin = 2;
   const std::unique_ptr<Decoder> decoder = make_decoder(source, reading, {.rows = 16});
 
-  // Slabs are added to whichever report of their tensor no other thread is adding to: sums are
+  // Slabs are added to whichever tally of their tensor no other thread is adding to: sums are
   // exact, so it does not show.
   std::mutex mutex;
-  std::map<std::size_t, std::vector<Report>> idle;
+  std::map<std::size_t, std::vector<Tally>> idle;
   const auto add = [&](std::size_t tensor, const Tensor& slab) {
-    std::optional<Report> report;
+    std::optional<Tally> tally;
     {
       const std::lock_guard lock(mutex);
-      std::vector<Report>& reports = idle[tensor];
-      if (!reports.empty()) {
-        report = std::move(reports.back());
-        reports.pop_back();
+      std::vector<Tally>& others = idle[tensor];
+      if (!others.empty()) {
+        tally = std::move(others.back());
+        others.pop_back();
       }
     }
-    if (!report) report.emplace(options, slab.dtype(), slab.shape());
-    report->add(slab);
+    if (!tally) tally.emplace(options, slab.dtype(), slab.shape());
+    tally->add(slab);
     const std::lock_guard lock(mutex);
-    idle[tensor].push_back(std::move(*report));
+    idle[tensor].push_back(std::move(*tally));
   };
-  // Where rows are units, their order matters.
+  // Where rows are units, their order matters; where rows are taken together, all must be there.
   const auto in_order = [&](const Tensor& slab) {
+    if (needs_whole(options, slab.shape())) return true;
     if (!options.unit_axis || slab.dim() < 2) return false;
     const std::int64_t axis = *options.unit_axis;
     return axis == 0 || axis == -static_cast<std::int64_t>(slab.dim());
   };
 
-  std::vector<Report> reports;
+  std::vector<Tally> tallies;
+  std::vector<Tensor> gathered;  // of the tensor at hand, if it is needed whole
   std::size_t begun = 0;
   try {
     ordered<Item>(
@@ -527,12 +529,17 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
         [](const Item& item) { return item.chunk.last; },
         [&](Item& item) {
           item.results.clear();
-          item.reports.clear();
+          item.tallies.clear();
           decoder->decode(item.chunk, item.results);
           for (const Result& result : item.results) {
             const Tensor& slab = result.columns[0].tensor;
+            if (read.part && read.part->count > 1 && needs_whole(options, slab.shape())) {
+              throw Error(ErrorKind::usage,
+                          "an activation along the first dimension takes all rows together, and a "
+                          "part has but some of them");
+            }
             if (result.begins && result.ends) {
-              item.reports.emplace_back(options, slab.dtype(), slab.shape()).add(slab);
+              item.tallies.emplace_back(options, slab.dtype(), slab.shape()).add(slab);
             } else if (!in_order(slab)) {
               add(item.tensor, slab);
             }
@@ -544,18 +551,25 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
             const Tensor& slab = result.columns[0].tensor;
             if (result.begins && names != nullptr) names->push_back(result.names);
             if (result.begins && result.ends) {
-              reports.push_back(std::move(item.reports[whole++]));
+              tallies.push_back(std::move(item.tallies[whole++]));
               continue;
             }
             if (in_order(slab)) {
-              if (result.begins) reports.emplace_back(options, slab.dtype(), slab.shape());
-              reports.back().add(slab);
+              if (result.begins) tallies.emplace_back(options, slab.dtype(), slab.shape());
+              if (!needs_whole(options, slab.shape())) {
+                tallies.back().add(slab);
+                continue;
+              }
+              gathered.push_back(slab);
+              if (!result.ends) continue;
+              tallies.back().add(concatenate(gathered));
+              gathered.clear();
             } else if (result.ends) {
               // All slabs before this one have been added: they have passed here.
               const std::lock_guard lock(mutex);
               const auto found = idle.find(item.tensor);
-              Report& report = reports.emplace_back(std::move(found->second.front()));
-              for (std::size_t i = 1; i < found->second.size(); ++i) report.merge(found->second[i]);
+              Tally& tally = tallies.emplace_back(std::move(found->second.front()));
+              for (std::size_t i = 1; i < found->second.size(); ++i) tally.merge(found->second[i]);
               idle.erase(found);
             }
           }
@@ -564,7 +578,7 @@ std::vector<Report> compare(Source& source, const ReadOptions& read, const Compa
   } catch (const Error& error) {
     throw in_its_place(error, source, read, *decoder);
   }
-  return reports;
+  return tallies;
 }
 
 std::vector<Tensor> load(Source source, const ReadOptions& options) {
