@@ -99,7 +99,7 @@ struct Expected {
 Expected check(const Figures& figures, const std::vector<std::size_t>& indices, const Values& x,
                const Values& y, const Values& g, const Values* baseline, bool integers) {
   std::uint64_t nan = 0, k = 0, active = 0, zero = 0, live = 0, differ = 0;
-  std::uint64_t y_nan = 0, y_plus = 0, y_minus = 0, g_plus = 0, g_minus = 0;
+  std::uint64_t y_nan = 0, y_plus = 0, y_minus = 0, g_nan = 0, g_plus = 0, g_minus = 0;
   double greatest = 0;
   std::vector<double> in_order;
   std::vector<std::int64_t> integers_in_order;
@@ -117,6 +117,7 @@ Expected check(const Figures& figures, const std::vector<std::size_t>& indices, 
     y_nan += std::isnan(y.doubles[i]);
     y_plus += y.doubles[i] == kInfinity;
     y_minus += y.doubles[i] == -kInfinity;
+    g_nan += std::isnan(g.doubles[i]);
     g_plus += g.doubles[i] == kInfinity;
     g_minus += g.doubles[i] == -kInfinity;
     sums += y.exact[i];
@@ -159,10 +160,11 @@ Expected check(const Figures& figures, const std::vector<std::size_t>& indices, 
       CHECK(figure == Figure());
     return {0, {}, true};
   }
-  if (g_plus + g_minus == 0) {
+  if (g_nan + g_plus + g_minus == 0) {
     CHECK(is_quotient(number(figures.grad_mean), gradient, k));
   } else {
-    CHECK(text(figures.grad_mean) == text(g_plus == 0    ? -kInfinity
+    CHECK(text(figures.grad_mean) == text(g_nan != 0     ? kNan
+                                          : g_plus == 0  ? -kInfinity
                                           : g_minus == 0 ? kInfinity
                                                          : kNan));
   }

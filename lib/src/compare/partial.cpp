@@ -248,6 +248,7 @@ Tally Tally::from_partial(const CompareOptions& options, DType dtype, const Shap
     const std::uint64_t rows = count_in(member("rows"), kMostRows);
     const Json& units = member("units");
     require(units.is_array(), "\"units\" is not an array");
+    require(c == 0 || rows == state.rows(), "they are of more or fewer rows than the first");
     if (c == 0) {
       require(!state.shape.empty() || rows <= 1, "a tensor without dimensions has one value");
       if (!state.shape.empty()) state.shape[0] = static_cast<std::int64_t>(rows);
