@@ -73,15 +73,16 @@ void note_what_is_left_out(const Printed& printed) {
 
 // ---- compare -----------------------------------------------------------------------------------
 
-std::vector<Compared> reports_of(const Options& options) {
+/// The tallies of the inputs, and what is said of them besides.
+std::vector<Compared> tallies_of(const Options& options) {
   if (options.randn) {
     try {
       const Tensor tensor = noise(options);
-      Report report(options.compare, tensor.dtype(), tensor.shape());
-      report.add(tensor);
-      std::vector<Compared> reports;
-      reports.push_back({"--randn", {}, std::move(report)});
-      return reports;
+      Tally tally(options.compare, tensor.dtype(), tensor.shape());
+      tally.add(tensor);
+      std::vector<Compared> tallies;
+      tallies.push_back({"--randn", {}, std::move(tally)});
+      return tallies;
     } catch (const Error& error) {
       throw error.at({"--randn"});
     }
@@ -197,22 +198,22 @@ bool compare(Options options) {
                   "-o FILE for the one, or --plot FILE.svg for the other");
     }
   }
-  std::vector<Compared> reports = options.merge ? merge(options) : reports_of(options);
+  std::vector<Compared> tallies = options.merge ? merge(options) : tallies_of(options);
   options.dead_below = std::max(options.dead_below, 0.0);
 
   std::vector<NamedReport> named;
-  for (const Compared& merged : reports) {
+  for (const Compared& merged : tallies) {
     NamedReport& report = named.emplace_back();
     report.source = merged.source;
     report.names = merged.names;
-    report.figures = merged.report.figures(options.dead_below);
+    report.figures = merged.tally.figures(options.dead_below);
     if (!options.partial) continue;
     if (report.figures.unit_axis == 0 && report.figures.shape.size() > 1) {
       throw Error(ErrorKind::usage, "--partial with --unit-axis 0: every part has units of its own",
                   {}, {report.source});
     }
     for (std::size_t i = 0; i < report.figures.activations.size(); ++i) {
-      report.partials.push_back(partial_text(options, merged.report, i));
+      report.partials.push_back(partial_text(options, merged.tally, i));
     }
   }
 
@@ -246,9 +247,9 @@ bool compare(Options options) {
   }
 
   if (options.plot) {
-    std::vector<std::vector<Report::Bin>> histograms;
-    histograms.reserve(reports.size());
-    for (const Compared& merged : reports) histograms.push_back(merged.report.histogram());
+    std::vector<std::vector<Tally::Bin>> histograms;
+    histograms.reserve(tallies.size());
+    for (const Compared& merged : tallies) histograms.push_back(merged.tally.histogram());
     plot(*options.plot, named, histograms, show);
   }
 

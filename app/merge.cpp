@@ -223,10 +223,10 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
 
 }  // namespace
 
-std::string partial_text(const Options& options, const Report& report, std::size_t mode) {
+std::string partial_text(const Options& options, const Tally& tally, std::size_t mode) {
   const Part part = options.read.part.value_or(Part{});
   return fmt::format(R"({{"part":[{},{}],"state":{}}})", part.index, part.count,
-                     report.partial(mode));
+                     tally.partial(mode));
 }
 
 std::vector<Compared> merge(Options& options) {
@@ -247,15 +247,15 @@ std::vector<Compared> merge(Options& options) {
       CompareOptions compare;
       compare.unit_axis = tensor.unit_axis;
       compare.modes = tensor.modes;
-      Report report;
+      Tally tally;
       try {
-        report = Report::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
+        tally = Tally::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
       } catch (const Error& error) {
         fail(tensor.file, error.message(), error.hint());  // data, whatever it is to who computes
       }
       if (is_first) {
         seen.emplace_back().insert(tensor.part.index);
-        merged.push_back({tensor.source, tensor.names, std::move(report)});
+        merged.push_back({tensor.source, tensor.names, std::move(tally)});
         firsts.push_back(std::move(tensor));
         continue;
       }
@@ -265,7 +265,7 @@ std::vector<Compared> merge(Options& options) {
              fmt::format("part {} of {} is there twice", tensor.part.index, tensor.part.count));
       }
       try {
-        merged[i].report.merge(report);
+        merged[i].tally.merge(tally);
       } catch (const Error& error) {
         throw error.at({tensor.file});
       }

@@ -11,9 +11,9 @@ namespace rectify::app {
 
 /// The text of a partial report: what --merge has to know of the run, and the state of one
 /// activation.
-std::string partial_text(const Options& options, const Report& report, std::size_t mode);
+std::string partial_text(const Options& options, const Tally& tally, std::size_t mode);
 
-/// One report for every tensor of the parts that options.inputs name. Sets options.compare and,
+/// One tally for every tensor of the parts that options.inputs name. Sets options.compare and,
 /// unless the user has, dead_below to those of the parts. Throws Error{data} for what is no partial
 /// report, for parts that differ in anything but their rows (it says in what), and for parts that
 /// are missing or there twice.

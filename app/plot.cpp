@@ -374,9 +374,9 @@ struct Histogram {
 };
 
 /// The value below which a share of the inputs lies, evenly spread within a bin.
-double quantile(std::span<const Report::Bin> bins, double total, double share) {
+double quantile(std::span<const Tally::Bin> bins, double total, double share) {
   double below = 0;
-  for (const Report::Bin& bin : bins) {
+  for (const Tally::Bin& bin : bins) {
     const double count = static_cast<double>(bin.count);
     if (count > 0 && below + count >= share * total) {
       const double part = std::clamp((share * total - below) / count, 0.0, 1.0);
@@ -389,10 +389,10 @@ double quantile(std::span<const Report::Bin> bins, double total, double share) {
 
 /// The report's bins grow with their distance from zero; a picture of a distribution needs even
 /// ones. All but the outermost 0.1 % are shown: one far value would leave the rest a single spike.
-Histogram even_bins(std::span<const Report::Bin> bins, std::size_t count) {
+Histogram even_bins(std::span<const Tally::Bin> bins, std::size_t count) {
   constexpr double kTail = 0.0005;
   Histogram result;
-  for (const Report::Bin& bin : bins) result.total += static_cast<double>(bin.count);
+  for (const Tally::Bin& bin : bins) result.total += static_cast<double>(bin.count);
   result.counts.assign(count, 0);
   if (result.total == 0) {
     result.low = -1, result.high = 1;
@@ -411,7 +411,7 @@ Histogram even_bins(std::span<const Report::Bin> bins, std::size_t count) {
   const auto cell = [&](double x) {
     return std::clamp((x - result.low) / step, 0.0, static_cast<double>(count));
   };
-  for (const Report::Bin& bin : bins) {
+  for (const Tally::Bin& bin : bins) {
     const double all = static_cast<double>(bin.count);
     if (all == 0) continue;
     const double begin = cell(bin.low);
@@ -450,7 +450,7 @@ double tic_step(double range) {
 
 /// The distribution of the inputs, and the activations over it.
 void draw_inputs(std::string& script, const NamedReport& report,
-                 std::span<const Report::Bin> histogram, const Canvas& canvas, std::size_t number) {
+                 std::span<const Tally::Bin> histogram, const Canvas& canvas, std::size_t number) {
   const Script to(script);
   const bool text = canvas.kind == Kind::text;
   // In characters a bin for each column of the panel, but for axes and labels.
@@ -542,7 +542,7 @@ void draw_inputs(std::string& script, const NamedReport& report,
 }
 
 std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& reports,
-                       const std::vector<std::vector<Report::Bin>>& histograms,
+                       const std::vector<std::vector<Tally::Bin>>& histograms,
                        const ReportOptions& options) {
   const std::size_t drawn = std::min(reports.size(), kMostReports);
   const bool wide = canvas.kind != Kind::text || canvas.columns >= kSideBySide;
@@ -585,9 +585,9 @@ std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& rep
   fmt::format_to(to, "set multiplot layout {},{}{}\n", rows, wide ? 2 : 1,
                  heading.empty() ? "" : " title " + gnuplot_string(heading));
   for (std::size_t i = 0; i < drawn; ++i) {
-    const std::span<const Report::Bin> bins = i < histograms.size()
-                                                  ? std::span<const Report::Bin>(histograms[i])
-                                                  : std::span<const Report::Bin>();
+    const std::span<const Tally::Bin> bins = i < histograms.size()
+                                                 ? std::span<const Tally::Bin>(histograms[i])
+                                                 : std::span<const Tally::Bin>();
     draw_units(script, reports[i], options, canvas, i);
     draw_inputs(script, reports[i], bins, canvas, i);
   }
@@ -622,7 +622,7 @@ Kind kind_of(const std::string& target) {
 void check_plot_target(const std::string& target) { kind_of(target); }
 
 void plot(const std::string& target, const std::vector<NamedReport>& reports,
-          const std::vector<std::vector<Report::Bin>>& histograms, const ReportOptions& options) {
+          const std::vector<std::vector<Tally::Bin>>& histograms, const ReportOptions& options) {
   Canvas canvas{kind_of(target), options.utf8,
                 static_cast<std::size_t>(std::max(options.columns, 40))};
   if (reports.empty()) return;

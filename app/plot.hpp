@@ -21,7 +21,7 @@ void check_plot_target(const std::string& target);
 /// whole or not at all. Throws Error{usage} as check_plot_target() does, Error{io} if gnuplot is
 /// not there or fails, and what Output throws.
 void plot(const std::string& target, const std::vector<NamedReport>& reports,
-          const std::vector<std::vector<Report::Bin>>& histograms, const ReportOptions& options);
+          const std::vector<std::vector<Tally::Bin>>& histograms, const ReportOptions& options);
 
 /// `text` as a string in a gnuplot script: one line in double quotes, in which nothing is expanded.
 /// Tic labels are formats (%g), other text is not.

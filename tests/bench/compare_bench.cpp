@@ -1,6 +1,7 @@
-// What Report::add() costs beside a plain pass over the same memory that only counts signs:
+// What Tally::add() costs beside a plain pass over the same memory that only counts signs:
 //   compare_bench [millions of values]
-// Processor time of one thread, the best of several rounds, in nanoseconds a value.
+// Processor time of one thread, the best of several rounds, in nanoseconds a value: of rectifiers,
+// and of what another activation adds to them. RECTIFY_TARGET chooses the instructions.
 #include <time.h>
 
 #include <algorithm>
@@ -9,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <random>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -77,18 +79,23 @@ void measure(const char* what, const Shape& shape, double spread) {
   std::size_t i = 0;
   for (T& x : tensor.template data<T>()) x = some[i++ % some.size()];
   const auto n = static_cast<std::size_t>(tensor.numel());
-  const CompareOptions options{
-      -1, Module::parse_list("relu,leaky"), false};
+  const auto count = static_cast<double>(n);
   const double plain =
       fastest([&] { seen = count_signs(tensor.template data<T>().data(), n).positive; });
-  const double ours = fastest([&] {
-    Report report(options, tensor.dtype(), shape);
-    report.add(tensor);
-  });
-  const auto count = static_cast<double>(n);
-  std::printf("%-34s signs %6.3f ns   relu,leaky %6.3f ns   ratio %5.2f   (%.1f GB/s)\n", what,
-              plain / count * 1e9, ours / count * 1e9, ours / plain,
-              count * static_cast<double>(sizeof(T)) / ours * 1e-9);
+  std::printf("%-34s signs %6.3f ns", what, plain / count * 1e9);
+  double rectifiers = 0;
+  for (const char* const modes : {"relu,leaky", "relu,leaky,relu6", "relu,leaky,elu"}) {
+    const CompareOptions options{-1, Module::parse_list(modes), false};
+    const double ours = fastest([&] {
+      Tally tally(options, tensor.dtype(), shape);
+      tally.add(tensor);
+    });
+    if (rectifiers == 0) rectifiers = ours;
+    const std::string_view added = std::string_view(modes).substr(sizeof "relu,leaky" - 1);
+    std::printf("   %s %6.3f ns", added.empty() ? modes : added.data(),
+                (added.empty() ? ours : ours - rectifiers) / count * 1e9);
+  }
+  std::printf("\n");
 }
 
 }  // namespace
@@ -98,6 +105,7 @@ int main(int argc, char** argv) {
   const std::int64_t n = millions * 1'000'000;
   measure<float>("float32 [n / 32, 32]", {n / 32, 32}, 0);
   measure<float>("float32 [n / 100, 100]", {n / 100, 100}, 0);
+  measure<float>("float32 [n / 256, 256]", {n / 256, 256}, 0);
   measure<float>("float32 [n / 4096, 4096]", {n / 4096, 4096}, 0);
   measure<float>("float32 [n / 100000, 100000]", {n / 100'000, 100'000}, 0);
   measure<float>("float32 [n]", {n}, 0);

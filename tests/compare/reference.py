@@ -2,7 +2,8 @@
 
 figures() takes the values of a tensor as Python floats (which hold every value of the floating-point dtypes) or ints
 and gives what compare.schema.json calls a tensor, but for its source and names: undefined figures are None, those
-that are no finite number are "NaN", "Infinity" or "-Infinity". Sums are fractions, rounded once at the end.
+that are not finite are "NaN", "Infinity" or "-Infinity". Sums are fractions, rounded once at the end. relu, leaky and
+relu6 are made here; of other activations the caller knows the values and the gradients.
 """
 import math
 import struct
@@ -44,6 +45,8 @@ def slope_in(slope, dtype):
 
 
 def value_and_gradient(mode, slope, dtype, x):
+    if mode == "relu6":
+        return (x, 1) if 0 < x < 6 else (6 if x > 0 else 0, 0)
     if x > 0:
         return x, 1
     if mode == "relu":
@@ -98,19 +101,21 @@ def special_sum(values):
         math.nan if special else None
 
 
-def group(inputs, mode, slope, dtype, baseline):
-    """The figures of some values. `baseline`: the mode and slope to tell differences from, or None."""
-    x = [value for value in inputs if value == value]
+def mean(values):
+    """Rounded once."""
+    special = special_sum(values)
+    return special if special is not None else nearest(sum(map(Fraction, values)) / len(values)) if values else None
+
+
+def group(inputs, outputs, gradients, baseline, dtype):
+    """The figures of some values x, y = f(x) and g = f'(x). `baseline`: its y, or None."""
+    known = [i for i, value in enumerate(inputs) if value == value]
+    x, y, g = ([values[i] for i in known] for values in (inputs, outputs, gradients))
     k = len(x)
-    y, g = [], []
-    for value in x:
-        result, gradient = value_and_gradient(mode, slope, dtype, value)
-        y.append(result)
-        g.append(gradient)
     figures = {
         "n": len(inputs), "nan": len(inputs) - k, "active_frac": share(sum(value > 0 for value in x), k),
         "zero_frac": share(sum(value == 0 for value in y), k), "live_frac": share(sum(value != 0 for value in g), k),
-        "grad_mean": nearest(sum(map(Fraction, g)) / k) if k else None, "min": None, "max": None, "mean": None,
+        "grad_mean": mean(g), "min": None, "max": None, "mean": None,
         "std": None, "mean_abs": None, "differs": None, "max_abs_diff": None}
     magnitude = None  # the exact mean of |y|
     if k:
@@ -134,8 +139,7 @@ def group(inputs, mode, slope, dtype, baseline):
                 figures["std"] = square_root((sum(value * value for value in exact) - total * total / k) / (k - 1))
     if baseline is not None:
         differences = []
-        for value, result in zip(x, y):
-            other = value_and_gradient(*baseline, dtype, value)[0]
+        for result, other in zip(y, (baseline[i] for i in known)):
             if result == other or (result != result and other != other):
                 continue
             if math.isfinite(result) and math.isfinite(other):
@@ -162,34 +166,44 @@ def dormancies(figures, magnitudes):
     return [None if magnitude is None else nearest(magnitude / mean) for magnitude in magnitudes]
 
 
-def units_of(values, shape, unit_axis):
-    """The axis counted from the first, and the values of each unit."""
+def units_of(count, shape, unit_axis):
+    """The axis counted from the first, and the places of each unit's values among `count`."""
     if unit_axis is None or len(shape) < 2:
-        return None, [values]
+        return None, [range(count)]
     axis = unit_axis % len(shape)
     inner = math.prod(shape[axis + 1:])
     units = [[] for _ in range(shape[axis])]
-    for i, value in enumerate(values):
-        units[i // inner % shape[axis]].append(value)
+    for i in range(count):
+        units[i // inner % shape[axis]].append(i)
     return axis, units
 
 
-def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_axis=-1, dead_below=0.0):
-    """What the tensor's report must say, per unit, too."""
-    axis, units = units_of(values, shape, unit_axis)
-    candidates = [(mode, slope) for mode in modes for slope in (slopes if mode == "leaky" else (None,))]
+def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_axis=-1, dead_below=0.0, others=None):
+    """What the tensor's report must say, per unit, too. `others`: of a mode that is not known here what the report
+    says of it ("mode", "parameters"), its values and its gradients."""
+    axis, units = units_of(len(values), shape, unit_axis)
+    candidates = []
+    for mode in modes:
+        if others and mode in others:
+            candidates.append(others[mode])
+            continue
+        for slope in slopes if mode == "leaky" else (None,):
+            pairs = [value_and_gradient(mode, slope, dtype, value) if value == value else (value, 0) for value in values]
+            candidates.append(({"mode": mode, **({} if slope is None else {"slope": slope})},
+                               [y for y, _ in pairs], [g for _, g in pairs]))
     report = {
         "dtype": dtype, "shape": list(shape), "unit_axis": axis, "units": len(units),
         "input": {"n": len(values), "nan": sum(x != x for x in values),
                   "inf": sum(x == x and abs(x) == math.inf for x in values), "positive": sum(x > 0 for x in values),
                   "zero": sum(x == 0 for x in values), "negative": sum(x < 0 for x in values)},
         "activations": []}
-    for i, (mode, slope) in enumerate(candidates):
-        baseline = candidates[0] if i else None
-        of_all, _ = group(values, mode, slope, dtype, baseline)
+    for c, (said, y, g) in enumerate(candidates):
+        baseline = candidates[0][1] if c else None
+        of_all, _ = group(values, y, g, baseline, dtype)
         per_unit, magnitudes = [], []
         for index, unit in enumerate(units):
-            of_unit, magnitude = group(unit, mode, slope, dtype, baseline)
+            x_of, y_of, g_of, b_of = ([of[i] for i in unit] if of else of for of in (values, y, g, baseline))
+            of_unit, magnitude = group(x_of, y_of, g_of, b_of, dtype)
             of_unit["dead"] = of_unit["live_frac"] is not None and of_unit["live_frac"] <= dead_below
             per_unit.append({"unit": index, **of_unit})
             magnitudes.append(magnitude)
@@ -197,7 +211,7 @@ def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_
             each["dormancy"] = dormancy
         dead = [each["unit"] for each in per_unit if each["dead"]]
         report["activations"].append({
-            "mode": mode, **({} if slope is None else {"slope": slope}), **of_all, "dead_units": len(dead),
+            **said, **of_all, "dead_units": len(dead),
             "dead_frac": share(len(dead), len(units)), "dead_at": dead,
             "linear_units": sum(each["active_frac"] == 1 for each in per_unit),
             "per_unit": [{name: shown(figure) for name, figure in each.items()} for each in per_unit]})

@@ -62,6 +62,8 @@ def schema_faults(value, schema, where="document"):
         faults.append(f"{where} is {short(value)}")
     if "enum" in schema and value not in schema["enum"]:
         faults.append(f"{where} is {short(value)}")
+    if "pattern" in schema and isinstance(value, str) and not re.search(schema["pattern"], value):
+        faults.append(f"{where} is {short(value)}")
     if kinds["number"]:
         if value < schema.get("minimum", value) or value > schema.get("maximum", value):
             faults.append(f"{where} is {value}")
@@ -78,6 +80,8 @@ def schema_faults(value, schema, where="document"):
                 faults += schema_faults(item, properties[name], f"{where}.{name}")
             elif schema.get("additionalProperties", True) is False:
                 faults.append(f"{where} has {name}")
+            elif isinstance(schema.get("additionalProperties"), dict):
+                faults += schema_faults(item, schema["additionalProperties"], f"{where}.{name}")
     for each in schema.get("allOf", []):
         faults += schema_faults(value, each, where)
     if "oneOf" in schema and sum(not schema_faults(value, each, where) for each in schema["oneOf"]) != 1:
@@ -270,7 +274,10 @@ def check_random(s, dtype, count):
     for trial in range(count):
         values, shape, axis = random_tensor(source, dtype)
         floating = dtype in reference.FLOATS
-        modes = source.choice((["relu", "leaky"], ["leaky", "relu"], ["leaky"], ["relu"])) if floating else ["relu"]
+        modes = source.choice((["relu", "leaky"], ["leaky", "relu"], ["leaky"], ["relu"], ["relu", "relu6"],
+                               ["relu6", "leaky"], ["leaky", "relu6", "relu"]))
+        if not floating:
+            modes = source.choice((["relu"], ["relu", "relu6"], ["relu6"]))
         slopes = source.choice(([0.01], [0.01, 0.2], [0.0], [-0.5, 1.0], [1e-7], [3.0, 0.01]))
         dead_below = source.choice((0.0, 0.0, 0.05, 0.5, 1.0))
         wanted = reference.figures(values, shape, dtype, modes, slopes, axis, dead_below)
@@ -313,6 +320,58 @@ def bfloat16_figures_are_exact(s):
 def integer_figures_are_exact(s):
     for dtype in ("int8", "int16", "int32", "int64", "uint8"):
         check_random(s, dtype, 12)
+
+
+def outputs_of(s, mode, name, dtype, *options):
+    """What the program itself makes of a file, which other tests compare with PyTorch: values and gradients."""
+    lists = []
+    for more in ([], ["--grad"]):
+        done = subprocess.run([BINARY, "--mode", mode, "--to", "json", *more, *options, name], cwd=s.path,
+                              env={**ENVIRONMENT}, capture_output=True, timeout=SECONDS, check=False)
+        need(done.returncode == 0 and not done.stderr, mode, done)
+        flat = json.loads(done.stdout)
+        while flat and isinstance(flat[0], list):
+            flat = [value for row_of_values in flat for value in row_of_values]
+        lists.append([reference.rounded(value, dtype) for value in flat])
+    return lists
+
+
+OTHERS = {"elu": {"mode": "elu", "parameters": {"alpha": 1.0}},
+          "elu(alpha=-0.5)": {"mode": "elu", "parameters": {"alpha": -0.5}},
+          "softmax": {"mode": "softmax", "parameters": {"dim": -1}},
+          "softmax(dim=0)": {"mode": "softmax", "parameters": {"dim": 0}}}
+
+
+@row
+def figures_of_any_activation_are_those_of_its_values_and_gradients(s):
+    source = random.Random(SEED)
+    for dtype in reference.FLOATS:
+        for trial in range(8):
+            values, shape, axis = random_tensor(source, dtype)
+            modes = source.choice((["relu", "elu"], ["elu(alpha=-0.5)", "leaky", "relu6"], ["softmax", "relu"],
+                                   ["relu6", "softmax(dim=0)", "elu"]))
+            nested = values
+            for size in reversed(shape[1:]):
+                nested = [nested[i:i + size] for i in range(0, len(nested), size)]
+            name = s.write("in.json", json.dumps(nested).encode())
+            others = {mode: (OTHERS[mode], *outputs_of(s, mode, name, dtype, "--dtype", dtype))
+                      for mode in modes if mode in OTHERS}
+            wanted = reference.figures(values, shape, dtype, modes, unit_axis=axis, others=others)
+            for threads in "12":
+                got = s.report(name, "--dtype", dtype, "--mode", ",".join(modes), "--threads", threads, "--unit-axis",
+                               "none" if axis is None else str(axis))
+                check_figures(got, wanted, f"{dtype} {shape}, trial {trial}, {modes}, values {short(values, 200)}")
+
+
+@row
+def a_larger_layer_has_exact_figures_of_any_activation(s):
+    source = random.Random(SEED)
+    values = [reference.rounded(source.gauss(-0.5, 2), "float32") for _ in range(3000 * 7)]
+    name = s.write("in.npy", npy(values, [3000, 7], "float32"))
+    others = {mode: (said, *outputs_of(s, mode, name, "float32")) for mode, said in OTHERS.items()}
+    modes = ["relu", "relu6", "leaky", *OTHERS]
+    got = s.report(name, "--mode", ",".join(modes))
+    check_figures(got, reference.figures(values, [3000, 7], "float32", modes, others=others), "3000 x 7")
 
 
 @row
@@ -402,7 +461,8 @@ def parts_of_every_format_and_axis_merge(s):
     s.write("a.csv", csv_of(values, 6))
     s.write("v.npy", npy(values, [240], "float32"))
     for arguments in (["a.npy"], ["a.npy", "--unit-axis", "1"], ["a.npy", "--unit-axis", "none"], ["a.jsonl"], ["a.csv"],
-                      ["v.npy"], ["a.csv", "--dtype", "float16", "--slope", "0.01,0.2,-1"], ["a.csv", "--mode", "leaky"],
+                      ["v.npy"], ["a.csv", "--mode", "relu,elu,relu6"], ["a.npy", "--mode", "softmax,leaky"],
+                      ["a.csv", "--dtype", "float16", "--slope", "0.01,0.2,-1"], ["a.csv", "--mode", "leaky"],
                       ["a.csv", "--mode", "leaky,relu", "--dead-below", "0.4"]):
         whole = s.result(*arguments, "--to", "json", "--per-unit")
         for count in (3, 64):
@@ -425,6 +485,31 @@ def the_number_of_threads_does_not_show(s):
     activations_file(s, lines=40000)
     for to in FORMATS:
         need(len({s.result("acts.csv", "--threads", threads, *to) for threads in "123"}) == 1, to)
+
+
+@row
+def the_division_into_slabs_does_not_show_in_any_activation(s):
+    values = activations_file(s, lines=60000, header=False)
+    s.write("acts.npy", npy(values, [60000, 5], "float32"))
+    s.write("acts.jsonl", jsonl_of(values, 5))
+    for modes in ("relu,elu,leaky", "relu6,softmax", "leaky,softmax(dim=0)"):
+        options = ["--mode", modes, "--to", "json", "--per-unit"]
+        seen = {s.result("acts.csv", *options, "--threads", threads) for threads in "13"}
+        for name in ("acts.npy", "acts.jsonl"):
+            seen.add(s.result(name, *options).replace(name.encode(), b"acts.csv"))
+        seen.add(s.result("--from", "csv", *options, data=s.read("acts.csv")).replace(b"<stdin>", b"acts.csv"))
+        need(len(seen) == 1, modes, len(seen), "reports")
+
+
+@row
+def rows_as_units_are_the_same_in_any_format(s):
+    values = activations_file(s, lines=60000, columns=4, header=False)
+    s.write("acts.npy", npy(values, [60000, 4], "float32"))
+    options = ["--unit-axis", "0", "--to", "json", "--per-unit"]
+    got = s.report("acts.npy", "--unit-axis", "0")
+    check_figures(got["activations"][0]["per_unit"][50000],
+                  {"n": 4, "max": max(0.0, *(x for x in values[200000:200004] if x == x))}, "row 50000")
+    need(s.result("acts.npy", *options).replace(b"acts.npy", b"acts.csv") == s.result("acts.csv", *options), "npy, csv")
 
 
 @row
@@ -570,7 +655,7 @@ def dead_below_is_a_share(s):
 def wrong_usage_is_status_2(s):
     activations_file(s)
     for arguments in (["--to", "torch"], ["--to", "npy"], ["--unit-axis", "x"], ["--unit-axis", "2"],
-                      ["--unit-axis=-3"], ["--mode", "relu,elu"], ["--mode", "relu,relu"], ["--slope", "0.1,0.1"],
+                      ["--unit-axis=-3"], ["--mode", "relu,elo"], ["--mode", "softmax(dim=0)", "--part", "1/2"], ["--mode", "relu,relu"], ["--slope", "0.1,0.1"],
                       ["--slope", "nan"], ["--slope", ""], ["--echo"], ["--inplace"], ["--partial", "--to", "csv"],
                       ["--partial", "--merge"], ["--partial", "--plot", "x.svg"], ["--plot", "x.gif"]):
         s.run("acts.csv", *arguments).refuses("", 2)
@@ -649,6 +734,21 @@ def a_truncated_partial_file_is_refused(s):
     for size in (*range(0, end, 41), end - 1):
         s.run("--merge", data=text[:size]).refuses("<stdin>: ")
     need(s.result("--merge", data=text) == s.result("acts.csv"), "whole it is fine")
+
+
+@row
+def damage_to_a_partial_file_is_refused(s):
+    s.write("a.csv", b"a,b\n1,-2\n-3,5\n")
+    text = s.result("a.csv", "--partial")
+    need(text.count(b'"version":2') == 2, short(text, 2000))
+    s.run("--merge", data=text.replace(b'"version":2', b'"version":1')).refuses("another version.*make them again")
+    state = json.loads(text)["tensors"][0]["activations"][0]["partial"]["state"]
+    written = json.dumps(state["units"], separators=(",", ":")).encode()
+    need(written in text, short(text, 2000))
+    for i, digit in enumerate(written):
+        if chr(digit).isdigit():
+            other = written[:i] + (b"1" if digit == ord("2") else b"2") + written[i + 1:]
+            s.run("--merge", data=text.replace(written, other)).refuses("damaged")
 
 
 def with_changed(document, path, value):

@@ -53,8 +53,8 @@ Ran compared(std::string_view text, const ReadOptions& read, const Way& way) {
     RunOptions run;
     run.threads = way.threads;
     for (const Compared& compared : compare(source, reading, options, run)) {
-      const Report& report = compared.report;
-      ran.bytes += report.partial(0) + report.partial(1) + to_string(report.figures().shape);
+      const Tally& tally = compared.tally;
+      ran.bytes += tally.partial(0) + tally.partial(1) + to_string(tally.figures().shape);
       for (const std::string& name : compared.names) ran.bytes += '|' + name;
     }
   } catch (const Error& error) {

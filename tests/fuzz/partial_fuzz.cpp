@@ -13,6 +13,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "compare/tally.hpp"
 #include "fuzz.hpp"
 #include "merge.hpp"
 #include "options.hpp"
@@ -50,7 +51,7 @@ Outcome merged(const std::vector<std::string>& texts, bool backwards) {
   if (backwards) std::reverse(options.inputs.begin(), options.inputs.end());
   try {
     for (const Compared& one : app::merge(options)) {
-      const TensorFigures figures = one.report.figures(options.dead_below);
+      const TensorFigures figures = one.tally.figures(options.dead_below);
       outcome.rows_are_units = outcome.rows_are_units || figures.unit_axis == 0;
       const InputCounts& input = figures.input;
       need(input.n == input.nan + input.positive + input.zero + input.negative, "counts");
@@ -62,12 +63,12 @@ Outcome merged(const std::vector<std::string>& texts, bool backwards) {
           const double* value = std::get_if<double>(&share);
           need(value == nullptr || (*value >= 0 && *value <= 1), "a share");
         }
-        states.push_back(one.report.partial(c));
+        states.push_back(one.tally.partial(c));
       }
       // A state is read to what it was written from.
       CompareOptions compare = options.compare;
       compare.unit_axis = figures.unit_axis;
-      const Report again = Report::from_partial(compare, figures.dtype, figures.shape, states);
+      const Tally again = Tally::from_partial(compare, figures.dtype, figures.shape, states);
       for (std::size_t c = 0; c < states.size(); ++c)
         need(again.partial(c) == states[c], "read again it differs: " + states[c]);
       outcome.states.insert(outcome.states.end(), states.begin(), states.end());
@@ -89,18 +90,30 @@ void check_merge(const std::vector<std::string>& texts) {
 }
 
 /// The file of one part.
-std::string partial_file(const Report& report, const Part& part) {
+std::string partial_file(const Tally& tally, const Part& part) {
   Options options;
   options.read.part = part;
   app::NamedReport named;
   named.source = "acts.npy";
-  named.figures = report.figures();
+  named.figures = tally.figures();
   for (std::size_t c = 0; c < named.figures.activations.size(); ++c)
-    named.partials.push_back(app::partial_text(options, report, c));
+    named.partials.push_back(app::partial_text(options, tally, c));
   return app::report_json({named}, {}, false);
 }
 
-/// Puts another value where the text's JSON has one.
+/// Gives every state the checksum that fits it, so that what is wrong with it is seen.
+void seal(Json& document) {
+  for (Json& tensor : document["tensors"]) {
+    for (Json& activation : tensor["activations"]) {
+      Json& state = activation["partial"]["state"];
+      state.erase("checksum");
+      const std::string sum = detail::checksum(state.dump());
+      state["checksum"] = sum;
+    }
+  }
+}
+
+/// Puts another value where the text's JSON has one. Its checksum fits again, unless that was it.
 std::string edited(const std::string& text, Settings& settings) {
   static const Json kValues[] = {0,
                                  1,
@@ -135,6 +148,11 @@ std::string edited(const std::string& text, Settings& settings) {
   std::advance(place, static_cast<std::ptrdiff_t>((first * 64 + settings.below(64)) % flat.size()));
   Json document = Json::parse(text);
   document[Json::json_pointer(place.key())] = settings.one_of(kValues);
+  try {
+    if (!place.key().ends_with("/checksum")) seal(document);
+  } catch (const Json::exception&) {
+    // What should hold a state holds something else.
+  }
   return document.dump();
 }
 
@@ -154,15 +172,16 @@ void run_made(std::string_view text) {
   if (is_floating_point(dtype)) {
     options.modes.push_back(Module::parse("leaky"));
     options.modes.push_back(Module::parse("leaky(-0.5)"));
+    options.modes.push_back(Module::parse("elu"));
   }
   const auto of_rows = [&](std::int64_t first, std::int64_t last) {
     Tensor slab = Tensor::empty({last - first, units}, dtype);
     if (slab.nbytes() != 0)
       std::memcpy(slab.bytes(), text.data() + static_cast<std::size_t>(first) * row_bytes,
                   slab.nbytes());
-    Report report(options, dtype, {0, units});
-    report.add(slab);
-    return report;
+    Tally tally(options, dtype, {0, units});
+    tally.add(slab);
+    return tally;
   };
   std::vector<std::string> files;
   for (std::uint64_t k = 1; k <= count; ++k) {

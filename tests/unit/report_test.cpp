@@ -722,7 +722,7 @@ std::vector<Box> shapes(const std::string& svg, const std::string& colour) {
   return found;
 }
 
-const std::vector<Report::Bin> kBins = {{-4, -2, 5}, {-2, -1, 20}, {0, 0, 3}, {1, 2, 9}};
+const std::vector<Tally::Bin> kBins = {{-4, -2, 5}, {-2, -1, 20}, {0, 0, 3}, {1, 2, 9}};
 
 std::string why_not(const std::string& target, const std::vector<NamedReport>& reports) {
   try {
@@ -920,7 +920,7 @@ TEST_CASE("odd tensors and histograms are drawn, too") {
   if (!has_gnuplot()) return;
   const Scratch scratch;
   constexpr double kMost = std::numeric_limits<double>::max();
-  const std::vector<std::vector<Report::Bin>> histograms = {
+  const std::vector<std::vector<Tally::Bin>> histograms = {
       {},
       {{0, 0, 5}},
       {{-kMost, -kMost / 1.09, 1}, {kMost / 1.09, kMost, 1}},
@@ -938,7 +938,7 @@ TEST_CASE("odd tensors and histograms are drawn, too") {
                                                                  slanted(3, 48),
                                                                  slanted(3, 49),
                                                                  slanted(3, 5000)};
-  for (const std::vector<Report::Bin>& bins : histograms) {
+  for (const std::vector<Tally::Bin>& bins : histograms) {
     for (const std::vector<std::vector<double>>& rows : tensors) {
       CAPTURE(&bins - histograms.data());
       CAPTURE(&rows - tensors.data());

@@ -23,7 +23,7 @@ struct CompareOptions {
   std::optional<std::int64_t> unit_axis = -1;
   /// What is compared; the first is the baseline that the others are compared against.
   std::vector<Module> modes;
-  /// Whether Report::histogram() is wanted, which takes some time.
+  /// Whether Tally::histogram() is wanted, which takes some time.
   bool histogram = false;
 };
 
@@ -86,30 +86,37 @@ struct TensorFigures {
   std::vector<ActivationFigures> activations;
 };
 
+/// Whether an activation takes values along the first dimension together, so that no slab of fewer
+/// rows than all can be added by itself.
+bool needs_whole(const CompareOptions& options, const Shape& shape);
+
 /// Mergeable figures of one tensor: exact counts and exact sums, so that neither the order nor the
 /// division into slabs, threads or parts shows in a result. Memory grows with the number of units
 /// alone: about 400 bytes each for relu and one leaky. A slab of many rows is added faster than the
-/// same rows in small slabs. A Report may be used by one thread at a time.
+/// same rows in small slabs. A Tally may be used by one thread at a time.
 ///
 /// Where the rows are the units (unit_axis 0), order matters: rows become units in the order in
-/// which they are added, and those of a merged report follow this one's.
-class Report {
+/// which they are added, and those of a merged tally follow this one's.
+class Tally {
  public:
-  Report();
+  /// Without a tensor: may only be assigned to.
+  Tally();
   /// Of a tensor without rows yet, of this dtype and shape (whose first size does not count).
-  /// Throws as the activations' check() does, and Error{usage} if there is no such unit axis.
-  Report(const CompareOptions& options, DType dtype, const Shape& shape);
-  Report(Report&&) noexcept;
-  Report& operator=(Report&&) noexcept;
-  ~Report();
+  /// Throws as the activations' check() does, Error{usage} if there is no such unit axis, and
+  /// Error{unsupported} for an activation that changes the shape or the dtype.
+  Tally(const CompareOptions& options, DType dtype, const Shape& shape);
+  Tally(Tally&&) noexcept;
+  Tally& operator=(Tally&&) noexcept;
+  ~Tally();
 
   /// Adds rows: a slab along the first dimension, of the dtype and the other sizes given at the
-  /// start, else Error{data}. A 0-d tensor is added once.
+  /// start, else Error{data}. A 0-d tensor is added once, and so is one that an activation
+  /// needs_whole(), else Error{usage}.
   void add(const Tensor& slab);
 
-  /// Adds another report of the same tensor. Throws Error{data} that says what differs if it is
+  /// Adds another tally of the same tensor. Throws Error{data} that says what differs if it is
   /// not.
-  void merge(const Report& other);
+  void merge(const Tally& other);
 
   /// Everything at once. Costs time for each unit.
   TensorFigures figures(double dead_below = 0.0) const;
@@ -122,30 +129,31 @@ class Report {
   };
   std::vector<Bin> histogram() const;
 
-  /// The state of one mode as the text of a JSON object, complete enough to be merged:
-  /// version, counts, extremes, exact sums.
+  /// The state of one mode as the text of a JSON object, complete enough to be merged: version,
+  /// counts, extremes, exact sums, and a checksum of all that. No blanks; members by name.
   std::string partial(std::size_t mode) const;
 
-  /// The report whose partial() texts, one for each mode, these are. Throws Error{data} for
-  /// what is no such text, and for a version or counts that cannot be.
-  static Report from_partial(const CompareOptions& options, DType dtype, const Shape& shape,
-                             const std::vector<std::string>& texts);
+  /// The tally whose partial() texts, one for each mode, these are. Throws Error{data} for what is
+  /// not such a text, for another version, for damage, and for counts that cannot be.
+  static Tally from_partial(const CompareOptions& options, DType dtype, const Shape& shape,
+                            const std::vector<std::string>& texts);
 
  private:
   struct State;
   std::unique_ptr<State> state_;
 };
 
-/// A tensor's Report, the name of the input that it is from, and a header's names of its columns.
+/// A tensor's Tally, the name of the input that it is from, and a header's names of its columns.
 struct Compared {
   std::string source;
   std::vector<std::string> names;
-  Report report;
+  Tally tally;
 };
 
-/// A Report for every tensor of the source; the values of JSON Lines are the rows of one. In
-/// blocks, on several threads, in memory that does not grow with the number of rows. Throws the
-/// Error that stands first in the input, with its place.
+/// A Tally for every tensor of the source; the values of JSON Lines are the rows of one. In
+/// blocks, on several threads, in memory that does not grow with the number of rows, unless an
+/// activation needs_whole(): then the tensor is gathered first, and a part of it is Error{usage}.
+/// Throws the Error that stands first in the input, with its place.
 std::vector<Compared> compare(Source& source, const ReadOptions& read,
                               const CompareOptions& options, const RunOptions& run = {});
 

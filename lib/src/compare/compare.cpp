@@ -1,8 +1,7 @@
-// compare(): the tensors of inputs through the pump into Reports.
+// compare(): the tensors of inputs through the pump into tallies.
 
 #include "rectify/compare.hpp"
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -20,9 +19,9 @@ namespace {
 class Count {
  public:
   struct Work {
-    std::vector<Report> reports;  // of whole tensors
+    std::vector<Tally> tallies;  // of whole tensors
 
-    void clear() { reports.clear(); }
+    void clear() { tallies.clear(); }
   };
 
   Count(const ReadOptions& read, const CompareOptions& options) : read_(read), options_(options) {}
@@ -33,60 +32,58 @@ class Count {
   void check(const Result& result) const {
     const Tensor& tensor = result.columns[0].tensor;
     for (const Module& mode : options_.modes) mode.check(tensor.dtype(), tensor.shape());
-    if (!read_.part || !needs_whole(result)) return;
+    if (!read_.part || read_.part->count == 1 || !needs_whole(result)) return;
     throw Error(ErrorKind::usage,
                 "a part has not all rows, which an operation along the first dimension takes");
   }
 
   bool needs_whole(const Result& result) const {
-    return std::any_of(options_.modes.begin(), options_.modes.end(), [&](const Module& mode) {
-      return mode.dim(result.columns[0].tensor.shape()) == 0;
-    });
+    return rectify::needs_whole(options_, result.columns[0].tensor.shape());
   }
 
-  /// Slabs are added to whichever report of their tensor no other thread is adding to: sums are
+  /// Slabs are added to whichever tally of their tensor no other thread is adding to: sums are
   /// exact, so it does not show.
   void work(Result& result, std::size_t number, Work& work) const {
     const Tensor& slab = result.columns[0].tensor;
     if (result.begins && result.ends) {
-      work.reports.emplace_back(options_, slab.dtype(), slab.shape()).add(slab);
+      work.tallies.emplace_back(options_, slab.dtype(), slab.shape()).add(slab);
       return;
     }
     // Only where rows are units does their order matter.
-    work.reports.emplace_back();
+    work.tallies.emplace_back();
     if (in_order(slab)) return;
-    std::optional<Report> report;
+    std::optional<Tally> tally;
     {
       const std::lock_guard lock(mutex_);
-      std::vector<Report>& reports = idle_[number];
-      if (!reports.empty()) {
-        report = std::move(reports.back());
-        reports.pop_back();
+      std::vector<Tally>& tallies = idle_[number];
+      if (!tallies.empty()) {
+        tally = std::move(tallies.back());
+        tallies.pop_back();
       }
     }
-    if (!report) report.emplace(options_, slab.dtype(), slab.shape());
-    report->add(slab);
+    if (!tally) tally.emplace(options_, slab.dtype(), slab.shape());
+    tally->add(slab);
     const std::lock_guard lock(mutex_);
-    idle_[number].push_back(std::move(*report));
+    idle_[number].push_back(std::move(*tally));
   }
 
   void put(Result& result, std::size_t number, Work& work, std::size_t i) {
     const Tensor& slab = result.columns[0].tensor;
     if (result.begins && result.ends) {
-      compared.push_back({source_, std::move(result.names), std::move(work.reports[i])});
+      compared.push_back({source_, std::move(result.names), std::move(work.tallies[i])});
       return;
     }
-    if (result.begins) compared.push_back({source_, std::move(result.names), Report()});
-    Report& report = compared.back().report;
+    if (result.begins) compared.push_back({source_, std::move(result.names), Tally()});
+    Tally& tally = compared.back().tally;
     if (in_order(slab)) {
-      if (result.begins) report = Report(options_, slab.dtype(), slab.shape());
-      report.add(slab);
+      if (result.begins) tally = Tally(options_, slab.dtype(), slab.shape());
+      tally.add(slab);
     } else if (result.ends) {
       // All slabs before this one have been added: they have passed here.
       const std::lock_guard lock(mutex_);
       const auto found = idle_.find(number);
-      report = std::move(found->second.front());
-      for (std::size_t k = 1; k < found->second.size(); ++k) report.merge(found->second[k]);
+      tally = std::move(found->second.front());
+      for (std::size_t k = 1; k < found->second.size(); ++k) tally.merge(found->second[k]);
       idle_.erase(found);
     }
   }
@@ -110,7 +107,7 @@ class Count {
   const CompareOptions& options_;
   std::string source_;
   mutable std::mutex mutex_;
-  mutable std::map<std::size_t, std::vector<Report>> idle_;  // by the tensor's number
+  mutable std::map<std::size_t, std::vector<Tally>> idle_;  // by the tensor's number
 };
 
 template <class Sources>

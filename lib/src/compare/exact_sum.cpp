@@ -1,7 +1,7 @@
 // The seldom part of exact sums: storage, carries, and what is made of a sum when all terms are in.
 // Plain big-number arithmetic on a few dozen digits at most.
 
-#include "exact_sum.hpp"
+#include "compare/exact_sum.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -64,6 +64,10 @@ Wide bits_from(const Natural& x, int lowest, int count) {
     }
   }
   return bits;
+}
+
+Natural natural(std::uint64_t x) {
+  return {static_cast<std::uint32_t>(x), static_cast<std::uint32_t>(x >> 32)};
 }
 
 Natural product(const Natural& a, const Natural& b) {
@@ -248,25 +252,23 @@ double ExactSum::mean(std::uint64_t count) const {
   return sum.negative ? 0.0 - result : result;
 }
 
-DoubleDouble ExactSum::precise_mean(std::uint64_t count) const {
-  const Parts sum = parts();
-  if (sum.magnitude.empty()) return {};
-  const int bits = 63 + bits_of(Wide{count});
-  const int lowest = bits_of(sum.magnitude) - bits;
-  // Long division by words: 64 bits of the quotient, and 64 more from the next 64 of the sum.
-  const Wide dividend = bits_from(sum.magnitude, lowest, bits);
-  const Wide next = (dividend % count) << 64 | bits_from(sum.magnitude, lowest - 64, 64);
-  const Wide quotient = (dividend / count) << 64 | next / count;
-  const double high = static_cast<double>(static_cast<std::uint64_t>(quotient >> 64));
-  // Modulo 2^128, hence also right where high was rounded up to 2^64.
-  const Wide high_part = high >= 0x1p64 ? Wide{0} : Wide{static_cast<std::uint64_t>(high)} << 64;
-  const Wide rest = quotient - high_part;
-  const bool below = (rest >> 127) != 0;
-  const double low = below ? -static_cast<double>(Wide{0} - rest) : static_cast<double>(rest);
-  const int exponent = std::ilogb(high);
-  const double sign = sum.negative ? -1 : 1;
-  return {sign * std::ldexp(high, -exponent), sign * std::ldexp(low, -exponent - 64),
-          sum.exponent + lowest + exponent};
+void ExactSum::add_mean(const ExactSum& sum, std::uint64_t count) {
+  const Parts parts = sum.parts();
+  const int lowest = bits_of(parts.magnitude) - 127;
+  add_scaled(bits_from(parts.magnitude, lowest, 127) / count, parts.exponent + lowest,
+             parts.negative);
+}
+
+double ExactSum::quotient(const ExactSum& a, std::uint64_t times, const ExactSum& b) {
+  const Parts divisor = b.parts();
+  Parts dividend = a.parts();
+  dividend.magnitude = product(dividend.magnitude, natural(times));
+  const int above = bits_of(dividend.magnitude) - 127;
+  const int below = bits_of(divisor.magnitude) - 64;
+  const Wide quotient =
+      bits_from(dividend.magnitude, above, 127) / bits_from(divisor.magnitude, below, 64);
+  if (quotient == 0) return 0;
+  return rounded(quotient, dividend.exponent + above - divisor.exponent - below, true);
 }
 
 std::optional<double> ExactSum::standard_deviation(const ExactSum& sum, const ExactSum& squares,
@@ -274,8 +276,7 @@ std::optional<double> ExactSum::standard_deviation(const ExactSum& sum, const Ex
   const Parts s = sum.parts();
   const Parts q = squares.parts();
   if (q.negative) return std::nullopt;
-  Natural minuend =
-      product(q.magnitude, {static_cast<std::uint32_t>(k), static_cast<std::uint32_t>(k >> 32)});
+  Natural minuend = product(q.magnitude, natural(k));
   Natural subtrahend = product(s.magnitude, s.magnitude);
   int exponent = std::min(q.exponent, 2 * s.exponent);
   // To one exponent; both are multiples of 32.

@@ -17,12 +17,6 @@
 
 namespace rectify {
 
-/// (high + low) * 2^exponent with 1 <= |high| <= 2 and |low| at most half its last place; or zero.
-struct DoubleDouble {
-  double high = 0, low = 0;
-  int exponent = 0;
-};
-
 /// The exact sum of finite doubles, squares of doubles, and integers. Room for 2^62 terms of any
 /// size. Copies are deep.
 class ExactSum {
@@ -136,8 +130,11 @@ class ExactSum {
   /// +0. The sum itself may lie outside the range of a double.
   double mean(std::uint64_t count) const;
 
-  /// The same to about 106 bits.
-  DoubleDouble precise_mean(std::uint64_t count) const;
+  /// Adds sum / count (not 0), of which 63 bits or more are kept.
+  void add_mean(const ExactSum& sum, std::uint64_t count);
+
+  /// |a| * times / |b|, where b is not zero, rounded to nearest from 62 bits or more.
+  static double quotient(const ExactSum& a, std::uint64_t times, const ExactSum& b);
 
   /// sqrt((k * squares - sum^2) / (k * (k - 1))), correctly rounded: the standard deviation of
   /// k >= 2 values (k < 2^62) from their sum and the sum of their squares, with k - 1 as torch.std

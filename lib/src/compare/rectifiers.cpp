@@ -1,0 +1,595 @@
+#include "compare/rectifiers.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "compare/tiles.hpp"
+#include "dispatch.hpp"
+#include "rectify/error.hpp"
+
+namespace rectify::detail {
+namespace {
+
+template <class T>
+Plan plan_of(const Module& mode) {
+  Plan plan;
+  plan.rectifier = mode.activation().traits.rectifier;
+  if (!plan.rectifier) return plan;
+  plan.clamps = mode.activation().parameters.empty();
+  if constexpr (is_floating<T>) {
+    if (!plan.clamps) plan.slope = static_cast<double>(static_cast<Compute<T>>(mode.values()[0]));
+    plan.slope_below = static_cast<double>(widen(narrow<T>(static_cast<Compute<T>>(plan.slope))));
+  }
+  plan.flat = plan.slope == 0;
+  return plan;
+}
+
+/// A rectifier's value of x < 0, as the activation has it.
+template <class T>
+Compute<T> value_below(const Plan& plan, Compute<T> x) {
+  if (plan.clamps) return 0;
+  if constexpr (is_floating<T>) {
+    return widen(narrow<T>(x * static_cast<Compute<T>>(plan.slope)));
+  } else {
+    return 0;
+  }
+}
+
+}  // namespace
+
+Modes::Modes(DType of, const std::vector<Module>& all) : dtype(of), modules(all) {
+  for (const Module& mode : all) {
+    plans.push_back(
+        dispatch(of, [&](auto type) { return plan_of<typename decltype(type)::type>(mode); }));
+    if (plans.size() == 1) continue;
+    plans.back().by_rectifiers = plans.back().rectifier && plans[0].rectifier;
+    plans.back().by_tiles = !plans.back().by_rectifiers;
+  }
+}
+
+void Kept::resize(const Modes& modes, std::size_t units) {
+  if (units > inputs.max_size() / 4) throw Error(ErrorKind::data, "there are too many units");
+  inputs.resize(units);
+  below.resize(modes.plans.size());
+  outcomes.resize(modes.plans.size());
+  differences.resize(modes.plans.size());
+  for (std::size_t c = 0; c < modes.plans.size(); ++c) {
+    const Plan& plan = modes.plans[c];
+    if (!plan.rectifier) outcomes[c].resize(units);
+    if (plan.rectifier && !plan.flat) below[c].resize(units);
+    if (c != 0) differences[c].resize(units);
+  }
+}
+
+void Kept::add(const Kept& other, std::size_t first_unit) {
+  for (std::size_t u = 0; u < other.inputs.size(); ++u) inputs[first_unit + u].add(other.inputs[u]);
+  const auto add = [&](auto& ours, const auto& theirs) {
+    for (std::size_t c = 0; c < ours.size(); ++c) {
+      for (std::size_t u = 0; u < theirs[c].size(); ++u) ours[c][first_unit + u].add(theirs[c][u]);
+    }
+  };
+  add(below, other.below);
+  add(outcomes, other.outcomes);
+  add(differences, other.differences);
+}
+
+Rectifiers::Rectifiers(const Modes& modes, Kept& kept) : modes_(modes), kept_(kept) {
+  plan_strips();
+}
+
+// ---- by the value -------------------------------------------------------------------------------
+
+template <class T>
+void Rectifiers::add_value(std::size_t unit, Compute<T> x) {
+  using C = Compute<T>;
+  Inputs& in = kept_.inputs[unit];
+  if constexpr (is_floating<T>) {
+    if (std::isnan(x)) {
+      ++in.nan;
+      return;
+    }
+  }
+  if (x == 0) {
+    ++in.zero;
+    return;
+  }
+  if (x > 0) {
+    ++in.positive;
+    in.above.add(key_of(x));
+    if constexpr (is_floating<T>) {
+      if (std::isinf(x)) {
+        ++in.positive_infinite;
+      } else {
+        in.sum.add(static_cast<double>(x));
+        in.squares.add_square(static_cast<double>(x));
+      }
+    } else {
+      in.sum.add_integer(static_cast<std::int64_t>(x));
+      in.squares.add_integer_square(static_cast<std::int64_t>(x));
+    }
+    return;
+  }
+  ++in.negative;
+  in.below.add(key_of(x));
+  if constexpr (is_floating<T>) {
+    if (std::isinf(x)) ++in.negative_infinite;
+    const Plan& baseline = modes_.plans[0];
+    for (std::size_t c = 0; c < modes_.plans.size(); ++c) {
+      const Plan& plan = modes_.plans[c];
+      if (!plan.rectifier) continue;
+      const C y = value_below<T>(plan, x);
+      if (plan.by_rectifiers) {
+        kept_.differences[c][unit].add(static_cast<double>(y),
+                                       static_cast<double>(value_below<T>(baseline, x)));
+      }
+      if (plan.flat) continue;
+      Below& to = kept_.below[c][unit];
+      if (y == 0) {
+        ++to.zero;
+      } else if (std::isinf(y)) {
+        ++to.infinite;
+      } else {
+        to.sum.add(static_cast<double>(y));
+        to.squares.add_square(static_cast<double>(y));
+      }
+    }
+  }
+}
+
+// ---- by the block -------------------------------------------------------------------------------
+
+/// Adds a block whose lane l is of units[l]. Of 16-bit dtypes `packed` has the values themselves,
+/// rows of kTileWidth.
+template <class T>
+void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units, const T* packed) {
+  const kernel::Functions& kernel = kernel::best();
+  const std::vector<Plan>& plans = modes_.plans;
+  const std::size_t lanes = block.width;
+  kernel::Scan scan;
+  kernel.scan(block, scan);
+  const Extremes of(scan, lanes);
+  // Values below zero that become zero or infinite are counted one by one, as are infinities.
+  bool plain = of.finite() && block.rows > 1;
+  if (of.lowest < 0) {
+    for (const Plan& plan : plans) {
+      if (!plan.rectifier || plan.flat) continue;
+      plain = plain && value_below<T>(plan, of.greatest_negative) != 0 &&
+              std::isfinite(value_below<T>(plan, of.lowest));
+    }
+  }
+  if (!plain) {
+    for (std::size_t r = 0; r < block.rows; ++r) {
+      for (std::size_t l = 0; l < lanes; ++l)
+        add_value<T>(units[l], block.first[r * block.stride + l]);
+    }
+    return;
+  }
+
+  for (std::size_t l = 0; l < lanes; ++l) {
+    Inputs& in = kept_.inputs[units[l]];
+    const auto positive = static_cast<std::uint64_t>(scan.positive[l]);
+    const auto negative = static_cast<std::uint64_t>(scan.negative[l]);
+    const auto nan = static_cast<std::uint64_t>(scan.nan[l]);
+    in.nan += nan;
+    in.positive += positive;
+    in.zero += block.rows - positive - negative - nan;
+    in.negative += negative;
+    if (positive != 0) in.above.add({key_of(scan.least_positive[l]), key_of(scan.highest[l])});
+    if (negative != 0) in.below.add({key_of(scan.lowest[l]), key_of(scan.greatest_negative[l])});
+  }
+  if (of.highest > 0) {
+    add_sums(block, kernel::Part::above, 0, of.least_positive, of.highest, scan.positive,
+             [&](std::size_t l) {
+               Inputs& in = kept_.inputs[units[l]];
+               return std::pair(&in.sum, &in.squares);
+             });
+  }
+  if (!(of.lowest < 0)) return;
+
+  // What a mode makes of the values below zero, as a block and a slope that the kernels multiply
+  // with. 16-bit products are rounded to 16 bits, hence made here; the kernels take values below
+  // zero, so that their sign goes into the slope.
+  struct Scaled {
+    kernel::Block block;
+    float slope;
+  };
+  float products[is_half<T> ? 2 : 1][is_half<T> ? kTileValues : 1];
+  const auto scaled = [&](std::size_t c) -> Scaled {
+    if constexpr (is_half<T>) {
+      T y[kTileValues];
+      const std::size_t n = block.rows * kTileWidth;
+      const Module& mode = modes_.modules[c];
+      mode.activation().forward(modes_.dtype, reinterpret_cast<const std::byte*>(packed),
+                                reinterpret_cast<std::byte*>(y), {.outer = n}, mode.values());
+      float* const into = products[c == 0 ? 0 : 1];
+      for (std::size_t i = 0; i < n; ++i)
+        into[i] = block.first[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
+      kernel::Block of_products = block;
+      of_products.first = into;
+      return {of_products, plans[c].slope > 0 ? 1.0f : -1.0f};
+    } else {
+      return {block, static_cast<float>(plans[c].slope)};
+    }
+  };
+  const Plan& baseline = plans[0];
+  std::optional<Scaled> of_baseline;
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    const Plan& plan = plans[c];
+    if (!plan.rectifier || plan.flat) continue;
+    const Scaled values = scaled(c);
+    if (c == 0) of_baseline = values;
+    add_sums(values.block, kernel::Part::below, values.slope,
+             std::abs(value_below<T>(plan, of.greatest_negative)),
+             std::abs(value_below<T>(plan, of.lowest)), scan.negative, [&](std::size_t l) {
+               Below& to = kept_.below[c][units[l]];
+               return std::pair(&to.sum, &to.squares);
+             });
+    if (!plan.by_rectifiers || plan.slope == baseline.slope || baseline.flat) continue;
+    kernel::Differences found;
+    kernel.differ_below(values.block, values.slope, of_baseline->block, of_baseline->slope, found);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      kept_.differences[c][units[l]].add(
+          {static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
+    }
+  }
+  for (std::size_t l = 0; l < lanes; ++l) {
+    if (scan.negative[l] == 0) continue;
+    add_differences_from_zero<T>(units[l], static_cast<std::uint64_t>(scan.negative[l]),
+                                 scan.lowest[l]);
+  }
+}
+
+/// From a baseline that makes zeros of `count` finite values below zero, or of such zeros from the
+/// baseline: everything differs, the lowest most.
+template <class T>
+void Rectifiers::add_differences_from_zero(std::size_t unit, std::uint64_t count,
+                                           Compute<T> lowest) {
+  const Plan& baseline = modes_.plans[0];
+  for (std::size_t c = 1; c < modes_.plans.size(); ++c) {
+    const Plan& plan = modes_.plans[c];
+    if (!plan.by_rectifiers || plan.slope == baseline.slope || !(plan.flat || baseline.flat))
+      continue;
+    const Plan& other = plan.flat ? baseline : plan;
+    kept_.differences[c][unit].add(
+        {count, static_cast<double>(std::abs(value_below<T>(other, lowest)))});
+  }
+}
+
+// ---- by the slab --------------------------------------------------------------------------------
+
+template <class T>
+void Rectifiers::add_slab(const T* x, const Layout& layout) {
+  Layout rest = layout;
+  if constexpr (std::is_same_v<T, float>) {
+    // Rows of few columns are laid side by side, until they are a multiple of the lanes. Where
+    // every slab has units of its own, no strip could go on with the next one.
+    if (!layout.in_runs() && !layout.grows && strips_serve()) {
+      constexpr std::size_t kLanes = kernel::kStripLanes;
+      const std::size_t columns = layout.units * layout.inner;
+      const std::size_t together = columns < 8 * kLanes ? kLanes / std::gcd(kLanes, columns) : 1;
+      rest.outer = layout.outer % together;
+      add_matrix(x, layout.outer / together, together * columns, layout.inner);
+      x += (layout.outer - rest.outer) * columns;
+    }
+  }
+  for_each_tile(rest, [&](const Tile& tile) {
+    T packed[kTileValues];
+    float wide[is_half<T> ? kTileValues : 1];
+    kernel::Block block{nullptr, kTileWidth, tile.rows, tile.width, nullptr, tile.stride};
+    // The lines of long rows are far apart, and often all compete for one corner of the cache, so
+    // each is read once, into a tile that is near.
+    const bool in_place = std::is_same_v<T, float> && !tile.scattered && tile.width == kTileWidth &&
+                          tile.stride <= 1024;
+    if (!in_place) pack(layout, tile, x, packed);
+    if constexpr (is_half<T>) {
+      for (std::size_t i = 0; i < tile.rows * kTileWidth; ++i) wide[i] = to_float(packed[i]);
+      block.first = block.ahead = wide;
+      block.ahead_stride = 0;
+    } else {
+      block.first = in_place ? x + tile.first : packed;
+      block.ahead = x + tile.ahead;
+      if (in_place) block.stride = tile.stride;
+      if (tile.of_one_unit() && tile.width == kTileWidth && strips_serve())
+        return add_run(block, tile.units[0]);
+    }
+    add_block<T>(block, tile.units.data(), packed);
+  });
+  settle(run_, kernel::kStripLanes, all_of(run_unit_));
+}
+
+void Rectifiers::add(const Tensor& slab, const Layout& layout) {
+  dispatch(modes_.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* x = slab.data<T>().data();
+    if constexpr (has_kernels<T>) {
+      add_slab(x, layout);
+    } else {
+      for (std::size_t o = 0; o < layout.outer; ++o) {
+        for (std::size_t u = 0; u < layout.units; ++u) {
+          for (std::size_t i = 0; i < layout.inner; ++i)
+            add_value<T>(layout.first_unit + u, widen(*x++));
+        }
+      }
+    }
+  });
+}
+
+// ---- strips -------------------------------------------------------------------------------------
+
+/// Sees whether one pass serves all rectifiers: at most one of them makes other values than zeros
+/// below zero.
+void Rectifiers::plan_strips() {
+  if (modes_.dtype != DType::float32 || kernel::best().add_rows == nullptr) return;
+  const std::vector<Plan>& plans = modes_.plans;
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    if (!plans[c].rectifier || plans[c].flat) continue;
+    if (stripped_) {
+      stripped_.reset();
+      return;
+    }
+    stripped_ = c;
+  }
+  one_pass_ = true;
+  if (!stripped_) return;
+  int exponent = 0;
+  strip_factor_ = static_cast<float>(-2 * std::frexp(std::abs(plans[*stripped_].slope), &exponent));
+  strip_shift_ = 1 - exponent;
+}
+
+/// Products with the factor are those with the slope times 2^strip_shift_ as long as neither is
+/// subnormal or infinite.
+kernel::Bounds Rectifiers::bounds_of(int exponent) const {
+  const float least = std::ldexp(1.0f, exponent + 23);
+  const float beyond = std::ldexp(1.0f, exponent + 51);
+  if (!stripped_) return {least, beyond, least, beyond};
+  constexpr double kNormal = std::numeric_limits<float>::min();
+  const double slope = std::abs(modes_.plans[*stripped_].slope);
+  const double least_below = std::max(kNormal, kNormal / slope) * (1 + 0x1p-20);
+  const double beyond_below = std::min(0x1p126, 0x1p126 / slope);
+  return {least, beyond, static_cast<float>(std::max<double>(least, least_below)),
+          static_cast<float>(std::min<double>(beyond, beyond_below))};
+}
+
+namespace {
+
+/// The exponent for a strip of such values, with room for somewhat greater ones; there need be none
+/// that suits.
+int exponent_for(const kernel::Block& block) {
+  constexpr int kLeast = -149 - 23;
+  constexpr int kGreatest = 126 - 51;
+  constexpr int kRoom = 2;
+  float least = std::numeric_limits<float>::infinity();
+  float greatest = 0;
+  for (std::size_t r = 0; r < block.rows; ++r) {
+    for (std::size_t l = 0; l < block.width; ++l) {
+      const float size = std::abs(block.first[r * block.stride + l]);
+      if (!(size > 0 && std::isfinite(size))) continue;
+      least = std::min(least, size);
+      greatest = std::max(greatest, size);
+    }
+  }
+  if (greatest == 0) return kLeast;
+  const int lowest = std::ilogb(greatest) - 50;
+  return std::clamp(std::min(lowest + kRoom, std::max(lowest, std::ilogb(least) - 23)), kLeast,
+                    kGreatest);
+}
+
+}  // namespace
+
+/// Adds a block of at most eight lanes, which belong to units().
+template <class Units>
+void Rectifiers::add_to_strip(kernel::Block block, const Units& units, kernel::Strip& strip) {
+  const auto added = [&] {
+    if (strip.exponent != bounds_exponent_) {
+      bounds_exponent_ = strip.exponent;
+      bounds_ = bounds_of(strip.exponent);
+    }
+    return kernel::best().add_rows(block, strip_factor_, bounds_, strip);
+  };
+  for (std::size_t rows = block.rows; rows != 0; rows -= block.rows) {
+    if (strip.rows == kernel::kStripRows) settle(strip, block.width, units());
+    block.rows = std::min({rows, kernel::kStripRows - strip.rows, kernel::kRows});
+    if (added()) {
+      ++fitting_;
+    } else {
+      const StripUnits of = units();
+      settle(strip, block.width, of);
+      strip.exponent = exponent_for(block);
+      if (!added()) {
+        ++not_fitting_;
+        add_apart(block, of);
+      }
+    }
+    block.first += block.rows * block.stride;
+    block.ahead += block.rows * block.ahead_stride;
+  }
+}
+
+/// Adds what does not fit a strip.
+void Rectifiers::add_apart(kernel::Block block, const StripUnits& units) {
+  constexpr std::size_t kLanes = kernel::kStripLanes;
+  float packed[kernel::kRows * kLanes];
+  if (block.width < kLanes) {
+    for (std::size_t r = 0; r < block.rows; ++r) {
+      float* const row = packed + r * kLanes;
+      std::fill(std::copy_n(block.first + r * block.stride, block.width, row), row + kLanes, 0.0f);
+    }
+    block.first = packed;
+    block.stride = kLanes;
+  }
+  block.ahead = block.first;
+  block.ahead_stride = 0;
+  add_block<float>(block, units.data(), nullptr);
+}
+
+/// Adds values that are all of one unit, row after row without a gap.
+void Rectifiers::add_run(const kernel::Block& tile, std::size_t unit) {
+  constexpr std::size_t kLanes = kernel::kStripLanes;
+  if (unit != run_unit_) {
+    settle(run_, kLanes, all_of(run_unit_));
+    run_unit_ = unit;
+  }
+  const std::size_t rows = tile.rows * tile.width / kLanes;
+  add_to_strip(
+      {tile.first, kLanes, rows, kLanes, tile.first + 16 * kLanes, kLanes},
+      [&] { return all_of(unit); }, run_);
+}
+
+/// Adds rows of which column c is of unit c / inner % units().
+void Rectifiers::add_matrix(const float* x, std::size_t rows, std::size_t columns,
+                            std::size_t inner) {
+  constexpr std::size_t kLanes = kernel::kStripLanes;
+  if (strips_.empty()) {
+    kernel::Strip strip;
+    strip.exponent = exponent_for(
+        {x, columns, std::min<std::size_t>(rows, 16), std::min<std::size_t>(columns, 64), x, 0});
+    strips_.assign((columns + kLanes - 1) / kLanes, strip);
+    strip_columns_ = columns;
+    strip_inner_ = inner;
+  }
+  // As many rows at a time as stay near while the strips take turns, but not so few that the strips
+  // themselves were all there is to fetch.
+  constexpr std::size_t kNearBytes = std::size_t{16} << 10;
+  constexpr std::size_t kFarBytes = std::size_t{512} << 10;
+  const std::size_t row_bytes = columns * sizeof *x;
+  const std::size_t least = row_bytes <= 2 * kNearBytes ? 16 : 64;
+  // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): what has no columns does not come here
+  const std::size_t together = std::clamp(kNearBytes / row_bytes, least, kernel::kRows);
+  // What comes next is fetched meanwhile: the rows behind these, or, if that is too far away, the
+  // columns behind these.
+  const bool next_rows = together * row_bytes <= kFarBytes;
+  for (std::size_t r = 0; r < rows; r += together) {
+    const float* const block = x + r * columns;
+    const std::size_t some_rows = std::min(together, rows - r);
+    for (std::size_t s = 0; s < strips_.size(); ++s) {
+      const float* const first = block + s * kLanes;
+      const float* const ahead =
+          next_rows ? block + some_rows * (columns + s * kLanes) : first + 4 * kLanes;
+      add_to_strip(
+          {first, columns, some_rows, std::min(kLanes, columns - s * kLanes), ahead,
+           next_rows ? kLanes : columns},
+          [&] { return units_of(s); }, strips_[s]);
+    }
+  }
+}
+
+Rectifiers::StripUnits Rectifiers::units_of(std::size_t strip) const {
+  StripUnits of;
+  for (std::size_t l = 0; l < of.size(); ++l)
+    of[l] = (strip * kernel::kStripLanes + l) / strip_inner_ % kept_.inputs.size();
+  return of;
+}
+
+Rectifiers::StripUnits Rectifiers::all_of(std::size_t unit) {
+  StripUnits of;
+  of.fill(unit);
+  return of;
+}
+
+/// Adds what a strip holds to its units.
+void Rectifiers::settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of) {
+  if (strip.rows == 0) return;
+  using Wide = ExactSum::Wide;
+  struct Side {
+    std::uint64_t count = 0;
+    Range range;
+    Wide sum = 0, squares = 0;
+  };
+  for (std::size_t l = 0; l < lanes;) {
+    const std::size_t unit = of[l];
+    Side up;
+    Side down;
+    std::uint64_t nan = 0;
+    std::uint64_t n = 0;
+    float lowest = 0;
+    for (; l < lanes && of[l] == unit; ++l) {
+      n += strip.rows;
+      nan += static_cast<std::uint64_t>(strip.nan[l]);
+      if (const std::int32_t count = strip.positive[l]) {
+        up.count += static_cast<std::uint64_t>(count);
+        up.range.add({key_of(strip.least_positive[l]), key_of(strip.highest[l])});
+        up.sum += strip.magnitudes(strip.above[l], count);
+        up.squares += (Wide{strip.above_high[l]} << 52) + strip.above_low[l];
+      }
+      if (const std::int32_t count = strip.negative[l]) {
+        down.count += static_cast<std::uint64_t>(count);
+        down.range.add({key_of(strip.lowest[l]), key_of(strip.greatest_negative[l])});
+        down.sum += strip.magnitudes(strip.below[l], count);
+        down.squares += (Wide{strip.below_high[l]} << 52) + strip.below_low[l];
+        lowest = std::min(lowest, strip.lowest[l]);
+      }
+    }
+    Inputs& in = kept_.inputs[unit];
+    in.nan += nan;
+    in.zero += n - nan - up.count - down.count;
+    in.positive += up.count;
+    in.negative += down.count;
+    in.above.add(up.range);
+    in.below.add(down.range);
+    in.sum.add_scaled(up.sum, strip.exponent, false);
+    in.squares.add_scaled(up.squares, 2 * strip.exponent, false);
+    if (down.count == 0) continue;
+    if (stripped_) {
+      Below& to = kept_.below[*stripped_][unit];
+      const int exponent = strip.exponent - strip_shift_;
+      to.sum.add_scaled(down.sum, exponent, modes_.plans[*stripped_].slope > 0);
+      to.squares.add_scaled(down.squares, 2 * exponent, false);
+    }
+    add_differences_from_zero<float>(unit, down.count, lowest);
+  }
+  strip.clear();
+}
+
+void Rectifiers::settle() {
+  for (std::size_t s = 0; s < strips_.size(); ++s) {
+    settle(strips_[s], std::min(kernel::kStripLanes, strip_columns_ - s * kernel::kStripLanes),
+           units_of(s));
+  }
+}
+
+// ---- outcomes -----------------------------------------------------------------------------------
+
+Outcome outcome_of_rectifier(const Modes& modes, const Kept& kept, std::size_t mode,
+                             std::size_t unit) {
+  const Plan& plan = modes.plans[mode];
+  const Inputs& in = kept.inputs[unit];
+  const std::uint64_t rest = in.zero + in.negative;
+  Outcome outcome;
+  outcome.live = in.positive + (plan.slope_below != 0 ? rest : 0);
+  outcome.gradients.add_multiple(1, in.positive);
+  if (std::isfinite(plan.slope_below)) {
+    outcome.gradients.add_multiple(plan.slope_below, rest);
+  } else {
+    (plan.slope_below > 0 ? outcome.g.plus_infinite : outcome.g.minus_infinite) = rest;
+  }
+  outcome.above = in.sum;
+  outcome.squares = in.squares;
+  outcome.y.plus_infinite = in.positive_infinite;
+  outcome.zero = in.zero;
+  // Both branches of a rectifier are monotonic, rounding included: extremes come from extremes.
+  outcome.range = in.above;
+  if (in.zero != 0) outcome.range.add(Key{0});
+  if (!in.below.empty()) {
+    dispatch(modes.dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      for (const Key key : {in.below.low, in.below.high}) {
+        const auto y = value_below<T>(plan, value_of<Compute<T>>(key));
+        // NOLINTNEXTLINE(misc-redundant-expression): false for NaN alone
+        if (y == y) outcome.range.add(key_of(y));
+      }
+    });
+  }
+  if (plan.flat) {
+    outcome.y.nan = plan.clamps ? 0 : in.negative_infinite;  // -inf * 0 is NaN
+    outcome.zero += in.negative - outcome.y.nan;
+  } else {
+    const Below& more = kept.below[mode][unit];
+    outcome.zero += more.zero;
+    (plan.slope > 0 ? outcome.y.minus_infinite : outcome.y.plus_infinite) += more.infinite;
+    (plan.slope > 0 ? outcome.below : outcome.above).add(more.sum);
+    outcome.squares.add(more.squares);
+  }
+  return outcome;
+}
+
+}  // namespace rectify::detail

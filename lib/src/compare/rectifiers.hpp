@@ -1,0 +1,73 @@
+// The collector for rectifiers, of which an Activation's traits tell: what is above zero is counted
+// and summed once for all of them, and each adds what it makes of the values below; their gradients
+// follow from the counts. Counts the inputs for all modes. blocks.hpp has the collector for the
+// others.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "compare/unit.hpp"
+#include "kernels/exact.hpp"
+#include "rectify/tensor.hpp"
+
+namespace rectify::detail {
+
+class Rectifiers {
+ public:
+  /// Adds to `kept`; both must outlive it and stay where they are.
+  Rectifiers(const Modes& modes, Kept& kept);
+
+  void add(const Tensor& slab, const Layout& layout);
+
+  /// Adds to the units what is held back for later, so that what is kept is complete.
+  void settle();
+
+ private:
+  using StripUnits = std::array<std::size_t, kernel::kStripLanes>;
+
+  template <class T>
+  void add_value(std::size_t unit, Compute<T> x);
+  template <class T>
+  void add_block(const kernel::Block& block, const std::size_t* units, const T* packed);
+  template <class T>
+  void add_slab(const T* x, const Layout& layout);
+  template <class T>
+  void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
+
+  void plan_strips();
+  bool strips_serve() const { return one_pass_ && not_fitting_ < 64 + fitting_ / 4; }
+  kernel::Bounds bounds_of(int exponent) const;
+  void add_matrix(const float* x, std::size_t rows, std::size_t columns, std::size_t inner);
+  void add_run(const kernel::Block& block, std::size_t unit);
+  template <class Units>
+  void add_to_strip(kernel::Block block, const Units& units, kernel::Strip& strip);
+  void settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of);
+  void add_apart(kernel::Block block, const StripUnits& units);
+  StripUnits units_of(std::size_t strip) const;
+  static StripUnits all_of(std::size_t unit);
+
+  const Modes& modes_;
+  Kept& kept_;
+
+  // Columns whose sums are not yet among those of their units (which would take as long as adding
+  // dozens of values), where the kernel has strips and the modes allow it.
+  bool one_pass_ = false;
+  std::optional<std::size_t> stripped_;  // the one rectifier that is not flat, if any
+  float strip_factor_ = -1;              // of values below zero: -|slope| * 2^strip_shift_
+  int strip_shift_ = 0;
+  std::vector<kernel::Strip> strips_;
+  std::size_t strip_columns_ = 0, strip_inner_ = 1;  // of the rows that they are of
+  kernel::Strip run_;                                // of values of one unit
+  std::size_t run_unit_ = 0;
+  kernel::Bounds bounds_{};
+  std::optional<int> bounds_exponent_;
+  std::uint64_t fitting_ = 0, not_fitting_ = 0;  // blocks
+};
+
+/// What is kept of a unit under a rectifier, as if it had been taken from values and gradients.
+Outcome outcome_of_rectifier(const Modes& modes, const Kept& kept, std::size_t mode,
+                             std::size_t unit);
+
+}  // namespace rectify::detail

@@ -1,0 +1,52 @@
+// What a Tally holds, for the files that are its parts.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "compare/rectifiers.hpp"
+#include "compare/unit.hpp"
+#include "rectify/compare.hpp"
+
+namespace rectify {
+
+struct Tally::State {
+  State(const CompareOptions& options, DType dtype, const Shape& shape);
+
+  CompareOptions options;
+  Shape shape;                       // the first size is that of the rows so far
+  std::optional<std::int64_t> axis;  // of the units, counted from the first
+  std::size_t per_row = 1;           // elements of a row
+  detail::Modes modes;
+  detail::Kept kept;
+  detail::Rectifiers rectifiers{modes, kept};
+  std::vector<std::uint64_t> classes;  // of the histogram, or nothing
+
+  DType dtype() const { return modes.dtype; }
+  std::size_t units() const { return kept.inputs.size(); }
+  void resize(std::size_t units) { kept.resize(modes, units); }
+  /// Rows so far; a tensor without dimensions is a row once it is there.
+  std::uint64_t rows() const;
+  /// Throws Error{data} if the values could not be counted then.
+  void append_rows(std::int64_t more);
+};
+
+namespace detail {
+
+/// Of a unit, under any mode.
+Outcome outcome_of(const Modes& modes, const Kept& kept, std::size_t mode, std::size_t unit);
+
+/// An extreme as a figure of the dtype.
+Figure figure_of(DType dtype, Key key);
+
+/// How many classes a histogram has, and the counting.
+inline constexpr std::size_t kClassesOfASign = std::size_t{255} * 8;
+void add_classes(std::vector<std::uint64_t>& classes, const Tensor& slab);
+
+/// What a partial text says of itself to show damage: of the text of a state without this member,
+/// its members in the order of their names and no blanks.
+std::string checksum(std::string_view state);
+
+}  // namespace detail
+}  // namespace rectify

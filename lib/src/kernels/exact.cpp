@@ -1,0 +1,328 @@
+// The kernels of exact.hpp, written once in the compilers' vectors and compiled for four lanes at a
+// time anywhere and for eight with AVX2; with AVX-512's IFMA sums are of integers. Every product
+// here is exact in a double, so that fusing it with the next addition (-ffp-contract) changes
+// nothing and is welcome.
+
+#include "kernels/exact.hpp"
+
+#include <algorithm>
+
+#include "kernels/target.hpp"
+
+#if RECTIFY_X86_KERNELS
+#include <immintrin.h>
+#endif
+
+namespace rectify::kernel {
+namespace {
+
+// Not one template: GCC 12 takes no vector_size that depends on a parameter here.
+template <int kWide>
+struct Vectors;
+template <>
+struct Vectors<4> {
+  using Floats = float __attribute__((vector_size(16)));
+  using Doubles = double __attribute__((vector_size(32)));
+  using Ints = std::int32_t __attribute__((vector_size(16)));
+};
+template <>
+struct Vectors<8> {
+  using Floats = float __attribute__((vector_size(32)));
+  using Doubles = double __attribute__((vector_size(64)));
+  using Ints = std::int32_t __attribute__((vector_size(32)));
+};
+
+template <int kWide>
+RECTIFY_INLINE void scan(const Block& block, std::size_t lane, Scan& scan) {
+  using Floats = typename Vectors<kWide>::Floats;
+  using Ints = typename Vectors<kWide>::Ints;
+  const Floats infinite = Floats{} + std::numeric_limits<float>::infinity();
+  Ints positive{}, negative{}, nan{};
+  Floats highest = -infinite, lowest = infinite;
+  Floats least_positive = infinite, greatest_negative = -infinite;
+  for (std::size_t r = 0; r < block.rows; ++r) {
+    const float* const row = block.first + r * block.stride + lane;
+    if (lane == 0) __builtin_prefetch(block.ahead + r * block.ahead_stride, 0, 2);
+    Floats x;
+    std::memcpy(&x, row, sizeof x);
+    const Ints is_positive = x > 0.0f;
+    const Ints is_negative = x < 0.0f;
+    positive -= is_positive;
+    negative -= is_negative;
+    nan -= x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
+    // The form of the minimum and maximum instructions, which pass over a NaN that stands first.
+    highest = x > highest ? x : highest;
+    lowest = x < lowest ? x : lowest;
+    const Floats above = is_positive ? x : infinite;
+    const Floats below = is_negative ? x : -infinite;
+    least_positive = above < least_positive ? above : least_positive;
+    greatest_negative = below > greatest_negative ? below : greatest_negative;
+  }
+  std::memcpy(scan.positive + lane, &positive, sizeof positive);
+  std::memcpy(scan.negative + lane, &negative, sizeof negative);
+  std::memcpy(scan.nan + lane, &nan, sizeof nan);
+  std::memcpy(scan.highest + lane, &highest, sizeof highest);
+  std::memcpy(scan.lowest + lane, &lowest, sizeof lowest);
+  std::memcpy(scan.least_positive + lane, &least_positive, sizeof least_positive);
+  std::memcpy(scan.greatest_negative + lane, &greatest_negative, sizeof greatest_negative);
+}
+
+template <int kWide, Part kPart, bool kAll>
+RECTIFY_INLINE void sum(const Block& block, std::size_t lane, float slope, Layer layer,
+                        Sums& sums) {
+  using Floats = typename Vectors<kWide>::Floats;
+  using Doubles = typename Vectors<kWide>::Doubles;
+  const Floats zero{};
+  const Floats least = zero + std::ldexp(1.0f, layer.bottom);
+  const Floats beyond = zero + std::ldexp(1.0f, layer.top + 1);  // may be infinity
+  const Doubles bin = Doubles{} + std::ldexp(1.0, 2 * layer.top + 12);
+  // Rows take turns at two sets of sums: one chain of additions would leave half of the units idle.
+  // Each of the two bins holds what both of them could.
+  Doubles sum[2] = {}, high[2] = {bin, bin}, low[2] = {};
+  const auto add = [&](const float* row, int set) __attribute__((always_inline)) {
+    Floats x;
+    std::memcpy(&x, row, sizeof x);
+    if constexpr (kPart == Part::above) {
+      x = x > zero ? x : zero;
+    } else {
+      x = (x < zero ? x : zero) * slope;
+    }
+    if constexpr (!kAll) {
+      const Floats magnitude = x < zero ? -x : x;
+      x = magnitude < least ? zero : x;
+      x = magnitude < beyond ? x : zero;
+    }
+    const Doubles wide = __builtin_convertvector(x, Doubles);
+    sum[set] += wide;
+    const Doubles after = wide * wide + high[set];
+    low[set] += wide * wide - (after - high[set]);
+    high[set] = after;
+  };
+  const float* row = block.first + lane;
+  std::size_t r = 0;
+  for (; r + 2 <= block.rows; r += 2, row += 2 * block.stride) {
+    add(row, 0);
+    add(row + block.stride, 1);
+  }
+  if (r < block.rows) add(row, 0);
+  sum[0] += sum[1];
+  high[0] = (high[0] - bin) + (high[1] - bin);
+  low[0] += low[1];
+  std::memcpy(sums.sum + lane, &sum[0], sizeof sum[0]);
+  std::memcpy(sums.high + lane, &high[0], sizeof high[0]);
+  std::memcpy(sums.low + lane, &low[0], sizeof low[0]);
+}
+
+template <int kWide>
+RECTIFY_INLINE void sum(const Block& block, std::size_t lane, Part part, float slope, Layer layer,
+                        Sums& sums) {
+  if (part == Part::above) {
+    layer.all ? sum<kWide, Part::above, true>(block, lane, slope, layer, sums)
+              : sum<kWide, Part::above, false>(block, lane, slope, layer, sums);
+  } else {
+    layer.all ? sum<kWide, Part::below, true>(block, lane, slope, layer, sums)
+              : sum<kWide, Part::below, false>(block, lane, slope, layer, sums);
+  }
+}
+
+template <int kWide, bool kBelow>
+RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float slope_b,
+                           std::size_t lane, Differences& differences) {
+  using Floats = typename Vectors<kWide>::Floats;
+  using Doubles = typename Vectors<kWide>::Doubles;
+  using Ints = typename Vectors<kWide>::Ints;
+  const Floats zero{};
+  Ints count{};
+  Doubles greatest{};
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    Floats x, y;
+    std::memcpy(&x, a.first + r * a.stride + lane, sizeof x);
+    std::memcpy(&y, b.first + r * b.stride + lane, sizeof y);
+    if constexpr (kBelow) {
+      x = (x < zero ? x : zero) * slope_a;
+      y = (y < zero ? y : zero) * slope_b;
+    }
+    count -= x != y;
+    Doubles difference = __builtin_convertvector(x, Doubles) - __builtin_convertvector(y, Doubles);
+    difference = difference < 0.0 ? -difference : difference;
+    greatest = difference > greatest ? difference : greatest;
+  }
+  std::memcpy(differences.count + lane, &count, sizeof count);
+  std::memcpy(differences.greatest + lane, &greatest, sizeof greatest);
+}
+
+// kScanned lanes at a time, and kWide where doubles are involved: GCC 12 converts floats to doubles
+// one by one where these do not fit a register.
+#define RECTIFY_KERNELS(name, scanned, wide, ...)                                             \
+  namespace name {                                                                            \
+  __VA_ARGS__ void scan(const Block& block, Scan& out) {                                      \
+    for (std::size_t lane = 0; lane < block.width; lane += scanned)                           \
+      kernel::scan<scanned>(block, lane, out);                                                \
+  }                                                                                           \
+  __VA_ARGS__ void sum(const Block& block, Part part, float slope, Layer layer, Sums& out) {  \
+    for (std::size_t lane = 0; lane < block.width; lane += wide)                              \
+      kernel::sum<wide>(block, lane, part, slope, layer, out);                                \
+  }                                                                                           \
+  __VA_ARGS__ void differ_below(const Block& a, float slope_a, const Block& b, float slope_b, \
+                                Differences& out) {                                           \
+    for (std::size_t lane = 0; lane < a.width; lane += wide)                                  \
+      kernel::differ<wide, true>(a, slope_a, b, slope_b, lane, out);                          \
+  }                                                                                           \
+  __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                 \
+    for (std::size_t lane = 0; lane < a.width; lane += wide)                                  \
+      kernel::differ<wide, false>(a, 1, b, 1, lane, out);                                     \
+  }                                                                                           \
+  constexpr Functions kFunctions = {scan, sum, differ_below, differ, nullptr, nullptr};       \
+  }
+
+RECTIFY_KERNELS(anywhere, 4, 4)
+#if RECTIFY_X86_KERNELS
+RECTIFY_KERNELS(avx2, 8, 4, __attribute__((target("avx2,fma"))))
+
+namespace ifma {
+
+#define RECTIFY_IFMA __attribute__((target("avx2,fma,avx512f,avx512vl,avx512ifma")))
+
+template <Part kPart>
+RECTIFY_IFMA void sum_part(const Block& block, std::size_t lane, float slope, int exponent,
+                           Integers& out) {
+  const __m256 zero = _mm256_setzero_ps();
+  const __m256 factor = _mm256_set1_ps(-std::abs(slope));
+  const __m512d bias = _mm512_set1_pd(std::ldexp(1.0, 52 + exponent));
+  __m512i sum[2] = {}, low[2] = {}, high[2] = {};
+  const auto add = [&](const float* row, int set) RECTIFY_IFMA __attribute__((always_inline)) {
+    const __m256 all = _mm256_loadu_ps(row);
+    // Both give zero for NaN, as their second operand is.
+    const __m256 x = kPart == Part::above ? _mm256_max_ps(all, zero)
+                                          : _mm256_mul_ps(_mm256_min_ps(all, zero), factor);
+    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_maskz_cvtps_pd(0xFF, x), bias));
+    sum[set] = _mm512_add_epi64(sum[set], m);
+    low[set] = _mm512_madd52lo_epu64(low[set], m, m);  // take the 52 lower bits of m by themselves
+    high[set] = _mm512_madd52hi_epu64(high[set], m, m);
+  };
+  const float* row = block.first + lane;
+  std::size_t r = 0;
+  for (; r + 2 <= block.rows; r += 2, row += 2 * block.stride) {
+    add(row, 0);
+    add(row + block.stride, 1);
+  }
+  if (r < block.rows) add(row, 0);
+  // Each m came with the bits of the bias; modulo 2^64 they go as they came.
+  const auto biases = static_cast<long long>(
+      block.rows * std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent)));
+  sum[0] = _mm512_sub_epi64(_mm512_add_epi64(sum[0], sum[1]), _mm512_set1_epi64(biases));
+  low[0] = _mm512_add_epi64(low[0], low[1]);
+  high[0] = _mm512_add_epi64(high[0], high[1]);
+  std::memcpy(out.sum + lane, &sum[0], sizeof sum[0]);
+  std::memcpy(out.low + lane, &low[0], sizeof low[0]);
+  std::memcpy(out.high + lane, &high[0], sizeof high[0]);
+}
+
+void sum_integers(const Block& block, Part part, float slope, int exponent, Integers& out) {
+  for (std::size_t lane = 0; lane < block.width; lane += 8) {
+    part == Part::above ? sum_part<Part::above>(block, lane, slope, exponent, out)
+                        : sum_part<Part::below>(block, lane, slope, exponent, out);
+  }
+}
+
+RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bounds, Strip& strip) {
+  const auto present = static_cast<__mmask8>((1u << std::min(block.width, kStripLanes)) - 1);
+  const __m256 zero = _mm256_setzero_ps();
+  const __m256 factors = _mm256_set1_ps(factor);
+  const __m256i one = _mm256_set1_epi32(1);
+  const __m512d bias = _mm512_set1_pd(std::ldexp(1.0, 52 + strip.exponent));
+  const auto load = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
+    return _mm512_loadu_si512(from);
+  };
+  const auto load_half = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
+    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+  };
+  __m512i above = load(strip.above), below = load(strip.below);
+  __m512i above_low = load(strip.above_low), below_low = load(strip.below_low);
+  __m512i above_high = load(strip.above_high), below_high = load(strip.below_high);
+  __m256i positive = load_half(strip.positive), negative = load_half(strip.negative);
+  __m256i nan = load_half(strip.nan);
+  __m256 highest = _mm256_loadu_ps(strip.highest), lowest = _mm256_loadu_ps(strip.lowest);
+  __m256 least_positive = _mm256_loadu_ps(strip.least_positive);
+  __m256 greatest_negative = _mm256_loadu_ps(strip.greatest_negative);
+  const float* x = block.first;
+  const float* ahead = block.ahead;
+  for (std::size_t r = 0; r < block.rows; ++r, x += block.stride, ahead += block.ahead_stride) {
+    __builtin_prefetch(ahead, 0, 3);
+    const __m256 all = _mm256_maskz_loadu_ps(present, x);
+    const __mmask8 is_positive = _mm256_cmp_ps_mask(all, zero, _CMP_GT_OQ);
+    const __mmask8 is_negative = _mm256_cmp_ps_mask(all, zero, _CMP_LT_OQ);
+    const __mmask8 is_nan = _mm256_cmp_ps_mask(all, all, _CMP_UNORD_Q);
+    positive = _mm256_mask_add_epi32(positive, is_positive, positive, one);
+    negative = _mm256_mask_add_epi32(negative, is_negative, negative, one);
+    nan = _mm256_mask_add_epi32(nan, is_nan, nan, one);
+    // Both give their second operand for NaN.
+    highest = _mm256_max_ps(all, highest);
+    lowest = _mm256_min_ps(all, lowest);
+    least_positive = _mm256_mask_min_ps(least_positive, is_positive, all, least_positive);
+    greatest_negative = _mm256_mask_max_ps(greatest_negative, is_negative, all, greatest_negative);
+    const __m256 y = _mm256_mask_mul_ps(all, is_negative, all, factors);
+    const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_maskz_cvtps_pd(0xFF, y), bias));
+    above = _mm512_mask_add_epi64(above, is_positive, above, m);
+    below = _mm512_mask_add_epi64(below, is_negative, below, m);
+    above_low = _mm512_mask_madd52lo_epu64(above_low, is_positive, m, m);
+    above_high = _mm512_mask_madd52hi_epu64(above_high, is_positive, m, m);
+    below_low = _mm512_mask_madd52lo_epu64(below_low, is_negative, m, m);
+    below_high = _mm512_mask_madd52hi_epu64(below_high, is_negative, m, m);
+  }
+  const auto outside = static_cast<unsigned>(
+      _mm256_cmp_ps_mask(highest, _mm256_set1_ps(bounds.beyond), _CMP_GE_OQ) |
+      _mm256_cmp_ps_mask(least_positive, _mm256_set1_ps(bounds.least), _CMP_LT_OQ) |
+      _mm256_cmp_ps_mask(lowest, _mm256_set1_ps(-bounds.beyond_below), _CMP_LE_OQ) |
+      _mm256_cmp_ps_mask(greatest_negative, _mm256_set1_ps(-bounds.least_below), _CMP_GT_OQ));
+  if ((outside & present) != 0) return false;
+  const auto store = [](auto& to, __m512i from) RECTIFY_IFMA __attribute__((always_inline)) {
+    _mm512_storeu_si512(to, from);
+  };
+  const auto store_half = [](auto& to, __m256i from) RECTIFY_IFMA __attribute__((always_inline)) {
+    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), from);
+  };
+  store(strip.above, above);
+  store(strip.below, below);
+  store(strip.above_low, above_low);
+  store(strip.below_low, below_low);
+  store(strip.above_high, above_high);
+  store(strip.below_high, below_high);
+  store_half(strip.positive, positive);
+  store_half(strip.negative, negative);
+  store_half(strip.nan, nan);
+  _mm256_storeu_ps(strip.highest, highest);
+  _mm256_storeu_ps(strip.lowest, lowest);
+  _mm256_storeu_ps(strip.least_positive, least_positive);
+  _mm256_storeu_ps(strip.greatest_negative, greatest_negative);
+  strip.rows += static_cast<std::uint32_t>(block.rows);
+  return true;
+}
+
+}  // namespace ifma
+
+#undef RECTIFY_IFMA
+#endif
+
+#undef RECTIFY_KERNELS
+
+constexpr Functions kFunctions[] = {
+    anywhere::kFunctions,
+#if RECTIFY_X86_KERNELS
+    avx2::kFunctions,
+    {avx2::scan, avx2::sum, avx2::differ_below, avx2::differ, ifma::sum_integers, ifma::add_rows},
+#endif
+};
+
+}  // namespace
+
+std::span<const Functions> available() {
+  return std::span(kFunctions).first(static_cast<std::size_t>(target()) + 1);
+}
+
+const Functions& best() {
+  static const Functions& chosen = available().back();
+  return chosen;
+}
+
+}  // namespace rectify::kernel

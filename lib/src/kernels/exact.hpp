@@ -1,0 +1,158 @@
+// Exact sums of float32 values by the block: what keeps compare's cost close to that of reading.
+//
+// A block is up to 1024 rows of up to 16 lanes (columns, or a run of values laid side by side).
+// Within a block the values of a lane are added without any rounding error, in double or, where
+// there are instructions for it, in integers; see Sums and Integers for the proofs. Both need
+// exponents that are not too far apart. Other blocks are summed in layers, the greatest values
+// first, which is the binning of J. Demmel and H. D. Nguyen ("Parallel reproducible summation",
+// IEEE Transactions on Computers 64, 2015) with bins placed by the data rather than on a grid:
+// results are exact, so it does not show in them how they were come by. What becomes of the sums
+// of blocks is compare/'s.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <span>
+
+namespace rectify::kernel {
+
+inline constexpr std::size_t kRows = 1024;
+inline constexpr std::size_t kLanes = 16;
+inline constexpr int kBinades = 20;         // of the values that sum() takes in one layer
+inline constexpr int kIntegerBinades = 29;  // and sum_integers() at all
+
+/// The values of a block: lane l of row r is first[r * stride + l]. Lanes from `width` up to the
+/// next multiple of eight are read, too, and what is found of them means nothing.
+struct Block {
+  const float* first;
+  std::size_t stride;
+  std::size_t rows;   // at most kRows
+  std::size_t width;  // at most kLanes
+  // Memory that is wanted soon, a line for every row; need not exist.
+  const float* ahead;
+  std::size_t ahead_stride;
+};
+
+/// Lane by lane. Where there are no such values, highest is -inf, least_positive +inf, and so on.
+/// NaN is counted and otherwise passed over.
+struct Scan {
+  std::int32_t positive[kLanes], negative[kLanes], nan[kLanes];
+  float highest[kLanes], lowest[kLanes];
+  float least_positive[kLanes], greatest_negative[kLanes];
+};
+
+/// Lane by lane: the sum of the values and, in two parts, of their squares.
+///
+/// Let all values v that are not zero have 2^e <= |v| < 2^(E+1), E - e <= 19. They are multiples of
+/// 2^(e-23), and no sum of 1024 of them reaches 2^(E+11): at most 53 bits, so that every addition
+/// is exact. A square q is exact in a double (48 bits), a multiple of 2^(2e-46) and below 2^(2E+2).
+/// The running sum of squares starts at 2^k, k = 2E + 12, and does not leave [2^k, 2^(k+1)], where
+/// doubles are multiples of u = 2^(k-52). So the addition of q rounds it to a multiple h of u, the
+/// difference between the sum after and the sum before is exactly h, and low = q - h is exact, too.
+/// |low| <= u/2, and 1024 of them stay within 2^(2E-31): 53 bits again from 2^(2e-46) up.
+struct Sums {
+  double sum[kLanes];
+  double high[kLanes];  // without the 2^k
+  double low[kLanes];
+};
+
+/// Lane by lane: the sum of the magnitudes in units of 2^exponent, and in units of 2^(2 * exponent)
+/// the sum of their squares, low + high * 2^52.
+///
+/// Let all values v that are not zero have 2^e <= |v| < 2^(E+1), E - e <= 28, and exponent = e
+/// - 23. Then |v| is m * 2^exponent with an integer m < 2^52, which 2^(52+exponent) + |v| holds in
+/// the 52 bits of its fraction. 1024 of them, or of the lower or upper 52 bits of their squares,
+/// fit 64 bits.
+struct Integers {
+  std::uint64_t sum[kLanes];
+  std::uint64_t low[kLanes];
+  std::uint64_t high[kLanes];
+};
+
+/// Between two blocks, lane by lane.
+struct Differences {
+  std::int32_t count[kLanes];
+  double greatest[kLanes];
+};
+
+inline constexpr std::size_t kStripLanes = 8;
+inline constexpr std::size_t kStripRows = 4095;
+
+/// A few columns, carried from one call of add_rows() to the next; lane by lane. Extremes of no
+/// values are infinite, as in Scan.
+///
+/// The values y, those above zero as they are and those below by a factor in (-2, -1], count
+/// m = y / 2^exponent, an integer below 2^52 as in Integers. 4095 of them, and of either half of
+/// their squares' 104 bits, fit 64 bits. The sums hold the bits of 2^(52+exponent), too, once for
+/// each value: see magnitudes().
+struct Strip {
+  std::uint64_t above[kStripLanes] = {}, below[kStripLanes] = {};
+  std::uint64_t above_low[kStripLanes] = {}, below_low[kStripLanes] = {};  // of m * m: 52 bits
+  std::uint64_t above_high[kStripLanes] = {}, below_high[kStripLanes] = {};
+  std::int32_t positive[kStripLanes] = {}, negative[kStripLanes] = {}, nan[kStripLanes] = {};
+  float highest[kStripLanes], lowest[kStripLanes];
+  float least_positive[kStripLanes], greatest_negative[kStripLanes];
+  std::int32_t exponent = 0;
+  std::uint32_t rows = 0;
+
+  Strip() { clear(); }
+  /// Empties the strip; keeps its exponent.
+  void clear() {
+    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    const std::int32_t kept = exponent;
+    std::memset(static_cast<void*>(this), 0, sizeof *this);
+    exponent = kept;
+    for (std::size_t l = 0; l < kStripLanes; ++l) {
+      highest[l] = greatest_negative[l] = -kInfinite;
+      lowest[l] = least_positive[l] = kInfinite;
+    }
+  }
+  /// A sum of `count` values, in units of 2^exponent.
+  std::uint64_t magnitudes(std::uint64_t sum, std::int32_t count) const {
+    return sum - static_cast<std::uint64_t>(count) *
+                     std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent));
+  }
+};
+
+/// Which values a strip of this exponent takes: above zero [least, beyond), below zero
+/// (-beyond_below, -least_below].
+struct Bounds {
+  float least, beyond, least_below, beyond_below;
+};
+
+enum class Part { above, below };
+
+/// Which magnitudes are summed: those in [2^bottom, 2^(top+1)), or simply all, if it is known that
+/// there are no others.
+struct Layer {
+  int bottom, top;
+  bool all;
+};
+
+struct Functions {
+  void (*scan)(const Block& block, Scan& scan);
+  /// Of the values x above zero, or of x * slope (rounded to float) of those below.
+  void (*sum)(const Block& block, Part part, float slope, Layer layer, Sums& sums);
+  /// Where a * slope_a and b * slope_b of the values below zero differ, and how far.
+  void (*differ_below)(const Block& a, float slope_a, const Block& b, float slope_b,
+                       Differences& differences);
+  /// Where a and b, in which there are no NaN, differ, and how far.
+  void (*differ)(const Block& a, const Block& b, Differences& differences);
+  /// As sum(), of magnitudes; null where the target has no instructions for it.
+  void (*sum_integers)(const Block& block, Part part, float slope, int exponent,
+                       Integers& integers);
+  /// Adds the first eight lanes of a block, or as many as it has, to a strip that has room for its
+  /// rows, if all values are within its bounds, in one pass; null as above. `factor` is in
+  /// (-2, -1]. Reads no other lanes.
+  bool (*add_rows)(const Block& block, float factor, const Bounds& bounds, Strip& strip);
+};
+
+/// What target() has, and the targets before it; the last is the best.
+std::span<const Functions> available();
+const Functions& best();
+
+}  // namespace rectify::kernel
