@@ -241,7 +241,7 @@ TEST_CASE("progress tells the bytes read, up to all of them") {
   std::vector<std::uint64_t> seen;
   RunOptions options;
   options.threads = 2;
-  options.progress = [&](std::uint64_t read) { seen.push_back(read); };
+  options.progress = [&](const Source& of) { seen.push_back(of.position()); };
   run(source, reading("csv", 100), relu(), writer, options);
   CHECK(seen.size() > 10);
   CHECK(std::is_sorted(seen.begin(), seen.end()));
