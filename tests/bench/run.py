@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What users wait for, beside what they would use instead: run.py BINARY [--numbers N] [--rounds N] [--filter TEXT]
 
-Start-up, files from format to format, a full print, randn and compare, beside cat, cp, NumPy and PyTorch doing the same
+Start-up, files from format to format, pipes, a full print, randn and compare, beside cat, cp, NumPy and PyTorch doing the same
 (as far as this python3 has them). Each is run once to warm up, where its peak memory is taken, then in rounds, one after
 the other; times are medians. What takes more than 1.5 seconds to warm up is not run again. `times` is its wall time
 by rectify's in the same rounds, the figure to quote: it depends least on the machine. Python's times include its
@@ -230,8 +230,19 @@ def races(folder, numbers, rounds):
                    "print((x > 0).sum(0), (x == 0).sum(0), (x < 0).sum(0))\n"),
         ], folder, rounds, size, "MB/s")
 
+    def pipe():
+        for name, shape in (("in.csv", f"{rows},8"), ("in.jsonl", f"{rows},8"), ("in.npy", f"{large_rows},8")):
+            size = make(name, shape)
+            to = name.removeprefix("in.")
+            race(f"{to} through a pipe: {size / 1e6:.1f} MB", [
+                *(Contestant(f"cat {name} | rectify --to {to} --threads {threads}",
+                             ["sh", "-c", f'cat {name} | "$0" --to {to} --threads {threads}', BINARY])
+                  for threads in (2, 1)),
+                rectify(name, "--to", to, "--threads", "2"), tool("cat", name),
+            ], folder, rounds, size, "MB/s")
+
     return [("start-up", start_up), ("csv", csv), ("json", json), ("jsonl", jsonl), ("npy", npy), ("print", full_print),
-            ("randn", randn), ("compare", compare)]
+            ("randn", randn), ("compare", compare), ("pipe", pipe)]
 
 
 # ---------------------------------------------------------------- machine
@@ -254,7 +265,7 @@ def main():
                         help="numbers in a text file; eight times as many in .npy [600000]")
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="[3]")
     parser.add_argument("--filter", default="", metavar="TEXT",
-                        help="only start-up, csv, json, jsonl, npy, print, randn or compare")
+                        help="only start-up, csv, json, jsonl, npy, print, randn, compare or pipe")
     options = parser.parse_args()
     BINARY = options.binary
 

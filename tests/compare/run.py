@@ -22,14 +22,14 @@ import sys
 import unicodedata
 import xml.etree.ElementTree
 
-import reference
+sys.dont_write_bytecode = True  # in the tree
+import reference  # noqa: E402 (beside this file)
 
 try:
     import jsonschema
 except ImportError:
     jsonschema = None
 
-sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import rows  # noqa: E402 (beside this folder)
 from rows import SANITIZERS, UNSAFE, Fault, Skip, need, row, short  # noqa: E402

@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <optional>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -81,6 +82,105 @@ TEST_CASE("a file, a pipe and memory are read alike") {
     CHECK(take(source, 1) == "");
     CHECK(source.peek(1) == "");
   }
+}
+
+/// A pipe that is written to as the test goes on.
+struct Pipe {
+  Pipe() { REQUIRE(::pipe(ends) == 0); }
+  ~Pipe() {
+    ::close(ends[0]);
+    close();
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  std::string path() const { return "/dev/fd/" + std::to_string(ends[0]); }
+  void write(std::string_view text) const {
+    REQUIRE(::write(ends[1], text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+  void close() {
+    if (ends[1] >= 0) ::close(ends[1]);
+    ends[1] = -1;
+  }
+
+  int ends[2] = {-1, -1};
+};
+
+TEST_CASE("of a pipe that stays open, what is there is read without waiting for more") {
+  Pipe pipe;
+  Source source = Source::file(pipe.path());
+  char to[16];
+  CHECK_FALSE(source.ready());
+  pipe.write("01");
+  CHECK(source.ready());
+  CHECK(source.peek(1, 16) == "01");
+  CHECK(source.ready(1));
+  CHECK_FALSE(source.ready(2));
+  CHECK(source.read(to, 0, 1) == 1);
+  CHECK(source.read(to, 1, 16) == 1);
+  CHECK(to[0] == '1');
+  CHECK_FALSE(source.ready());
+  CHECK(source.read(to, 0, 16) == 0);
+  CHECK(source.peek(0, 16).empty());
+  pipe.write("234");
+  CHECK(source.read(to, 1, 2) == 2);
+  CHECK(source.peek(1, 1) == "4");
+  pipe.write("5");
+  CHECK(source.peek(1, 16) == "45");
+  CHECK(source.read(to, 1, 16) == 2);
+  CHECK(source.position() == 6);
+  pipe.close();
+  CHECK(source.ready());  // the end is
+  CHECK(source.read(to, 1, 16) == 0);
+  CHECK(source.ready());
+}
+
+TEST_CASE("a file and memory never have to be waited for") {
+  Folder folder;
+  put_content(folder / "digits", "01");
+  for (const bool file : {true, false}) {
+    CAPTURE(file);
+    Source source = file ? Source::file(folder / "digits") : Source::memory("01", "digits");
+    source.before_waiting([]() -> bool { throw std::logic_error("it waits"); });
+    CHECK(source.ready());
+    CHECK(source.ready(100));
+    CHECK(take(source, 100) == "01");
+    CHECK(source.ready());
+    CHECK(take(source, 1) == "");
+  }
+}
+
+TEST_CASE("before a read waits, what is to be done is done, as long as nothing comes") {
+  Pipe pipe;
+  Source source = Source::file(pipe.path());
+  int calls = 0;
+  source.before_waiting([&] {
+    if (++calls == 3) pipe.write("23");
+    return true;
+  });
+  pipe.write("01");
+  char to[16];
+  CHECK(source.read(to, 2) == 2);
+  CHECK(source.read(to, 0, 2) == 0);
+  CHECK(calls == 0);
+  CHECK(source.read(to, 1, 16) == 2);
+  CHECK(calls == 3);
+  // The last call has nothing to do: the read waits.
+  std::thread writer;
+  source.before_waiting([&] {
+    ++calls;
+    writer = std::thread([&] { pipe.write("4"); });
+    return false;
+  });
+  CHECK(source.peek(1) == "4");
+  writer.join();
+  CHECK(calls == 4);
+  source.before_waiting([]() -> bool { throw Error(ErrorKind::io, "thrown"); });
+  CHECK(source.read(to, 1, 16) == 1);
+  CHECK(failure([&] { take(source, 1); }) == "thrown");
+  source.before_waiting(nullptr);
+  pipe.close();
+  CHECK(take(source, 1) == "");
 }
 
 TEST_CASE("what has a size can be read anywhere without moving") {
