@@ -258,7 +258,9 @@ constexpr Row kRows[] = {
      "2.",
      [](Options& o, const std::string& text) { o.read.part = part(text); }},
 
-    {kApply, kOperation, "--mode", "LIST", "", "Several give each result under its name.",
+    {kApply, kOperation, "--mode", "LIST", "",
+     "With parameters as PyTorch writes them: leaky(0.2), elu(alpha=0.5). Several, between commas, "
+     "give each result under its name. --list-modes tells more.",
      [](Options& o, const std::string& text) { o.operation.modes = modes("--mode", text); }},
     {kApply, kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
      "Any finite number that the dtype can hold.",
@@ -410,7 +412,7 @@ std::string brief(const Row& row) {
   if (row.name == "--mode" && row.command == kApply) {
     std::vector<std::string> names;
     for (const Activation& activation : activations()) names.emplace_back(activation.name);
-    return joined(names, ", ") + ", or several: relu,leaky [leaky]";
+    return joined(names, ", ") + ", or a list [leaky]";
   }
   if (row.name == "--from") return "auto, " + joined(readable_formats(), ", ") + " [auto]";
   if (row.name == "--to") {
@@ -562,7 +564,7 @@ void settle_apply(Options& options) {
 }
 
 void settle_compare(Options& options, const std::string& check) {
-  options.compare.modes = std::move(options.operation.modes);
+  options.compare.modes = options.operation.modes;
   options.compare.histogram = options.plot.has_value();
   if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
   if (!check.empty()) {

@@ -16,7 +16,7 @@ void check(const Options& o) {
   const bool compares = o.command == Options::Command::compare;
   need(!o.operation.modes.empty(), "no mode");
   need(!compares || !o.compare.modes.empty(), "nothing to compare");
-  need(o.check == nullptr || o.fail_if_dead, "--check");
+  need(!o.check || o.fail_if_dead, "--check");
   need(o.run.threads <= 1024, "--threads");
   need(o.read.ndmin >= 0 && o.read.ndmin <= 2, "--ndmin");
   need(o.read.delimiter != o.read.decimal, "--delimiter");
