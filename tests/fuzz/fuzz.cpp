@@ -49,12 +49,13 @@ Ran compared(std::string_view text, const ReadOptions& read, const Way& way) {
     ReadOptions reading = read;
     reading.block_bytes = way.block_bytes;
     CompareOptions options;
-    options.modes = Module::parse_list("relu,leaky");
+    options.modes = Module::parse_list("relu,leaky,elu,softmax(dim=0)");
     RunOptions run;
     run.threads = way.threads;
     std::vector<std::vector<std::string>> names;
-    for (const Report& report : compare(source, reading, options, &names, run)) {
-      ran.bytes += report.partial(0) + report.partial(1) + to_string(report.figures().shape);
+    for (const Tally& tally : compare(source, reading, options, &names, run)) {
+      for (std::size_t c = 0; c < options.modes.size(); ++c) ran.bytes += tally.partial(c);
+      ran.bytes += to_string(tally.figures().shape);
     }
     for (const auto& of_one : names) {
       for (const std::string& name : of_one) ran.bytes += '|' + name;
@@ -103,8 +104,7 @@ Source source_of(std::string_view text, Way::From from) {
 
 Operation nothing() {
   Operation operation;
-  operation.modes = Module::parse_list("leaky");
-  operation.parameters.negative_slope = 1;
+  operation.modes = Module::parse_list("leaky(1)");
   return operation;
 }
 
