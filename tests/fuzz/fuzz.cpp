@@ -49,12 +49,13 @@ Ran compared(std::string_view text, const ReadOptions& read, const Way& way) {
     ReadOptions reading = read;
     reading.block_bytes = way.block_bytes;
     CompareOptions options;
-    options.modes = Module::parse_list("relu,leaky");
+    options.modes = Module::parse_list("relu,leaky,elu,softmax(dim=0)");
     RunOptions run;
     run.threads = way.threads;
     for (const Compared& compared : compare(source, reading, options, run)) {
       const Tally& tally = compared.tally;
-      ran.bytes += tally.partial(0) + tally.partial(1) + to_string(tally.figures().shape);
+      for (std::size_t c = 0; c < options.modes.size(); ++c) ran.bytes += tally.partial(c);
+      ran.bytes += to_string(tally.figures().shape);
       for (const std::string& name : compared.names) ran.bytes += '|' + name;
     }
   } catch (const Error& error) {

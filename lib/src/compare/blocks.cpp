@@ -38,6 +38,7 @@ class Blocks {
     for_each_tile(layout_, [&](const Tile& tile) {
       begin(tile);
       evaluate(0, true, baseline_.get());
+      baseline_has_nan_ = has_nan(baseline_.get());
       for (std::size_t c = 0; c < modes_.plans.size(); ++c) {
         const Plan& plan = modes_.plans[c];
         const C* y = baseline_.get();
@@ -66,9 +67,9 @@ class Blocks {
     tile_ = &tile;
     n_ = tile.rows * kTileWidth;
     pack(layout_, tile, slab_, x_.get());
-    has_nan_ = any([&](std::size_t i) { return is_nan(x_[i]); });
+    x_has_nan_ = has_nan(x_.get());
     nan_of_.fill(0);
-    if (!has_nan_) return;
+    if (!x_has_nan_) return;
     for (std::size_t i = 0; i < n_; ++i) nan_of_[i % kTileWidth] += is_nan(x_[i]) ? 1 : 0;
   }
 
@@ -77,11 +78,16 @@ class Blocks {
     return false;
   }
 
-  /// Whether test(i) holds for a value of the tile; asks about all of them, which vectorizes.
-  template <class Test>
-  bool any(Test test) const {
+  /// Whether there is a NaN among values of the tile; asks about all of them, which vectorizes.
+  template <class V>
+  bool has_nan(const V* values) const {
     std::uint32_t found = 0;
-    for (std::size_t i = 0; i < n_; ++i) found |= test(i) ? 1u : 0u;
+    if constexpr (is_floating<V>) {
+      for (std::size_t i = 0; i < n_; ++i) {
+        const auto x = widen(values[i]);
+        found |= x != x ? 1u : 0u;  // NOLINT(misc-redundant-expression): true for NaN alone
+      }
+    }
     return found != 0;
   }
 
@@ -104,7 +110,7 @@ class Blocks {
     if constexpr (!std::is_same_v<T, C>) {
       for (std::size_t i = 0; i < n_; ++i) to[i] = widen(narrow[i]);
     }
-    if (!has_nan_) return;
+    if (!x_has_nan_) return;
     for (std::size_t i = 0; i < n_; ++i) to[i] = is_nan(x_[i]) ? C{0} : to[i];
   }
 
@@ -206,10 +212,7 @@ class Blocks {
     std::vector<Difference>& differences = kept_.differences[mode];
     const C* const baseline = baseline_.get();
     if constexpr (has_kernels<T>) {
-      const auto is_special = [&](std::size_t i) {
-        return !(std::abs(y[i]) <= kGreatest) || !(std::abs(baseline[i]) <= kGreatest);
-      };
-      if (tile_->rows > 1 && !any(is_special)) {
+      if (tile_->rows > 1 && !baseline_has_nan_ && !has_nan(y)) {
         kernel::Differences found;
         kernel::best().differ(block_of(y), block_of(baseline), found);
         for (std::size_t l = 0; l < tile_->width; ++l) {
@@ -223,8 +226,6 @@ class Blocks {
       differences[unit].add(static_cast<double>(y[i]), static_cast<double>(baseline[i]));
     });
   }
-
-  static constexpr float kGreatest = std::numeric_limits<float>::max();
 
   template <class V>
   static std::unique_ptr<V[]> values() {
@@ -241,7 +242,7 @@ class Blocks {
   std::size_t n_ = 0;  // values of the tile, and zeros that fill it up
   std::unique_ptr<T[]> x_ = values<T>(), narrow_ = values<T>();
   std::unique_ptr<C[]> y_ = values<C>(), g_ = values<C>(), baseline_ = values<C>();
-  bool has_nan_ = false;
+  bool x_has_nan_ = false, baseline_has_nan_ = false;
   std::array<std::int32_t, kTileWidth> nan_of_{};  // of a column
 };
 

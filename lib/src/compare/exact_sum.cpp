@@ -52,18 +52,13 @@ bool any_below(const Natural& x, int count) {
 /// The `count` (at most 127) bits from `lowest` on, which may be negative: zeros stand below.
 Wide bits_from(const Natural& x, int lowest, int count) {
   Wide bits = 0;
-  for (int i = count - 1; i >= 0;) {
-    const int position = lowest + i;
-    if (position >= 31 && i >= 31 && position % 32 == 31) {  // a whole digit
-      const auto digit = static_cast<std::size_t>(position / 32);
-      bits = bits << 32 | (digit < x.size() ? x[digit] : 0u);
-      i -= 32;
-    } else {
-      bits = bits << 1 | static_cast<Wide>(bit_at(x, position));
-      --i;
-    }
+  const int end = std::min(lowest + count, 32 * static_cast<int>(x.size()));
+  for (int digit = std::max(lowest, 0) / 32; 32 * digit < end; ++digit) {
+    const int shift = 32 * digit - lowest;
+    const std::uint32_t value = x[static_cast<std::size_t>(digit)];
+    bits |= shift >= 0 ? Wide{value} << shift : Wide{value >> -shift};
   }
-  return bits;
+  return bits & ((Wide{1} << count) - 1);
 }
 
 Natural natural(std::uint64_t x) {

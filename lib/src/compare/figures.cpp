@@ -54,8 +54,9 @@ ExactSum magnitudes(const Outcome& outcome) {
   return sum;
 }
 
+/// `mean`: where the mean of |y| is added, if it is finite.
 void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome& outcome,
-                 bool is_baseline) {
+                 bool is_baseline, ExactSum* mean = nullptr) {
   const std::uint64_t k = in.count();
   figures.n = in.nan + k;
   figures.nan = in.nan;
@@ -71,7 +72,9 @@ void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome&
     ExactSum sum = outcome.above;
     sum.add(outcome.below);
     figures.mean = sum.mean(k);
-    figures.mean_abs = magnitudes(outcome).mean(k);
+    const ExactSum sizes = magnitudes(outcome);
+    figures.mean_abs = sizes.mean(k);
+    if (mean != nullptr) mean->add_mean(sizes, k);
     if (k >= 2) figures.std = ExactSum::standard_deviation(sum, outcome.squares, k).value_or(kNan);
   } else {
     figures.mean = outcome.y.sum();
@@ -135,9 +138,8 @@ TensorFigures Tally::figures(double dead_below) const {
       const Inputs& in = state.kept.inputs[u];
       const Outcome outcome = outcome_of(state.modes, state.kept, c, u);
       UnitFigures& unit = activation.units[u];
-      set_figures(unit, state.dtype(), in, outcome, c == 0);
+      set_figures(unit, state.dtype(), in, outcome, c == 0, &means[u]);
       const std::uint64_t k = in.count();
-      if (k != 0 && outcome.y.none()) means[u].add_mean(magnitudes(outcome), k);
       unit.dead = k != 0 && std::get<double>(unit.live_frac) <= dead_below;
       if (unit.dead) activation.dead_at.push_back(static_cast<std::int64_t>(u));
       if (k != 0 && in.positive == k) ++activation.linear_units;

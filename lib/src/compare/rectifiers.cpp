@@ -202,8 +202,9 @@ void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units,
       mode.activation().forward(modes_.dtype, reinterpret_cast<const std::byte*>(packed),
                                 reinterpret_cast<std::byte*>(y), {.outer = n}, mode.values());
       float* const into = products[c == 0 ? 0 : 1];
-      for (std::size_t i = 0; i < n; ++i)
-        into[i] = block.first[i] < 0 ? -std::abs(to_float(y[i])) : 0.0f;
+      // Two loops, each of which vectorizes.
+      for (std::size_t i = 0; i < n; ++i) into[i] = to_float(y[i]);
+      for (std::size_t i = 0; i < n; ++i) into[i] = block.first[i] < 0 ? -std::abs(into[i]) : 0.0f;
       kernel::Block of_products = block;
       of_products.first = into;
       return {of_products, plans[c].slope > 0 ? 1.0f : -1.0f};

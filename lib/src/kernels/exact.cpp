@@ -125,9 +125,9 @@ RECTIFY_INLINE void sum(const Block& block, std::size_t lane, Part part, float s
   }
 }
 
-template <int kWide, bool kBelow>
-RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float slope_b,
-                           std::size_t lane, Differences& differences) {
+template <int kWide>
+RECTIFY_INLINE void differ_below(const Block& a, float slope_a, const Block& b, float slope_b,
+                                 std::size_t lane, Differences& differences) {
   using Floats = typename Vectors<kWide>::Floats;
   using Doubles = typename Vectors<kWide>::Doubles;
   using Ints = typename Vectors<kWide>::Ints;
@@ -138,10 +138,8 @@ RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float 
     Floats x, y;
     std::memcpy(&x, a.first + r * a.stride + lane, sizeof x);
     std::memcpy(&y, b.first + r * b.stride + lane, sizeof y);
-    if constexpr (kBelow) {
-      x = (x < zero ? x : zero) * slope_a;
-      y = (y < zero ? y : zero) * slope_b;
-    }
+    x = (x < zero ? x : zero) * slope_a;
+    y = (y < zero ? y : zero) * slope_b;
     count -= x != y;
     Doubles difference = __builtin_convertvector(x, Doubles) - __builtin_convertvector(y, Doubles);
     difference = difference < 0.0 ? -difference : difference;
@@ -149,6 +147,61 @@ RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float 
   }
   std::memcpy(differences.count + lane, &count, sizeof count);
   std::memcpy(differences.greatest + lane, &greatest, sizeof greatest);
+}
+
+/// In float first: rounding keeps the order, so that the greatest difference is among those that
+/// are the greatest in float, too. Only a few rows are then looked at in double.
+template <int kWide>
+RECTIFY_INLINE void differ(const Block& a, const Block& b, std::size_t lane,
+                           Differences& differences) {
+  using Floats = typename Vectors<kWide>::Floats;
+  using Ints = typename Vectors<kWide>::Ints;
+  constexpr std::size_t kTogether = 16;
+  const auto load = [&](const Block& block, std::size_t r, Floats& x)
+      __attribute__((always_inline)) {
+    std::memcpy(&x, block.first + r * block.stride + lane, sizeof x);
+  };
+  const auto distance =
+      [](const Floats& x, const Floats& y, Floats& d) __attribute__((always_inline)) {
+    d = __builtin_bit_cast(Floats, __builtin_bit_cast(Ints, x - y) & 0x7FFFFFFF);
+  };
+  Ints count{};
+  Floats widest{};
+  for (std::size_t r = 0; r < a.rows; ++r) {
+    Floats x, y, d;
+    load(a, r, x);
+    load(b, r, y);
+    count -= x != y;
+    distance(x, y, d);
+    widest = d > widest ? d : widest;
+  }
+  std::memcpy(differences.count + lane, &count, sizeof count);
+  double greatest[static_cast<std::size_t>(kWide)] = {};
+  widest = widest > 0.0f ? widest : Floats{} - 1.0f;  // -1: where there are none
+  for (std::size_t begin = 0; begin < a.rows; begin += kTogether) {
+    const std::size_t end = std::min(a.rows, begin + kTogether);
+    Ints found{};
+    for (std::size_t r = begin; r < end; ++r) {
+      Floats x, y, d;
+      load(a, r, x);
+      load(b, r, y);
+      distance(x, y, d);
+      found |= d == widest;
+    }
+    std::uint64_t any[sizeof found / sizeof(std::uint64_t)];
+    std::memcpy(any, &found, sizeof any);
+    std::uint64_t all = 0;
+    for (const std::uint64_t some : any) all |= some;
+    if (all == 0) continue;
+    for (std::size_t r = begin; r < end; ++r) {
+      for (std::size_t l = 0; l < kWide; ++l) {
+        const double x = a.first[r * a.stride + lane + l];
+        const double d = std::abs(x - b.first[r * b.stride + lane + l]);
+        greatest[l] = d > greatest[l] ? d : greatest[l];
+      }
+    }
+  }
+  std::memcpy(differences.greatest + lane, greatest, sizeof greatest);
 }
 
 // kScanned lanes at a time, and kWide where doubles are involved: GCC 12 converts floats to doubles
@@ -166,11 +219,11 @@ RECTIFY_INLINE void differ(const Block& a, float slope_a, const Block& b, float 
   __VA_ARGS__ void differ_below(const Block& a, float slope_a, const Block& b, float slope_b, \
                                 Differences& out) {                                           \
     for (std::size_t lane = 0; lane < a.width; lane += wide)                                  \
-      kernel::differ<wide, true>(a, slope_a, b, slope_b, lane, out);                          \
+      kernel::differ_below<wide>(a, slope_a, b, slope_b, lane, out);                          \
   }                                                                                           \
   __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                 \
-    for (std::size_t lane = 0; lane < a.width; lane += wide)                                  \
-      kernel::differ<wide, false>(a, 1, b, 1, lane, out);                                     \
+    for (std::size_t lane = 0; lane < a.width; lane += scanned)                               \
+      kernel::differ<scanned>(a, b, lane, out);                                               \
   }                                                                                           \
   constexpr Functions kFunctions = {scan, sum, differ_below, differ, nullptr, nullptr};       \
   }

@@ -140,7 +140,7 @@ struct Functions {
   /// Where a * slope_a and b * slope_b of the values below zero differ, and how far.
   void (*differ_below)(const Block& a, float slope_a, const Block& b, float slope_b,
                        Differences& differences);
-  /// Where a and b, in which there are no NaN, differ, and how far.
+  /// Where a and b differ, and how far; neither holds a NaN.
   void (*differ)(const Block& a, const Block& b, Differences& differences);
   /// As sum(), of magnitudes; null where the target has no instructions for it.
   void (*sum_integers)(const Block& block, Part part, float slope, int exponent,
