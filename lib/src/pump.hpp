@@ -17,6 +17,7 @@
 //   void before_waiting()               before the pump waits for input: gives out what is there
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <exception>
@@ -57,62 +58,41 @@ class Pump {
     stream(*input);
   }
 
-  /// Moves all inputs, one after the other. Small files are worked on while others are, whole and
-  /// by one thread each; opening them is a good part of it.
+  /// Moves all inputs, one after the other. Small files are worked on whole, a few of them by one
+  /// thread while others are by another: opening them is a good part of it.
   void run(const Sources& sources) {
     if (sources.count == 1) {
       Source source = sources.open(0);
       run(source);
       return;
     }
-    struct Ahead {
-      std::size_t index = 0;
-      std::unique_ptr<Source> source;
-      std::unique_ptr<Input> input;
-      std::vector<Item> items;   // of a small file, worked on
-      std::exception_ptr error;  // of what stands behind them
-    };
+    const std::size_t together =
+        std::clamp<std::size_t>(sources.count / (std::size_t{8} * threads_), 1, kMostTogether);
     std::size_t next = 0;
-    ordered<Ahead>(
+    ordered<Batch>(
         threads_,
-        [&](Ahead& ahead, const auto&) {
+        [&](Batch& batch, const auto&) {
           if (next == sources.count) return false;
-          ahead.index = next++;
+          batch.begin = next;
+          batch.end = next = std::min(sources.count, next + together);
           return true;
         },
-        [&](const Ahead& ahead) { return ahead.index + 1 == sources.count; },
-        [&](Ahead& ahead) {
-          ahead.source = std::make_unique<Source>(sources.open(ahead.index));
-          const auto size = ahead.source->size();
-          if (!size || *size > kSmallBytes) return;
-          try {
-            ahead.input =
-                std::make_unique<Input>(*ahead.source, ahead.index, read_, sink_.wanted());
-            work_on_all(*ahead.input, ahead.items);
-          } catch (const Error&) {
-            ahead.error = std::current_exception();
+        [&](const Batch& batch) { return batch.end == sources.count; },
+        [&](Batch& batch) { work_on_small(sources, batch); },
+        [&](Batch& batch) {
+          for (Small& small : batch.small) deliver(small);
+          if (batch.error) std::rethrow_exception(batch.error);
+          for (std::size_t i = batch.begin + batch.small.size(); i < batch.end; ++i) {
+            std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
+            if (source == nullptr) source = std::make_unique<Source>(sources.open(i));
+            run(*source, i);
           }
-        },
-        [&](Ahead& ahead) {
-          if (ahead.input == nullptr && !ahead.error) {
-            run(*ahead.source, ahead.index);
-          } else {
-            sink_.begin(*ahead.source);
-            try {
-              for (Item& item : ahead.items) deliver(item);
-            } catch (const Error& error) {
-              throw ahead.input->in_its_place(error);
-            }
-            if (ahead.error) std::rethrow_exception(std::exchange(ahead.error, nullptr));
-          }
-          ahead.items.clear();
-          ahead.input.reset();
-          ahead.source.reset();
         });
   }
 
  private:
-  static constexpr std::uint64_t kSmallBytes = std::uint64_t{256} << 10;
+  static constexpr std::uint64_t kSmallBytes = std::uint64_t{64} << 10;
+  static constexpr std::size_t kMostTogether = 16;
 
   /// An input and its decoder, and how an error of theirs is told.
   struct Input {
@@ -176,6 +156,61 @@ class Pump {
         item.results.resize(i);
       }
     }
+  }
+
+  /// A small file, worked on.
+  struct Small {
+    std::unique_ptr<Source> source;
+    std::unique_ptr<Input> input;
+    std::vector<Item> items;
+    std::exception_ptr error;  // of what stands behind them
+  };
+
+  /// Inputs [begin, end), of which the first are small files.
+  struct Batch {
+    std::size_t begin = 0, end = 0;
+    std::vector<Small> small;
+    std::unique_ptr<Source> next;  // the first that is not, opened
+    std::exception_ptr error;      // of opening it
+  };
+
+  /// Works on the inputs of a batch up to the first that is not a small file. Any thread.
+  void work_on_small(const Sources& sources, Batch& batch) const {
+    batch.small.clear();
+    batch.error = nullptr;
+    for (std::size_t i = batch.begin; i < batch.end; ++i) {
+      std::unique_ptr<Source> source;
+      try {
+        source = std::make_unique<Source>(sources.open(i));
+      } catch (const Error&) {
+        batch.error = std::current_exception();  // the inputs before it come first
+        return;
+      }
+      const auto size = source->size();
+      if (!size || *size > kSmallBytes) {
+        batch.next = std::move(source);
+        return;
+      }
+      Small& small = batch.small.emplace_back();
+      small.source = std::move(source);
+      try {
+        small.input = std::make_unique<Input>(*small.source, i, read_, sink_.wanted());
+        work_on_all(*small.input, small.items);
+      } catch (const Error&) {
+        small.error = std::current_exception();
+      }
+      if (small.error) return;
+    }
+  }
+
+  void deliver(Small& small) {
+    sink_.begin(*small.source);
+    try {
+      for (Item& item : small.items) deliver(item);
+    } catch (const Error& error) {
+      throw small.input->in_its_place(error);
+    }
+    if (small.error) std::rethrow_exception(small.error);
   }
 
   /// All chunks of an input, one after the other.
