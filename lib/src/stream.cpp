@@ -47,6 +47,19 @@ Printed Writer::printed() const { return encoder_->printed(); }
 
 namespace {
 
+/// Values a row of an output of this shape, if the input's rows have `fields` and another shape; a
+/// tensor of one dimension is a row or, where rows are single values, a column.
+std::optional<std::size_t> fields_of_output(const Shape& input, const Shape& output,
+                                            std::size_t fields) {
+  if (output == input) return std::nullopt;
+  if (output.size() >= 2) {
+    std::int64_t product = 1;
+    for (std::size_t i = 1; i < output.size(); ++i) product *= output[i];
+    return static_cast<std::size_t>(product);
+  }
+  return output.size() == 1 && fields != 1 ? static_cast<std::size_t>(output[0]) : 1;
+}
+
 /// `own_input`: nobody sees the input again, and its memory may as well hold the output.
 void operate(const Operation& operation, Result& result, bool own_input) {
   const Tensor input = result.columns.at(0).tensor;
@@ -65,7 +78,8 @@ void operate(const Operation& operation, Result& result, bool own_input) {
         reuse && mode.activation().scope == Scope::element && mode.activation().traits.in_place;
     Tensor output = operation.gradient ? gradient(mode, input, operation.inplace)
                                        : apply(mode, input, operation.inplace || own_memory);
-    columns.push_back({std::move(label), std::move(output)});
+    const auto fields = fields_of_output(input.shape(), output.shape(), result.fields);
+    columns.push_back({std::move(label), std::move(output), fields});
   }
   result.columns = std::move(columns);
 }
@@ -167,8 +181,8 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
   Pump(read, sink, options).run(source);
 }
 
-void run(const Sources& sources, const ReadOptions& read, const Operation& operation, Writer& writer,
-         const RunOptions& options) {
+void run(const Sources& sources, const ReadOptions& read, const Operation& operation,
+         Writer& writer, const RunOptions& options) {
   Convert sink(read, operation, writer);
   Pump(read, sink, options).run(sources);
 }

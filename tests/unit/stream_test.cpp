@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <cstring>
 #include <random>
 #include <string>
 #include <vector>
@@ -653,6 +654,143 @@ TEST_CASE("literals are the tensors that torch makes of them") {
     ++compared;
   }
   CHECK(compared > 200);
+}
+
+// ---- activations over slices, and such as change shape or dtype --------------------------------
+
+Shape halved(const Shape& shape, const Values& values) {
+  Shape half = shape;
+  const auto dim = static_cast<std::int64_t>(values[0]);
+  half[static_cast<std::size_t>(dim < 0 ? dim + static_cast<std::int64_t>(shape.size()) : dim)] /=
+      2;
+  return half;
+}
+
+/// The first half of each slice, as glu has half of its input's size.
+void take_half(DType, const std::byte* from, std::byte* to, const Extent& extent, const Values&) {
+  const std::size_t half = extent.size / 2 * extent.inner * sizeof(float);
+  for (std::size_t i = 0; i < extent.outer; ++i)
+    std::memcpy(to + i * half, from + i * extent.size * extent.inner * sizeof(float), half);
+}
+
+void widened(DType, const std::byte* from, std::byte* to, const Extent& extent, const Values&) {
+  for (std::size_t i = 0; i < extent.numel(); ++i) {
+    float x = 0;
+    std::memcpy(&x, from + i * sizeof x, sizeof x);
+    const double y = x;
+    std::memcpy(to + i * sizeof y, &y, sizeof y);
+  }
+}
+
+constexpr Parameter kDim[] = {{"dim", -1, true, ""}};
+
+constexpr Activation kHalf = {.name = "half",
+                              .function = "half",
+                              .module = "Half",
+                              .summary = "",
+                              .parameters = kDim,
+                              .traits = {.in_place = false},
+                              .scope = Scope::slice,
+                              .shape_of = halved,
+                              .dtype_of = nullptr,
+                              .check = [](DType, const Shape&, const Values&) {},
+                              .forward = take_half,
+                              .backward = nullptr,
+                              .backward_of_output = nullptr,
+                              .check_inplace_backward = nullptr};
+
+constexpr Activation kWide = {.name = "wide",
+                              .function = "wide",
+                              .module = "Wide",
+                              .summary = "",
+                              .parameters = {},
+                              .traits = {.in_place = false},
+                              .scope = Scope::element,
+                              .shape_of = nullptr,
+                              .dtype_of = [](DType) { return DType::float64; },
+                              .check = [](DType, const Shape&, const Values&) {},
+                              .forward = widened,
+                              .backward = nullptr,
+                              .backward_of_output = nullptr,
+                              .check_inplace_backward = nullptr};
+
+Operation operation_of(std::vector<Module> modes) {
+  Operation operation;
+  operation.modes = std::move(modes);
+  return operation;
+}
+
+TEST_CASE("an output may have a shape and a dtype of its own, in every format and beside others") {
+  const std::string table = "1,-2,3,-4\n5,-6,7,-8\n";
+  const Operation half = operation_of({Module(kHalf)});
+  const Operation both = operation_of({Module(kHalf), Module::parse("relu"), Module(kWide)});
+  const auto text = [&](const Operation& operation, const char* to) {
+    return converted(table, reading("csv"), writing(to), operation).bytes;
+  };
+  CHECK(text(half, "csv") == "1.0,-2.0\n5.0,-6.0\n");
+  CHECK(text(half, "json") == "[[1.0, -2.0], [5.0, -6.0]]\n");
+  CHECK(text(half, "jsonl") == "[1.0, -2.0]\n[5.0, -6.0]\n");
+  CHECK(text(half, "torch") == "tensor([[ 1., -2.],\n        [ 5., -6.]])\n");
+  CHECK(text(both, "csv") ==
+        "half.0,half.1,relu.0,relu.1,relu.2,relu.3,wide.0,wide.1,wide.2,wide.3\n"
+        "1.0,-2.0,1.0,0.0,3.0,0.0,1.0,-2.0,3.0,-4.0\n"
+        "5.0,-6.0,5.0,0.0,7.0,0.0,5.0,-6.0,7.0,-8.0\n");
+  CHECK(
+      text(both, "jsonl") ==
+      "{\"half\": [1.0, -2.0], \"relu\": [1.0, 0.0, 3.0, 0.0], \"wide\": [1.0, -2.0, 3.0, -4.0]}\n"
+      "{\"half\": [5.0, -6.0], \"relu\": [5.0, 0.0, 7.0, 0.0], \"wide\": [5.0, -6.0, 7.0, "
+      "-8.0]}\n");
+  CHECK(text(operation_of({Module(kWide)}), "torch") ==
+        "tensor([[ 1., -2.,  3., -4.],\n        [ 5., -6.,  7., -8.]], dtype=torch.float64)\n");
+  // A header is of the input's columns, and not of fewer.
+  CHECK(converted("a,b\n1,2\n3,4\n", reading("csv"), writing("csv"), half).bytes == "1.0\n3.0\n");
+  CHECK(converted("1,2,3,4\n", reading("csv"), writing("csv"), half).bytes == "1.0,2.0\n");
+  CHECK(converted("1\n2\n3\n4\n", reading("csv"), writing("csv"), half).bytes == "1.0\n2.0\n");
+  CHECK(converted("1\n2\n3\n4\n", reading("csv"), writing("csv"), both)
+            .error.find("does not stand beside") != std::string::npos);
+}
+
+TEST_CASE("what goes along a dimension does not depend on how the input was divided") {
+  std::string table;
+  std::string lines;
+  for (int i = 0; i < 200; ++i) {
+    const std::string row = std::to_string(i % 7) + "," + std::to_string(-i % 5) + "," +
+                            std::to_string(i % 11 - 5) + ",0.5";
+    table += row + "\n";
+    lines += (i == 0 ? "[[" : ", [") + row + "]";
+  }
+  lines += "]\n";
+  for (const char* const modes : {"softmax", "softmax(0)", "softmax(1)", "softmax(-2)", "elu(0.5)",
+                                  "relu,softmax(0),elu", "softmax(-1),relu6"}) {
+    const Operation operation = operation_of(Module::parse_list(modes));
+    for (const char* const from : {"csv", "json"}) {
+      const std::string& text = std::string_view(from) == "csv" ? table : lines;
+      for (const char* const to : {"csv", "jsonl", "json", "torch"}) {
+        CAPTURE(modes);
+        CAPTURE(from);
+        CAPTURE(to);
+        const Outcome whole = converted(text, reading(from), writing(to), operation);
+        CHECK(whole.error.empty());
+        for (const std::size_t block : {std::size_t{1}, std::size_t{64}, std::size_t{1000}}) {
+          for (const unsigned threads : {1u, 3u}) {
+            const Outcome other =
+                converted(text, reading(from, block), writing(to), operation, threads);
+            CHECK(other.error.empty());
+            CHECK(other.bytes == whole.bytes);
+          }
+        }
+      }
+    }
+    // And each column of the outcome is the activation of the whole tensor.
+    const Tensor input = load(Source::memory(table, "in"), reading("csv"))[0];
+    const Module first = Module::parse_list(modes).front();
+    const Outcome outcome =
+        converted(table, reading("csv", 10), writing("csv"), operation_of({first}), 2);
+    const Tensor again = load(Source::memory(outcome.bytes, "out"), reading("csv"))[0];
+    const Tensor wanted = apply(first, input.clone());
+    CHECK(again.shape() == wanted.shape());
+    CHECK(std::memcmp(again.bytes(), wanted.bytes(), wanted.nbytes()) == 0);
+  }
 }
 
 }  // namespace

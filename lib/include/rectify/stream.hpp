@@ -157,11 +157,13 @@ enum class Lines : std::uint8_t {
 struct Column {
   std::string label;
   Tensor tensor;
+  /// Of Lines::rows: values a row, if they are not as many as the Result's.
+  std::optional<std::size_t> fields = std::nullopt;
 };
 
 /// One tensor, or what was made of it under several names, whole or a slab of rows along the first
-/// dimension. All columns have one shape. A tensor's slabs follow one another; the first begins,
-/// the last ends.
+/// dimension. What an activation gives may have a shape and a dtype of its own. A tensor's slabs
+/// follow one another; the first begins, the last ends.
 struct Result {
   std::vector<Column> columns;
   bool begins = true;

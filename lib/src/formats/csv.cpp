@@ -825,15 +825,46 @@ class CsvEncoder final : public detail::Encoder {
   bool tells_records() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
-    check_text(result.columns[0].tensor);
-    const std::size_t width = width_of(result);
-    dispatch(result.columns[0].tensor.dtype(),
-             [&](auto type) { encode_rows<typename decltype(type)::type>(result, width, text); });
+    Lines lines(text, delimiter_);
+    if (result.columns.size() == 1) {
+      const Column& column = result.columns[0];
+      const Table table = table_of(result, column);
+      dispatch(column.tensor.dtype(), [&](auto type) {
+        const auto* values = column.tensor.data<typename decltype(type)::type>().data();
+        for (std::size_t row = 0; row < table.rows; ++row) {
+          values = lines.add(values, table.width);
+          lines.end();
+        }
+      });
+      return;
+    }
+    std::vector<Table> tables;
+    std::vector<const std::byte*> at;
+    for (const Column& column : result.columns) {
+      tables.push_back(table_of(result, column));
+      at.push_back(column.tensor.bytes());
+      if (tables.back().rows == tables[0].rows) continue;
+      throw Error(ErrorKind::unsupported,
+                  "a result of " + plural(tables.back().rows, "row") +
+                      " does not stand beside one of " + std::to_string(tables[0].rows),
+                  "--to json holds tensors of any shape");
+    }
+    for (std::size_t row = 0; row < tables[0].rows; ++row) {
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        dispatch(result.columns[i].tensor.dtype(), [&](auto type) {
+          using T = typename decltype(type)::type;
+          at[i] = reinterpret_cast<const std::byte*>(
+              lines.add(reinterpret_cast<const T*>(at[i]), tables[i].width));
+        });
+      }
+      lines.end();
+    }
   }
 
   void put(const Result& result, std::string_view text) override {
     if (result.begins) {
-      const std::size_t width = width_of(result) * result.columns.size();
+      std::size_t width = 0;
+      for (const Column& column : result.columns) width += table_of(result, column).width;
       if (!begun_) {
         begun_ = true;
         width_ = width;
@@ -853,68 +884,90 @@ class CsvEncoder final : public detail::Encoder {
   }
 
  private:
-  /// Values of each column of the Result that stand on one line.
-  static std::size_t width_of(const Result& result) {
-    if (result.lines == Lines::rows) return result.fields;
-    const Shape& shape = result.columns[0].tensor.shape();
+  /// A column of a Result as lines of values.
+  struct Table {
+    std::size_t rows, width;
+  };
+
+  static Table table_of(const Result& result, const Column& column) {
+    check_text(column.tensor);
+    const Shape& shape = column.tensor.shape();
+    const auto numel = static_cast<std::size_t>(column.tensor.numel());
+    if (result.lines == rectify::Lines::rows) {
+      const std::size_t width = fields_of(result, column);
+      return {numel / width, width};
+    }
     if (shape.size() > 2) {
       throw Error(ErrorKind::unsupported,
                   "a tensor of " + std::to_string(shape.size()) + " dimensions has no CSV",
                   "at most 2 dimensions do; --to json or npy holds any");
     }
-    return shape.size() == 2 ? static_cast<std::size_t>(shape[1]) : 1;
+    if (shape.size() < 2) return {numel, 1};
+    return {static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1])};
   }
 
-  template <class T>
-  void encode_rows(const Result& result, std::size_t width, std::string& text) const {
-    std::vector<const T*> at;
-    for (const Column& column : result.columns)
-      at.push_back(column.tensor.template data<T>().data());
-    const auto numel = static_cast<std::size_t>(result.columns[0].tensor.numel());
-    const std::size_t rows =
-        width == 0 ? static_cast<std::size_t>(result.columns[0].tensor.shape()[0]) : numel / width;
-    char buffer[4096];
-    char* p = buffer;
-    for (std::size_t row = 0; row < rows; ++row) {
-      for (const T*& values : at) {
-        for (std::size_t i = 0; i < width; ++i) {
-          p = format_number(p, values[i]);
-          *p++ = delimiter_;
-          if (p > buffer + sizeof buffer - kNumberBytes - 2) {
-            text.append(buffer, p);
-            p = buffer;
-          }
-        }
-        values += width;
+  /// Numbers on lines, in a small buffer that is emptied into `text` when it is nearly full.
+  class Lines {
+   public:
+    Lines(std::string& text, char delimiter) : text_(text), delimiter_(delimiter) {}
+    Lines(const Lines&) = delete;
+    Lines& operator=(const Lines&) = delete;
+    ~Lines() { text_.append(buffer_, p_); }
+
+    /// Adds `count` values to the line at hand, and returns their end.
+    template <class T>
+    const T* add(const T* values, std::size_t count) {
+      for (const T* const last = values + count; values != last; ++values) {
+        p_ = format_number(p_, *values);
+        *p_++ = delimiter_;
+        make_room();
       }
-      if (width == 0) {
-        *p++ = '\n';
-      } else if (p != buffer) {
-        p[-1] = '\n';
-      } else {
-        text.back() = '\n';
-      }
-      if (p > buffer + sizeof buffer - kNumberBytes - 2) {
-        text.append(buffer, p);
-        p = buffer;
-      }
+      empty_ = empty_ && count == 0;
+      return values;
     }
-    text.append(buffer, p);
-  }
+
+    void end() {
+      if (empty_) {
+        *p_++ = '\n';
+        make_room();
+      } else if (p_ != buffer_) {  // instead of the last delimiter
+        p_[-1] = '\n';
+      } else {
+        text_.back() = '\n';
+      }
+      empty_ = true;
+    }
+
+   private:
+    void make_room() {
+      if (p_ <= buffer_ + sizeof buffer_ - kNumberBytes - 2) return;
+      text_.append(buffer_, p_);
+      p_ = buffer_;
+    }
+
+    std::string& text_;
+    char delimiter_;
+    bool empty_ = true;  // the line at hand
+    char buffer_[4096];
+    char* p_ = buffer_;
+  };
 
   void write_header(const Result& result) {
     const bool labelled = result.columns.size() > 1;
-    if (header_ == Header::no || (header_ == Header::automatic && names_.empty() && !labelled))
-      return;
-    const std::size_t width = width_of(result);
+    // Names are those of the input's columns, and of no others.
+    const bool named =
+        !names_.empty() && names_.size() == table_of(result, result.columns.front()).width;
+    if (header_ == Header::no || (header_ == Header::automatic && !named && !labelled)) return;
     std::string line;
     std::size_t first_name_end = 0;
     for (const Column& column : result.columns) {
+      const std::size_t width = table_of(result, column).width;
+      const bool has_names = names_.size() == width;
       for (std::size_t i = 0; i < width; ++i) {
         const bool is_first = i == 0 && &column == &result.columns.front();
         if (!is_first) line += delimiter_;
-        const bool column_alone = labelled && width == 1 && names_.empty();
-        std::string name = i < names_.size() ? names_[i] : std::to_string(i);
+        const bool column_alone = labelled && width == 1 && !has_names;
+        std::string name = has_names ? names_[i] : std::to_string(i);
         if (column_alone) {
           name = column.label;
         } else if (labelled) {

@@ -179,6 +179,11 @@ struct Wanted {
 /// pickle, an HTML page ...
 bool is_mistaken(std::string_view head);
 
+/// Of a Result of Lines::rows: the values that a column has on each.
+inline std::size_t fields_of(const Result& result, const Column& column) {
+  return column.fields.value_or(result.fields);
+}
+
 /// Throws Error{unsupported} for a tensor without elements whose text would go on for ever:
 /// nothing, many million times.
 void check_text(const Tensor& tensor);

@@ -929,15 +929,12 @@ class JsonEncoder final : public detail::Encoder {
   }
 
   void encode(const Result& result, std::string& text) const override {
-    check_text(result.columns[0].tensor);
-    dispatch(result.columns[0].tensor.dtype(), [&](auto type) {
-      using T = typename decltype(type)::type;
-      if (lines_ && result.lines != Lines::tensor) {
-        encode_lines<T>(result, text);
-      } else {
-        encode_tensor<T>(result, text);
-      }
-    });
+    for (const Column& column : result.columns) check_text(column.tensor);
+    if (lines_ && result.lines != Lines::tensor) {
+      encode_lines(result, text);
+    } else {
+      encode_tensor(result, text);
+    }
   }
 
   bool takes_stacks() const override { return lines_; }
@@ -1031,7 +1028,6 @@ class JsonEncoder final : public detail::Encoder {
     return "\"" + column.label + "\": ";
   }  // labels are our own words
 
-  template <class T>
   void encode_tensor(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
     Sink sink{text, {}};
@@ -1041,47 +1037,77 @@ class JsonEncoder final : public detail::Encoder {
         sink.flush();
         text += (i == 0 ? "{" : ", ") + key(result.columns[i]);
       }
-      const T* values = tensor.data<T>().data();
-      if (tensor.dim() == 0) {
-        encode_nested(sink, tensor.shape(), 0, values);
-      } else {
+      if (tensor.dim() != 0) {
         if (result.begins) {
           sink.put('[');
         } else if (tensor.shape()[0] != 0) {
           sink.put(',');
           sink.put(' ');
         }
-        encode_elements(sink, tensor.shape(), 0, values);
-        if (result.ends) sink.put(']');
       }
+      dispatch(tensor.dtype(), [&](auto type) {
+        const auto* values = tensor.data<typename decltype(type)::type>().data();
+        tensor.dim() == 0 ? encode_nested(sink, tensor.shape(), 0, values)
+                          : encode_elements(sink, tensor.shape(), 0, values);
+      });
+      if (tensor.dim() != 0 && result.ends) sink.put(']');
     }
     if (object) sink.put('}');
     if (result.ends) sink.put('\n');
     sink.flush();
   }
 
-  template <class T>
+  /// A column of a Result as lines, each a value of this shape.
+  struct Record {
+    std::int64_t lines;
+    Shape shape;
+  };
+
+  static Record record_of(const Result& result, const Column& column) {
+    const Tensor& tensor = column.tensor;
+    if (result.lines == Lines::rows) {
+      const auto fields = static_cast<std::int64_t>(fields_of(result, column));
+      return {tensor.numel() / fields, {fields}};
+    }
+    return {tensor.shape()[0], Shape(tensor.shape().begin() + 1, tensor.shape().end())};
+  }
+
   void encode_lines(const Result& result, std::string& text) const {
-    const Tensor& first = result.columns[0].tensor;
-    const auto fields = static_cast<std::int64_t>(result.fields);
-    const bool rows = result.lines == Lines::rows;
-    const std::int64_t lines = rows ? first.numel() / fields : first.shape()[0];
-    const Shape shape =
-        rows ? Shape{fields} : Shape(first.shape().begin() + 1, first.shape().end());
-    std::vector<const T*> at;
-    for (const Column& column : result.columns)
-      at.push_back(column.tensor.template data<T>().data());
-    const bool object = at.size() > 1;
     Sink sink{text, {}};
-    for (std::int64_t line = 0; line < lines; ++line) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        if (object) {
-          sink.flush();
-          text += (i == 0 ? "{" : ", ") + key(result.columns[i]);
+    if (result.columns.size() == 1) {
+      const Column& column = result.columns[0];
+      const Record record = record_of(result, column);
+      dispatch(column.tensor.dtype(), [&](auto type) {
+        const auto* values = column.tensor.data<typename decltype(type)::type>().data();
+        for (std::int64_t line = 0; line < record.lines; ++line) {
+          values = encode_nested(sink, record.shape, 0, values);
+          sink.put('\n');
         }
-        at[i] = encode_nested(sink, shape, 0, at[i]);
+      });
+      sink.flush();
+      return;
+    }
+    std::vector<Record> records;
+    std::vector<const std::byte*> at;
+    for (const Column& column : result.columns) {
+      records.push_back(record_of(result, column));
+      at.push_back(column.tensor.bytes());
+      if (records.back().lines == records[0].lines) continue;
+      throw Error(ErrorKind::unsupported,
+                  "results of different numbers of rows have no common lines",
+                  "--to json holds tensors of any shape");
+    }
+    for (std::int64_t line = 0; line < records[0].lines; ++line) {
+      for (std::size_t i = 0; i < at.size(); ++i) {
+        sink.flush();
+        text += (i == 0 ? "{" : ", ") + key(result.columns[i]);
+        dispatch(result.columns[i].tensor.dtype(), [&](auto type) {
+          using T = typename decltype(type)::type;
+          at[i] = reinterpret_cast<const std::byte*>(
+              encode_nested(sink, records[i].shape, 0, reinterpret_cast<const T*>(at[i])));
+        });
       }
-      if (object) sink.put('}');
+      sink.put('}');
       sink.put('\n');
     }
     sink.flush();
