@@ -16,22 +16,19 @@ import pathlib
 import random
 import re
 import struct
-import subprocess
 import sys
 import time
 
 sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import ENVIRONMENT, Fault, Outcome, Skip, need, row, short  # noqa: E402
+import harness  # noqa: E402 (beside this folder)
+from harness import Skip, need, row, short  # noqa: E402
 
 try:
     import numpy as np
 except ImportError:
     np = None
 
-LIMIT = rows.patience(20)  # seconds a call may take
-BINARY = ""
 SECONDS = 0
 SEED = 0
 
@@ -48,20 +45,9 @@ def rounds(count, salt):
         yield random.Random(f"{SEED} {salt} {i}")
 
 
-class Scratch:
-    def __init__(self, path):
-        self.path = path
-
-    def write(self, name, data):
-        (self.path / name).write_bytes(data)
-
+class Scratch(harness.Scratch):
     def run(self, *arguments, data=b""):
-        try:
-            done = subprocess.run([BINARY, *arguments], cwd=self.path, env=ENVIRONMENT, input=data, capture_output=True,
-                                  timeout=LIMIT, check=False)
-        except subprocess.TimeoutExpired:
-            raise Fault(f"{short(arguments)}: still running after {LIMIT} seconds") from None
-        return Outcome(done.stdout, done.stderr, done.returncode)
+        return super().run(*arguments, data=data, signals=range(1, 65))  # refused() and the rows tell the input
 
 
 def refused(outcome, statuses, *words):
@@ -503,15 +489,15 @@ def whatever_the_command_line_says_the_rules_hold(s):
 # ---------------------------------------------------------------- runner
 
 def main():
-    global BINARY, SECONDS, SEED
+    global SECONDS, SEED
     if not 2 <= len(sys.argv) <= 4:
         sys.exit(__doc__)
-    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
+    harness.Scratch.binary = str(pathlib.Path(sys.argv[1]).resolve())
     if len(sys.argv) > 2:
         SECONDS = float(sys.argv[2])
         SEED = sys.argv[3] if len(sys.argv) > 3 else random.SystemRandom().randrange(10**9)
         print(f"seed {SEED}")
-    return rows.run(Scratch)
+    return harness.run(Scratch)
 
 
 if __name__ == "__main__":

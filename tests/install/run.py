@@ -19,8 +19,8 @@ BUILD = None
 
 sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(HERE.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import Skip, need, row  # noqa: E402
+import harness  # noqa: E402 (beside this folder)
+from harness import Skip, need, row  # noqa: E402
 
 
 def tool(name):
@@ -134,7 +134,7 @@ def main():
     if not 2 <= len(sys.argv) <= 3:
         sys.exit(__doc__)
     BUILD = pathlib.Path(sys.argv[1]).resolve()
-    return rows.run(lambda path: path, *sys.argv[2:])
+    return harness.run(lambda path: path, *sys.argv[2:])
 
 
 if __name__ == "__main__":

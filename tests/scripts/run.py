@@ -19,8 +19,8 @@ SECONDS = 60
 
 sys.dont_write_bytecode = True  # in the tree
 sys.path.insert(0, str(HERE.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import Skip, need, row, short  # noqa: E402
+import harness  # noqa: E402 (beside this folder)
+from harness import Skip, need, row  # noqa: E402
 
 SCRIPTS = ("app/run.sh", "app/install.sh", "tests/run.sh", "tests/clang.sh", "tests/fuzz/run.sh", ".ci/run", "README.md")
 TOOLS = ("awk", "cat", "dirname", "env", "find", "grep", "head", "mkdir", "mktemp", "readlink", "rm", "sed", "setsid", "sh",
@@ -107,7 +107,7 @@ class Scratch:
         done = subprocess.run(["/bin/sh", (tree or self.tree) / script, *arguments], cwd=self.path,
                               env={**self.environment, **environment}, stdin=subprocess.DEVNULL, capture_output=True,
                               timeout=SECONDS, check=False)
-        outcome = rows.Outcome(done.stdout, done.stderr, done.returncode)
+        outcome = harness.Outcome(done.stdout, done.stderr, done.returncode)
         need(outcome.status == status, f"exit {status} expected, got", outcome)
         return outcome
 
@@ -389,7 +389,7 @@ def bytecode_that_tests_leave_in_the_tree_is_a_failure_of_the_gate(s):
         subprocess.run([found, *command], cwd=s.tree, env={**who, "HOME": str(s.path), "PATH": os.defpath}, check=True,
                        timeout=SECONDS)
     gate(s)
-    s.stub("ctest", CTEST.replace("exit", "mkdir tests/__pycache__; touch tests/__pycache__/rows.pyc; exit"))
+    s.stub("ctest", CTEST.replace("exit", "mkdir tests/__pycache__; touch tests/__pycache__/harness.pyc; exit"))
     outcome = gate(s, status=1)
     need(b"tests/__pycache__/" in outcome.stderr, outcome)
 
@@ -397,7 +397,7 @@ def bytecode_that_tests_leave_in_the_tree_is_a_failure_of_the_gate(s):
 def main():
     if len(sys.argv) > 2:
         sys.exit(__doc__)
-    return rows.run(Scratch, *sys.argv[1:])
+    return harness.run(Scratch, *sys.argv[1:])
 
 
 if __name__ == "__main__":

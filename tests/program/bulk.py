@@ -1,55 +1,34 @@
-#!/usr/bin/python3
-"""Inputs of many blocks, value by value: run.py BINARY [FILTER]
-
-Megabytes of numbers in all spellings against Python's float(), random doubles against its repr(), and arrays of many
-shapes against numpy; from a file and from a pipe, on one thread and on several. What divides an input into blocks,
-tiles or vectors is caught here, whatever the size it divides by. FILTER picks the rows whose name contains it. The exit
-status is 1 when a row failed. Rows that need numpy are skipped without it.
+"""Inputs of many blocks, value by value: megabytes of numbers in all spellings against Python's float(), random doubles
+against its repr(), and arrays of many shapes against numpy; from a file and from a pipe, on one thread and on several.
+What divides an input into blocks, tiles or vectors is caught here, whatever the size it divides by. Rows that need numpy
+are skipped without it.
 """
 import io
 import json
 import math
-import pathlib
 import random
 import struct
-import subprocess
-import sys
 
-sys.dont_write_bytecode = True  # in the tree
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import ENVIRONMENT, Outcome, Skip, need, npy, row, short  # noqa: E402
+import harness
+from harness import Skip, need, npy, patience, row, short
 
 try:
     import numpy as np
 except ImportError:
     np = None
 
-SECONDS = rows.patience(60)
-BINARY = ""
+SECONDS = patience(60)
 SAME = ["--slope", "1"]  # leaky of slope 1 leaves every value as it is
 
 
-class Scratch:
-    """A folder of its own, and the program run in it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def run(self, *arguments, data=b""):
-        done = subprocess.run([BINARY, *arguments], cwd=self.path, env=ENVIRONMENT, input=data, capture_output=True,
-                              timeout=SECONDS, check=False)
-        return Outcome(done.stdout, done.stderr, done.returncode)
-
+class Scratch(harness.Scratch):
     def results(self, name, data, *arguments):
         """Standard output of the call on a file of these bytes and on a pipe, on one thread and on several."""
-        (self.path / name).write_bytes(data)
+        self.write(name, data)
         for threads in ("1", "2", "4"):
             for given in ([name], ["-", "--from", name.split(".")[1]]):
                 call = [*given, *arguments, "--threads", threads]
-                outcome = self.run(*call, data=data if given[0] == "-" else b"")
-                need(outcome.status == 0 and not outcome.stderr, *call, outcome)
-                yield call, outcome.stdout
+                yield call, self.result(*call, data=data if given[0] == "-" else None, seconds=SECONDS)
 
 
 def same(call, got, wanted, width):
@@ -105,7 +84,7 @@ def read(s, name, data, shape, number=float):
     """Reads a text of TEXTS, whose values number() gives."""
     values = [float(number(text)) for text in TEXTS]
     for dtype, wanted in (("float32", npy(shape, b"".join(map(float32, values)))),
-                          ("float64", npy(shape, struct.pack(f"<{len(values)}d", *values), "<f8"))):
+                          ("float64", npy(shape, values, "<f8"))):
         for call, got in s.results(name, data, *SAME, "--dtype", dtype, "--to", "npy"):
             same(call, got, wanted, int(dtype[5:]) // 8)
 
@@ -142,7 +121,7 @@ def doubles_are_written_as_repr_has_them(s):
     values = [struct.unpack("<d", chance.randbytes(8))[0] for _ in range(60000)]
     values += [float(f"{chance.choice('+-')}{chance.randrange(10 ** chance.randrange(1, 18))}e{chance.randrange(-30, 25)}")
                for _ in range(60000)]
-    data = npy((len(values) // 4, 4), struct.pack(f"<{len(values)}d", *values), "<f8")
+    data = npy((len(values) // 4, 4), values, "<f8")
     lines = [values[i:i + 4] for i in range(0, len(values), 4)]
     csv = "".join(",".join(map(repr, line)) + "\n" for line in lines).encode()
     for call, got in s.results("a.npy", data, *SAME, "--to", "csv"):
@@ -175,24 +154,11 @@ def arrays_are_what_numpy_holds(s):
                     # Old versions of numpy align the header to 16 bytes.
                     descr = byte_order + kind if kind != "u1" else "|u1"
                     data = npy(shape, values.astype(descr).tobytes(order), descr, order == "F", 16)
-                    (s.path / "a.npy").write_bytes(data)
+                    s.write("a.npy", data)
                     for threads in ("1", "3"):
                         for given in (["a.npy"], ["-"]):
                             call = [*given, *arguments, "--to", "npy", "--threads", threads]
-                            outcome = s.run(*call, data=data if given == ["-"] else b"")
-                            need(outcome.status == 0 and not outcome.stderr, *call, shape, kind, order, outcome)
-                            got = np.load(io.BytesIO(outcome.stdout))
+                            stdout = s.result(*call, data=data if given == ["-"] else None, seconds=SECONDS)
+                            got = np.load(io.BytesIO(stdout))
                             need(got.dtype == wanted.dtype and got.shape == wanted.shape, *call, got.dtype, got.shape)
                             need(np.array_equal(got, wanted), *call, shape, byte_order + kind, order, "not what numpy holds")
-
-
-def main():
-    global BINARY
-    if not 2 <= len(sys.argv) <= 3:
-        sys.exit(__doc__)
-    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

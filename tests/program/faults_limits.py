@@ -3,14 +3,13 @@ import shutil
 import signal
 import subprocess
 
-import scratch
-from rows import ENVIRONMENT, Skip, need, row
-from scratch import ROOT, SECONDS, Outcome, commands, limited_memory, watches_threads
+from faults import ROOT, Outcome, commands
+from harness import ENVIRONMENT, SECONDS, Skip, need, row
 
 
 @row
 def any_limit_on_memory_leaves_every_command_right_or_refused(s):
-    if not limited_memory(s):
+    if not s.limited_memory():
         raise Skip("the program does not start under ulimit -v (a sanitizer?)")
     tried = [(arguments, s.run(*arguments, "--threads", "8").stdout) for arguments in commands(s)]
     first = None
@@ -55,7 +54,7 @@ def a_limit_on_processes_leaves_one_thread(s):
 
 @row
 def any_limit_on_the_stack_is_enough_or_none(s):
-    if watches_threads():
+    if s.sanitized_by("tsan"):
         raise Skip("ThreadSanitizer needs more itself")
     for arguments in commands(s):
         wanted = s.run(*arguments).stdout
@@ -66,7 +65,7 @@ def any_limit_on_the_stack_is_enough_or_none(s):
 @row
 def any_limit_on_descriptors_is_enough_or_an_error(s):
     s.write("a.csv", b"1,-2\n3,4\n")
-    if not limited_memory(s):
+    if not s.limited_memory():
         raise Skip("a sanitizer needs descriptors, too")
     for arguments in (["a.csv", "-o", "out.csv"], ["compare", "a.csv", "-o", "out.csv"],
                       ["a.csv", "--part", "2/2", "-o", "out.csv"],
@@ -105,7 +104,7 @@ def many_inputs_need_few_descriptors(s):
 
 @row
 def a_limit_on_file_size_is_a_write_error(s):
-    if watches_threads():
+    if s.sanitized_by("tsan"):
         raise Skip("ThreadSanitizer writes to files of its own")
     for arguments in commands(s):
         s.write("out", b"old\n")
@@ -139,7 +138,7 @@ def on_a_small_disk(s, script, size="8m", left="40k"):
         raise Skip("no unshare")
     (s.path / "disk").mkdir()
     unshare = ["unshare", "--mount"] + ([] if ROOT else ["--map-root-user"])
-    head = (DISK % scratch.BINARY).replace("SIZE", size).replace("LEFT", left)
+    head = (DISK % s.binary).replace("SIZE", size).replace("LEFT", left)
     done = subprocess.run([*unshare, "sh", "-c", head + script], cwd=s.path, env=ENVIRONMENT, capture_output=True,
                           timeout=6 * SECONDS, check=False)
     if done.returncode == 77 or b"unshare" in done.stderr:

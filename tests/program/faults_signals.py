@@ -7,8 +7,8 @@ import subprocess
 import threading
 import time
 
-from rows import Skip, need, row, short
-from scratch import BIG, SECONDS, Outcome, feed
+from faults import BIG, Outcome
+from harness import SECONDS, Skip, feed, need, row, short
 
 ENDING = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGALRM, signal.SIGVTALRM,
           signal.SIGPROF, signal.SIGXCPU, signal.SIGUSR1, signal.SIGUSR2, signal.SIGIO, signal.SIGPWR, signal.SIGABRT,

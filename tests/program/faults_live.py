@@ -6,13 +6,12 @@ import pty
 import random
 import select
 import shutil
-import struct
 import subprocess
 import threading
 import time
 
-from rows import Skip, need, npy, row, short
-from scratch import BIG, SECONDS, Outcome, feed
+from faults import BIG, Outcome
+from harness import SECONDS, Skip, feed, need, npy, row, short
 
 THREADS = ("1", "2", "8")
 SEEDS = pathlib.Path(__file__).resolve().parent.parent / "fuzz" / "seeds"
@@ -69,7 +68,7 @@ class Talk:
 
 
 def array(*values):
-    return npy(f"({len(values)},)", struct.pack(f"<{len(values)}f", *values))
+    return npy((len(values),), values)
 
 
 @row
@@ -180,8 +179,8 @@ def an_array_is_answered_when_it_is_complete(s):
         whole = array(-3, 4)
         talk.says(whole[:9])
         talk.says(whole[9:-1])
-        talk.exchanges(whole[-1:], b"[0.0, 4.0]\n", npy("()", struct.pack("<f", 7)), b"7.0\n",
-                       npy("(2, 1)", struct.pack("<2f", 1, -2)), b"[1.0]\n[0.0]\n", npy("(0,)"), b"[]\n").ends()
+        talk.exchanges(whole[-1:], b"[0.0, 4.0]\n", npy("()", (7,)), b"7.0\n",
+                       npy("(2, 1)", (1, -2)), b"[1.0]\n[0.0]\n", npy("(0,)"), b"[]\n").ends()
         Talk(s, *how).exchanges(array(-3), b"tensor([0.])\n", array(2), b"tensor([2.])\n").ends()
 
 

@@ -1,10 +1,6 @@
-#!/usr/bin/python3
-"""`rectify compare` against its contract: run.py BINARY [FILTER [SEED]]
-
-Figures against an exact reference (reference.py), documents against compare.schema.json, reports that are the same
-bytes however the input came and was divided, exit codes, partial files that are wrong, tables, CSV and plots. Each
-function below is one such row, its name the sentence that must hold. FILTER picks the rows whose name contains it. A
-row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
+"""`rectify compare` against its contract: figures against an exact reference (reference.py), documents against
+compare.schema.json, reports that are the same bytes however the input came and was divided, exit codes, partial files
+that are wrong, tables, CSV and plots.
 """
 import csv
 import io
@@ -16,32 +12,29 @@ import pty
 import random
 import re
 import shutil
-import struct
 import subprocess
-import sys
 import unicodedata
 import xml.etree.ElementTree
 
-sys.dont_write_bytecode = True  # in the tree
-import reference  # noqa: E402 (beside this file)
+import harness
+import reference
+from harness import ENVIRONMENT, SECONDS, UNSAFE, Fault, Skip, need, row, short
 
 try:
     import jsonschema
 except ImportError:
     jsonschema = None
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import SANITIZERS, UNSAFE, Fault, Skip, need, row, short  # noqa: E402
-
-SECONDS = rows.patience(20)
 HERE = pathlib.Path(__file__).resolve().parent
 LAYER = str(HERE.parent.parent / "samples" / "data" / "layer1.npy")
 SCHEMA = json.loads((HERE / "compare.schema.json").read_text(encoding="utf-8"))
-PATH = os.environ.get("PATH", os.defpath)
-ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C", **SANITIZERS}
-BINARY = ""
 SEED = 0
+
+
+def begin(options):
+    global SEED
+    SEED = options.seed
+
 
 # ---------------------------------------------------------------- the schema
 
@@ -112,52 +105,9 @@ def strict(text):
 # ---------------------------------------------------------------- running
 
 
-class Outcome(rows.Outcome):
-    def says(self, pattern, status):
-        """One clean line on standard error."""
-        text = self.need_one_clean_line()
-        need(self.status == status, f"exit {status} expected, got {self}")
-        need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
-        return self
-
-    def refuses(self, pattern="", status=1):
-        need(not self.stdout, f"nothing expected on standard output, got {self}")
-        return self.says(pattern, status)
-
-
-class Scratch:
-    """A folder of its own, and the program run in it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def write(self, name, data):
-        (self.path / name).write_bytes(data)
-        return name
-
-    def read(self, name):
-        return (self.path / name).read_bytes()
-
-    def names(self):
-        return sorted(entry.name for entry in self.path.iterdir())
-
+class Scratch(harness.Scratch):
     def run(self, *arguments, data=None, before="", **environment):
-        how = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
-        try:
-            done = subprocess.run(["sh", "-c", f'{before}\nexec "$0" compare "$@"', BINARY, *arguments], cwd=self.path,
-                                  env={**ENVIRONMENT, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                                  timeout=SECONDS, check=False, **how)
-        except subprocess.TimeoutExpired:
-            raise Fault(f"{short(arguments)}: still running after {SECONDS} seconds") from None
-        outcome = Outcome(done.stdout, done.stderr, done.returncode)
-        need(outcome.status >= 0, f"{short(arguments)}: died of a signal: {outcome}")
-        return outcome
-
-    def result(self, *arguments, **how):
-        """Standard output of a call that succeeds in silence."""
-        outcome = self.run(*arguments, **how)
-        need(outcome.status == 0 and not outcome.stderr, f"{short(arguments)}: {outcome}")
-        return outcome.stdout
+        return super().run("compare", *arguments, data=data, before=before, env={**ENVIRONMENT, **environment})
 
     def report(self, *arguments, **how):
         """The only tensor of the document that a call gives."""
@@ -176,17 +126,12 @@ class Scratch:
 
 # ---------------------------------------------------------------- inputs
 
-CODES = {"float16": ("<e", "<f2"), "float32": ("<f", "<f4"), "float64": ("<d", "<f8"), "int8": ("<b", "|i1"),
-         "int16": ("<h", "<i2"), "int32": ("<i", "<i4"), "int64": ("<q", "<i8"), "uint8": ("<B", "|u1")}
+DESCR = {"float16": "<f2", "float32": "<f4", "float64": "<f8", "int8": "|i1", "int16": "<i2", "int32": "<i4",
+         "int64": "<i8", "uint8": "|u1"}
 
 
 def npy(values, shape, dtype):
-    code, descr = CODES[dtype]
-    size = "(" + "".join(f"{n}, " for n in shape) + ")"
-    header = f"{{'descr': '{descr}', 'fortran_order': False, 'shape': {size}, }}".encode()
-    header += b" " * (-(len(header) + 11) % 64) + b"\n"
-    data = struct.pack(f"<{len(values)}{code[1]}", *values)
-    return b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header + data
+    return harness.npy(shape, values, DESCR[dtype])
 
 
 def text_of(value):
@@ -283,7 +228,7 @@ def check_random(s, dtype, count):
         wanted = reference.figures(values, shape, dtype, modes, slopes, axis, dead_below)
         options = ["--mode", ",".join(modes), "--slope", ",".join(map(repr, slopes)), "--dead-below", repr(dead_below)]
         options += ["--unit-axis", "none" if axis is None else str(axis), "--threads", source.choice("12")]
-        if dtype in CODES and source.random() < 0.7:
+        if dtype in DESCR and source.random() < 0.7:
             got = s.report(s.write("in.npy", npy(values, shape, dtype)), *options)
         else:  # text goes through a double, which holds every value exactly
             if len(shape) == 1:
@@ -326,10 +271,7 @@ def outputs_of(s, mode, name, dtype, *options):
     """What the program itself makes of a file, which other tests compare with PyTorch: values and gradients."""
     lists = []
     for more in ([], ["--grad"]):
-        done = subprocess.run([BINARY, "--mode", mode, "--to", "json", *more, *options, name], cwd=s.path,
-                              env={**ENVIRONMENT}, capture_output=True, timeout=SECONDS, check=False)
-        need(done.returncode == 0 and not done.stderr, mode, done)
-        flat = json.loads(done.stdout)
+        flat = json.loads(harness.Scratch(s.path).result("--mode", mode, "--to", "json", *more, *options, name))
         while flat and isinstance(flat[0], list):
             flat = [value for row_of_values in flat for value in row_of_values]
         lists.append([reference.rounded(value, dtype) for value in flat])
@@ -524,9 +466,8 @@ def the_format_of_the_input_does_not_show(s):
             seen[name] = s.result(name, *to).replace(name.encode(), b"NAME")
             seen[f"a pipe of {name}"] = s.result("--from", form, *to, data=s.read(name)).replace(b"<stdin>", b"NAME")
             with open(s.path / name, "rb") as file:
-                done = subprocess.run([BINARY, "compare", "--from", form, *to], stdin=file, env=ENVIRONMENT,
-                                      capture_output=True, timeout=SECONDS, check=False)
-                seen[f"<{name}"] = done.stdout.replace(b"<stdin>", b"NAME")
+                text = harness.Scratch(s.path).result("compare", "--from", form, *to, stdin=file)
+                seen[f"<{name}"] = text.replace(b"<stdin>", b"NAME")
         need(len(set(seen.values())) == 1, to, {name: hash(text) for name, text in seen.items()})
 
 
@@ -810,10 +751,7 @@ def hostile_sizes_are_refused(s):
     s.write("a.csv", b"1,-2\n-3,4\n")
     document = json.loads(s.result("a.csv", "--partial"))
     shape = place_of(document, "shape")
-    limit = "ulimit -v 1000000"
-    if subprocess.run(["sh", "-c", f'{limit}; exec "$0" --version', BINARY], env=ENVIRONMENT, capture_output=True,
-                      check=False).returncode:
-        limit = ""  # a program built with a sanitizer does not start under it
+    limit = s.limited_memory(1000000)
     for sizes in ([2, 10**9], [2**62, 2], [2**32, 2**32], [-1, 2], [2, -1], [2, 2**63], [2, 1 << 40], [2] * 1000,
                   [2, 0], []):
         outcome = s.run("--merge", data=with_changed(document, shape, sizes), before=limit)
@@ -924,8 +862,8 @@ def absurd_sizes_of_the_screen_are_harmless(s):
 def on_a_terminal(s, *arguments, **environment):
     """Standard output of a call whose standard output is a terminal."""
     leader, follower = pty.openpty()
-    process = subprocess.Popen([BINARY, "compare", *arguments], cwd=s.path, stdin=subprocess.DEVNULL, stdout=follower,
-                               stderr=subprocess.DEVNULL, env={**ENVIRONMENT, "TERM": "xterm", **environment})
+    process = s.start(["compare", *arguments], stdout=follower, stderr=subprocess.DEVNULL,
+                      env={**ENVIRONMENT, "TERM": "xterm", **environment})
     os.close(follower)
     text = b""
     try:
@@ -1026,7 +964,7 @@ def csv_columns_stand_in_the_schemas_order(s):
 # ---------------------------------------------------------------- plots
 
 def gnuplot():
-    if shutil.which("gnuplot", path=PATH) is None:
+    if shutil.which("gnuplot") is None:
         raise Skip("no gnuplot")
 
 
@@ -1036,10 +974,7 @@ def a_plot_without_gnuplot_says_how_to_get_it(s):
     wanted = s.result("acts.csv")
     (s.path / "nothing").mkdir()
     for target in ("x.svg", "x.png", "-"):
-        done = subprocess.run([BINARY, "compare", "acts.csv", "--plot", target], cwd=s.path, capture_output=True,
-                              env={**ENVIRONMENT, "PATH": str(s.path / "nothing")}, stdin=subprocess.DEVNULL,
-                              timeout=SECONDS, check=False)
-        outcome = Outcome(done.stdout, done.stderr, done.returncode).says("gnuplot.*install", 1)
+        outcome = s.run("acts.csv", "--plot", target, PATH=str(s.path / "nothing")).says("gnuplot.*install", 1)
         need(outcome.stdout == wanted, "the report is not complete:", outcome)
         need(s.names() == ["acts.csv", "nothing"], s.names())
 
@@ -1095,7 +1030,7 @@ def what_only_bears_the_name_of_gnuplot_does_no_harm(s):
                           ("exec 0<&-; sleep 0.1; exit 1", "exit status 1")):
         tool.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
         tool.chmod(0o755)
-        done = s.run("acts.csv", "--plot", "x.svg", PATH=f"{tool.parent}:{PATH}").says(message, 1)
+        done = s.run("acts.csv", "--plot", "x.svg", PATH=f"{tool.parent}:{ENVIRONMENT['PATH']}").says(message, 1)
         need(done.stdout == wanted and s.names() == ["acts.csv", "bin"], done, s.names())
 
 
@@ -1146,18 +1081,3 @@ def a_plot_that_cannot_be_written_leaves_the_report(s):
     s.write("x.svg", b"old\n")
     s.result("acts.csv", "--plot", "x.svg")
     need(s.read("x.svg") != b"old\n", "the old picture is still there")
-
-
-# ---------------------------------------------------------------- runner
-
-def main():
-    global BINARY, SEED
-    if not 2 <= len(sys.argv) <= 4:
-        sys.exit(__doc__)
-    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    SEED = int(sys.argv[3]) if len(sys.argv) > 3 else 0
-    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

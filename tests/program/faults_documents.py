@@ -5,29 +5,29 @@ import re
 import struct
 import zipfile
 
-from rows import need, npy, patience, row
-from scratch import limited_memory, small_stack
+from faults import small_stack
+from harness import need, npy, patience, row
 
 
 @row
 def a_million_brackets_are_refused_on_a_small_stack(s):
     for text in (b"[" * 100000, b"[" * 1000000, b"[" * 1000000 + b"]" * 1000000):
-        s.run("-", "--from", "json", data=text, before=small_stack()).refuses("128|deep|dimensions|nest")
-    s.run("-", "--from", "jsonl", "--to", "jsonl", data=b"[" * 1000000, before=small_stack()).refuses()
+        s.run("-", "--from", "json", data=text, before=small_stack(s)).refuses("128|deep|dimensions|nest")
+    s.run("-", "--from", "jsonl", "--to", "jsonl", data=b"[" * 1000000, before=small_stack(s)).refuses()
 
 
 @row
 def deep_objects_are_refused_on_a_small_stack(s):
     text = b'{"a":' * 1000000
-    s.run("-", "--from", "json", data=text, before=small_stack()).refuses()
-    s.run("-", "--from", "json", "--pointer", "/b", data=text, before=small_stack()).refuses()
-    s.run("-", "--from", "json", "--pointer", "/a/a/a", data=text, before=small_stack()).refuses()
+    s.run("-", "--from", "json", data=text, before=small_stack(s)).refuses()
+    s.run("-", "--from", "json", "--pointer", "/b", data=text, before=small_stack(s)).refuses()
+    s.run("-", "--from", "json", "--pointer", "/a/a/a", data=text, before=small_stack(s)).refuses()
 
 
 @row
 def a_skipped_deep_value_beside_a_pointer_ends(s):
     text = b'{"x": ' + b"[" * 1000000 + b"]" * 1000000 + b', "a": [1]}'
-    outcome = s.run("-", "--from", "json", "--pointer", "/a", "--to", "json", data=text, before=small_stack())
+    outcome = s.run("-", "--from", "json", "--pointer", "/a", "--to", "json", data=text, before=small_stack(s))
     if outcome.status:
         outcome.refuses()
     else:
@@ -82,7 +82,7 @@ def four_megabytes_of_quotes_are_refused(s):
 def a_lone_quote_is_reported_where_it_opened(s):
     rest = itertools.repeat(b"5,6\n" * 10000, 20000)  # 800 MB that need not be read
     s.run("-", "--from", "csv", "--header", "no", data=itertools.chain([b'1,2\n3,"4\n'], rest),
-          before=limited_memory(s)).refuses("<stdin>:2:3: ")
+          before=s.limited_memory()).refuses("<stdin>:2:3: ")
     s.run("-", "--from", "csv", data=b'1,2\n3,"4"x\n5,6\n').refuses("<stdin>:2:3: |<stdin>:2:6: ")
 
 
@@ -139,15 +139,15 @@ def npy_sizes_are_checked_before_memory_is_taken(s):
               "(18446744073709551617,)", "(-1,)", "(2.0,)", "('2',)", "((2,),)")
     for shape in shapes:
         s.write("a.npy", npy(shape, bytes(64)))
-        s.run("a.npy", before=limited_memory(s)).refuses(r"a\.npy: (?!.*out of memory)")
-        s.run("-", data=npy(shape, bytes(64)), before=limited_memory(s)).refuses("<stdin>: (?!.*out of memory)")
+        s.run("a.npy", before=s.limited_memory()).refuses(r"a\.npy: (?!.*out of memory)")
+        s.run("-", data=npy(shape, bytes(64)), before=s.limited_memory()).refuses("<stdin>: (?!.*out of memory)")
 
 
 @row
 def npy_header_lengths_are_checked_before_memory_is_taken(s):
     for length in (2**30, 2**32 - 1):
         data = b"\x93NUMPY\x02\x00" + struct.pack("<I", length) + b"{" * 200
-        s.run("-", data=data, before=limited_memory(s)).refuses("<stdin>: (?!.*out of memory)")
+        s.run("-", data=data, before=s.limited_memory()).refuses("<stdin>: (?!.*out of memory)")
 
 
 @row
@@ -163,7 +163,7 @@ def npy_descr_is_escaped_in_messages(s):
 
 @row
 def every_cut_of_an_npy_file_is_refused(s):
-    whole = npy("(2, 2)", struct.pack("<4f", 1, -2, 3, -4))
+    whole = npy("(2, 2)", (1, -2, 3, -4))
     for size in range(1, len(whole)):
         s.write("a.npy", whole[:size])
         found = f".*16 bytes.*{size - 128} " if size >= 128 else ""
@@ -243,7 +243,7 @@ def a_line_of_a_gigabyte_of_digits_is_read_or_refused(s):
 @row
 def a_line_of_a_gigabyte_that_is_no_number_is_refused(s):
     for form, text, place in (("csv", gigabyte(b'"', b"x", b""), "1:1"), ("json", gigabyte(b'["', b"x", b'"]\n'), "1:2")):
-        s.run("--from", form, data=text, before=limited_memory(s), seconds=PATIENCE).refuses(f"<stdin>:{place}: ")
+        s.run("--from", form, data=text, before=s.limited_memory(), seconds=PATIENCE).refuses(f"<stdin>:{place}: ")
     s.run("--from", "csv", data=gigabyte(b"1,2\n3,", b"x", b"\n"), seconds=PATIENCE).refuses("<stdin>:2:3: ")
 
 
@@ -253,8 +253,8 @@ def what_is_no_partial_report_is_refused(s):
                  b"1,2\n",
                  b'{"schema": "rectify.compare/1", "tensors": ' + b"[" * 1000000, npy("(1,)", bytes(4)),
                  b"\x1f\x8b\x08" + bytes(30)):
-        s.run("compare", "--merge", "-", data=text, before=small_stack()).refuses("<stdin>: ")
+        s.run("compare", "--merge", "-", data=text, before=small_stack(s)).refuses("<stdin>: ")
     (s.path / "folder").mkdir()
     for name in ("/dev/zero", "folder", "missing"):
-        s.run("compare", "--merge", name, before=limited_memory(s)).refuses(name)
+        s.run("compare", "--merge", name, before=s.limited_memory()).refuses(name)
     s.shell("yes '{\"a\":' | rectify compare --merge -").refuses("<stdin>: ")

@@ -1,10 +1,6 @@
-#!/usr/bin/python3
-"""Much work for one process, and many processes at once: run.py BINARY [FILTER]
-
-Streams of a hundred thousand small tensors, and two thousand calls, eight at a time, that read and write the same
-folder. What they must give is computed here, in float32 by struct. Memory must be as small late in a stream as early,
-and no temporary file may be left. FILTER picks the rows whose name contains it. The exit status is 1 when a row
-failed.
+"""Much work for one process, and many processes at once: streams of a hundred thousand small tensors, and two thousand
+calls, eight at a time, that read and write the same folder. What they must give is computed here, in float32 by struct.
+Memory must be as small late in a stream as early, and no temporary file may be left.
 """
 import concurrent.futures
 import functools
@@ -13,16 +9,11 @@ import random
 import re
 import struct
 import subprocess
-import sys
 import threading
 
-sys.dont_write_bytecode = True  # in the tree
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import ENVIRONMENT, Outcome, need, row, short  # noqa: E402
+from harness import need, npy, patience, row, short
 
-SECONDS = rows.patience(120)
-BINARY = ""
+SECONDS = patience(120)
 
 
 # ---------------------------------------------------------------- what must come out
@@ -63,10 +54,6 @@ def nested(shape, texts):
     return "[" + ", ".join(nested(shape[1:], texts) for _ in range(shape[0])) + "]"
 
 
-def npy(shape, values):
-    return rows.npy(tuple(shape), struct.pack(f"<{len(values)}f", *values))
-
-
 def lines(count, seed):
     """JSON Lines of tensors of 0, 1 and 2 dimensions, and what leaky makes of them."""
     chance = random.Random(seed)
@@ -87,11 +74,10 @@ def resident(process):
     return int(re.search(r"VmRSS:\s+(\d+)", status)[1])
 
 
-def stream(arguments, block, gives, times):
+def stream(s, arguments, block, gives, times):
     """Feeds `block` so many times and compares what comes with `gives` as often, and the memory at half of it, when
     every buffer has its size, with that at the end."""
-    process = subprocess.Popen([BINARY, *arguments], env=ENVIRONMENT, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                               stderr=subprocess.PIPE)
+    process = s.start(arguments, seconds=SECONDS, stdin=subprocess.PIPE)
     wrong = []
 
     def read():
@@ -105,8 +91,6 @@ def stream(arguments, block, gives, times):
 
     reader = threading.Thread(target=read)
     reader.start()
-    watchdog = threading.Timer(SECONDS, process.kill)
-    watchdog.start()
     try:
         early = late = 0
         for turn in range(times):
@@ -121,45 +105,39 @@ def stream(arguments, block, gives, times):
     reader.join()
     message = process.stderr.read()
     status = process.wait()
-    watchdog.cancel()
     for pipe in (process.stdout, process.stderr):
         pipe.close()
     need(status == 0 and not message and not wrong, arguments, f"exit {status}, stderr {short(message)}", *wrong)
-    if not sanitized():
+    if not s.sanitized_by("asan", "tsan", "lsan", "msan"):  # which keep what is freed
         need(late < 1.25 * early + 2000, arguments, f"take {early} KiB at half and {late} KiB at the end")
 
 
-def sanitized():
-    """Whether a sanitizer is linked in: it keeps what is freed."""
-    return re.search(rb"__(asan|tsan|lsan|msan)_init", pathlib.Path(BINARY).read_bytes()) is not None
-
-
 @row
-def a_hundred_thousand_small_tensors_go_through_one_pipe(path):
+def a_hundred_thousand_small_tensors_go_through_one_pipe(s):
     block, gives = lines(5000, seed=1)
     for threads in ("1", "2", "4"):
-        stream(["-", "--from", "jsonl", "--to", "jsonl", "--threads", threads], block, gives, times=40)
+        stream(s, ["-", "--from", "jsonl", "--to", "jsonl", "--threads", threads], block, gives, times=40)
 
 
 @row
-def a_million_lines_go_through_one_pipe(path):
+def a_million_lines_go_through_one_pipe(s):
     block, gives = lines(20000, seed=2)
-    stream(["-", "--from", "jsonl", "--to", "jsonl", "--threads", "2"], block, gives, times=50)
+    stream(s, ["-", "--from", "jsonl", "--to", "jsonl", "--threads", "2"], block, gives, times=50)
 
 
 @row
-def a_hundred_thousand_npy_arrays_go_through_one_pipe(path):
+def a_hundred_thousand_npy_arrays_go_through_one_pipe(s):
     chance = random.Random(3)
     block, gives = b"", b""
     for _ in range(2000):
         values = chance.choices(VALUES, k=chance.randrange(1, 9))
         block += npy((len(values),), [value.x for value in values])
         gives += nested((len(values),), iter([value.leaky for value in values])).encode() + b"\n"
-    stream(["-", "--from", "npy", "--to", "json", "--threads", "2"], block, gives, times=50)
+    stream(s, ["-", "--from", "npy", "--to", "json", "--threads", "2"], block, gives, times=50)
 
 
 @row
-def a_million_rows_go_through_one_pipe(path):
+def a_million_rows_go_through_one_pipe(s):
     chance = random.Random(4)
     given, wanted = [], []
     for _ in range(20000):
@@ -167,7 +145,7 @@ def a_million_rows_go_through_one_pipe(path):
         given.append(",".join(value.text for value in values))
         wanted.append(",".join(value.leaky for value in values))
     block, gives = ("".join(line + "\n" for line in some).encode() for some in (given, wanted))
-    stream(["-", "--from", "csv", "--to", "csv", "--threads", "2"], block, gives, times=100)
+    stream(s, ["-", "--from", "csv", "--to", "csv", "--threads", "2"], block, gives, times=100)
 
 
 # ---------------------------------------------------------------- many at once
@@ -176,11 +154,10 @@ MODES = ("relu", "leaky")
 FORMATS = ("csv", "tsv", "json", "jsonl", "npy")
 
 
-class Folder:
-    """Inputs that all calls read, and outputs that several write."""
+class Tables:
+    """Inputs that all calls read, and what they are to give."""
 
-    def __init__(self, path):
-        self.path = path
+    def __init__(self, s):
         self.tables = {}
         for number in range(20):
             chance = random.Random(number)
@@ -190,11 +167,11 @@ class Folder:
             self.tables[name] = table
             texts = [[value.text for value in line] for line in table]
             csv = "".join(",".join(line) + "\n" for line in texts)
-            (path / f"{name}.csv").write_text(csv)
-            (path / f"{name}.bad").write_text(csv + "1," * (columns - 1) + "x\n")
-            (path / f"{name}.tsv").write_text("".join("\t".join(line) + "\n" for line in texts))
-            (path / f"{name}.json").write_text(nested((count, columns), iter(sum(texts, []))))
-            (path / f"{name}.npy").write_bytes(npy((count, columns), [value.x for line in table for value in line]))
+            s.write(f"{name}.csv", csv.encode())
+            s.write(f"{name}.bad", (csv + "1," * (columns - 1) + "x\n").encode())
+            s.write(f"{name}.tsv", "".join("\t".join(line) + "\n" for line in texts).encode())
+            s.write(f"{name}.json", nested((count, columns), iter(sum(texts, []))).encode())
+            s.write(f"{name}.npy", npy((count, columns), [value.x for line in table for value in line]))
 
     @functools.lru_cache(None)
     def wanted(self, name, mode, to):
@@ -208,62 +185,40 @@ class Folder:
         return npy((len(table), len(table[0])), [float32(float(text)) for line in table for text in line])
 
 
-def call(path, arguments):
-    try:
-        done = subprocess.run([BINARY, *arguments], cwd=path, env=ENVIRONMENT, stdin=subprocess.DEVNULL,
-                              capture_output=True,
-                              timeout=SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return Outcome(b"", b"still running", None)
-    return Outcome(done.stdout, done.stderr, done.returncode)
-
-
-def one_call(folder, number):
+def one_call(s, inputs, number):
     """A call chosen by its number. What went wrong, or nothing."""
     chance = random.Random(number)
     name, mode, to = f"t{chance.randrange(20)}", chance.choice(MODES), chance.choice(FORMATS)
     form = chance.choice(("csv", "tsv", "json", "npy"))
-    wanted = folder.wanted(name, mode, "json" if form == "json" and to == "jsonl" else to)
+    wanted = inputs.wanted(name, mode, "json" if form == "json" and to == "jsonl" else to)
     arguments = [f"{name}.{form}", "--mode", mode, "--to", to, "--threads", str(chance.randrange(1, 9))]
     way = chance.randrange(10)
     if way == 0:
-        outcome = call(folder.path, [f"{name}.bad", "--from", "csv", "--to", "csv", "-o", f"shared.{name}"])
-        place = f"rectify: {name}.bad:{len(folder.tables[name]) + 1}:".encode()
+        outcome = s.run(f"{name}.bad", "--from", "csv", "--to", "csv", "-o", f"shared.{name}", seconds=SECONDS)
+        place = f"rectify: {name}.bad:{len(inputs.tables[name]) + 1}:".encode()
         return "" if outcome.status == 1 and outcome.stderr.startswith(place) and not outcome.stdout else repr(outcome)
     if way <= 3:  # what stands there is one of the whole results: several write it
-        outcome = call(folder.path, [*arguments, "-o", f"shared.{name}"])
-        found = (folder.path / f"shared.{name}").read_bytes()
-        whole = [folder.wanted(name, some, kind) for some in MODES for kind in FORMATS]
+        outcome = s.run(*arguments, "-o", f"shared.{name}", seconds=SECONDS)
+        found = s.read(f"shared.{name}")
+        whole = [inputs.wanted(name, some, kind) for some in MODES for kind in FORMATS]
         return "" if outcome.status == 0 and not outcome.stderr and found in whole else f"{outcome} {short(found)}"
     if way <= 5:
-        outcome = call(folder.path, [*arguments, "-o", f"own.{number}"])
-        right = outcome.status == 0 and (folder.path / f"own.{number}").read_bytes() == wanted
-        (folder.path / f"own.{number}").unlink(missing_ok=True)
+        outcome = s.run(*arguments, "-o", f"own.{number}", seconds=SECONDS)
+        right = outcome.status == 0 and s.read(f"own.{number}") == wanted
+        (s.path / f"own.{number}").unlink(missing_ok=True)
         return "" if right and not outcome.stderr and not outcome.stdout else f"{arguments} {outcome}"
-    outcome = call(folder.path, arguments)
+    outcome = s.run(*arguments, seconds=SECONDS)
     return "" if outcome.status == 0 and outcome.stdout == wanted and not outcome.stderr else f"{arguments} {outcome}"
 
 
 @row
-def two_thousand_calls_in_parallel_give_the_right_bytes(path):
-    folder = Folder(path)
-    for name in folder.tables:
-        (path / f"shared.{name}").write_bytes(folder.wanted(name, "relu", "csv"))
+def two_thousand_calls_in_parallel_give_the_right_bytes(s):
+    inputs = Tables(s)
+    for name in inputs.tables:
+        s.write(f"shared.{name}", inputs.wanted(name, "relu", "csv"))
     with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        wrong = [why for why in pool.map(lambda number: one_call(folder, number), range(2000)) if why]
+        wrong = [why for why in pool.map(lambda number: one_call(s, inputs, number), range(2000)) if why]
     need(not wrong, f"{len(wrong)} calls, the first:", *wrong[:1])
     known = re.compile(r"t\d+\.(csv|tsv|json|npy|bad)|shared\.t\d+")
-    left = [entry.name for entry in path.iterdir() if not known.fullmatch(entry.name)]
+    left = [name for name in s.names() if not known.fullmatch(name)]
     need(not left, f"left {left}")
-
-
-def main():
-    global BINARY
-    if not 2 <= len(sys.argv) <= 3:
-        sys.exit(__doc__)
-    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    return rows.run(lambda path: path, sys.argv[2] if len(sys.argv) > 2 else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,8 +5,8 @@ import re
 import stat
 import threading
 
-from rows import Skip, need, npy, row, short
-from scratch import BIG, ROOT, SECONDS, Outcome, commands
+from faults import BIG, ROOT, Outcome, commands
+from harness import SECONDS, Skip, need, npy, row, short
 
 
 @row
@@ -99,7 +99,7 @@ def impossible_outputs_give_the_reason(s):
     (s.path / "folder").mkdir()
     for name in ("folder", "nowhere/out.csv", "folder/", "a" * 300, "/proc/none.csv"):
         s.run("--tensor", "1", "-o", name).refuses()
-    s.run("--tensor", "1", "-o", "").refuses(statuses=(1, 2))
+    s.run("--tensor", "1", "-o", "").refuses(status=(1, 2))
     need(s.names() == ["folder"] and not list((s.path / "folder").iterdir()), s.names())
 
 

@@ -1,69 +1,21 @@
-#!/usr/bin/python3
-"""Parts of a file, one after the other, are the undivided output: run.py BINARY [FILTER]
-
-`--part K/N` for N in 1, 2, 3, 8 and (unless a sanitizer slows the program) 64, for every format that can be divided,
-whatever stands where a part begins; errors that keep the file's own line; what is refused; and GNU parallel, with a
-job that is killed. Each function below is one such row, its name the sentence that must hold. FILTER picks the rows
-whose name contains it. A row whose tool is not there is skipped with a word. The exit status is 1 when a row failed.
+"""Parts of a file, one after the other, are the undivided output: `--part K/N` for N in 1, 2, 3, 8 and (unless a
+sanitizer slows the program) 64, for every format that can be divided, whatever stands where a part begins; errors that
+keep the file's own line; what is refused; and GNU parallel, with a job that is killed.
 """
 import json
-import os
-import pathlib
 import random
 import re
 import shutil
 import struct
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True  # in the tree
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import SANITIZERS, Fault, Skip, need, row, short  # noqa: E402
+import harness
+from harness import ENVIRONMENT, Outcome, Skip, need, npy, patience, row, short
 
-SECONDS = rows.patience(20)
-COUNTS = (1, 2, 3, 8, 64)
-ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **SANITIZERS}
-BINARY = ""
+COUNTS = (1, 2, 3, 8, 64) if patience(1) == 1 else (1, 2, 3, 8)  # 64 parts would take minutes
 
 
-class Outcome(rows.Outcome):
-    def refuses(self, pattern, status):
-        """One line on standard error."""
-        text = self.stderr.decode("utf-8", "replace")
-        need(self.status == status and text.startswith("rectify: ") and text.count("\n") == 1 and text.endswith("\n"),
-             f"exit {status} and one line expected, got {self}")
-        need(re.search(pattern, text), f"expected /{pattern}/ in the message, got {self}")
-
-
-class Scratch:
-    """A folder of its own, and the program run in it."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def write(self, name, data):
-        (self.path / name).write_bytes(data)
-
-    def run(self, *arguments, **streams):
-        streams = {"stdin": subprocess.DEVNULL, **streams}
-        if "input" in streams:
-            del streams["stdin"]
-        try:
-            done = subprocess.run([BINARY, *arguments], cwd=self.path, env=ENVIRONMENT, stdout=subprocess.PIPE,
-                                  stderr=subprocess.PIPE, timeout=SECONDS, check=False, **streams)
-        except subprocess.TimeoutExpired:
-            raise Fault(f"{short(arguments)}: still running after {SECONDS} seconds") from None
-        outcome = Outcome(done.stdout, done.stderr, done.returncode)
-        need(outcome.status >= 0, f"{short(arguments)}: died of a signal: {outcome}")
-        return outcome
-
-    def result(self, *arguments):
-        """Standard output of a call that succeeds in silence."""
-        outcome = self.run(*arguments)
-        need(outcome.status == 0 and not outcome.stderr, f"{short(arguments)}: {outcome}")
-        return outcome.stdout
-
+class Scratch(harness.Scratch):
     def parts(self, count, *arguments):
         return [self.result("--part", f"{k}/{count}", *arguments) for k in range(1, count + 1)]
 
@@ -90,10 +42,6 @@ def numbers(seed, lines, fields, delimiter=",", end="\n"):
         return repr(source.gauss(0, 10 ** source.randrange(-8, 8))) if kind > 2 else str(source.randrange(-9, 10))
 
     return "".join(delimiter.join(number() for _ in range(fields)) + end for _ in range(lines)).encode()
-
-
-def npy(shape, data, descr="<f4", fortran=False):
-    return rows.npy(shape, data, descr, fortran)
 
 
 def values(seed, count, code="<f"):
@@ -181,7 +129,7 @@ def blank_lines_of_a_single_column_are_rows(s):
     need(whole == b"x\n1.0\n" + b"7.0\n" * 3000000 + b"2.0\n", short(whole))
     # Of the parts the first that has a blank line gives the error of the whole.
     for count in (1, 3, 8):
-        s.run("a.csv", "--part", f"1/{count}", "--to", "csv").refuses(r"a\.csv:3:1: field 1 of 1 is missing", 1)
+        s.run("a.csv", "--part", f"1/{count}", "--to", "csv").says(r"a\.csv:3:1: field 1 of 1 is missing", 1)
 
 
 @row
@@ -196,7 +144,7 @@ def a_part_may_be_blank_though_the_file_begins_so(s):
     s.adds_up("a.jsonl", blank + b"[1, -2]\n" + blank + b"[3, -4]\n" + blank, to=("jsonl",), counts=(1, 2, 5))
     s.write("b.jsonl", blank)
     for part in ("1/1", "1/3", "3/3"):
-        s.run("b.jsonl", "--part", part, "--to", "jsonl").refuses("no tensor in it", 1)
+        s.run("b.jsonl", "--part", part, "--to", "jsonl").says("no tensor in it", 1)
 
 
 @row
@@ -340,7 +288,7 @@ def the_file_behind_standard_input(s):
 def several_files_are_no_input_for_part(s):
     s.write("a.csv", numbers(27, 20, 2))
     s.write("b.csv", numbers(28, 20, 2))
-    s.run("a.csv", "b.csv", "--to", "csv", "--part", "2/3").refuses("--part divides one file", 2)
+    s.run("a.csv", "b.csv", "--to", "csv", "--part", "2/3").says("--part divides one file", 2)
 
 
 # ---------------------------------------------------------------- errors
@@ -349,7 +297,7 @@ def several_files_are_no_input_for_part(s):
 def a_byte_order_mark_counts_in_the_columns_of_every_part(s):
     s.write("a.csv", b"\xef\xbb\xbf1,x\n")
     whole = s.run("a.csv", "--header", "no")
-    whole.refuses("^rectify: a.csv:1:6: ", 1)
+    whole.says("^rectify: a.csv:1:6: ", 1)
     need(s.run("a.csv", "--header", "no", "--part", "1/1").stderr == whole.stderr, "another place")
 
 
@@ -358,7 +306,7 @@ def one_part_fails(s, name, data, place, *options):
     s.write(name, data)
     arguments = [name, "--to", "jsonl", *options]
     undivided = s.run(*arguments)
-    undivided.refuses(f"^rectify: {re.escape(name)}:{place}: ", 1)
+    undivided.says(f"^rectify: {re.escape(name)}:{place}: ", 1)
     for count in COUNTS:
         outcomes = [s.run("--part", f"{k}/{count}", *arguments) for k in range(1, count + 1)]
         bad = [outcome for outcome in outcomes if outcome.status]
@@ -387,7 +335,7 @@ def an_error_in_json_lines_names_the_files_own_line(s):
     for k in range(1, 4):
         outcome = s.run("a.jsonl", "--to", "jsonl", "--part", f"{k}/3")
         if k == 2:
-            outcome.refuses("a.jsonl:3[12]:", 1)
+            outcome.says("a.jsonl:3[12]:", 1)
         else:
             need(outcome.status == 0, outcome)
 
@@ -398,7 +346,7 @@ def a_bad_header_fails_every_part(s):
     undivided = s.run("a.csv", "--to", "csv")
     for k in range(1, 4):
         outcome = s.run("a.csv", "--to", "csv", "--part", f"{k}/3")
-        outcome.refuses("a.csv:1:3: ", 1)
+        outcome.says("a.csv:1:3: ", 1)
         need(outcome.stderr == undivided.stderr, outcome)
 
 
@@ -413,15 +361,15 @@ def a_cut_npy_fails(s):
 def what_cannot_be_divided_is_wrong_usage(s):
     s.write("a.csv", b"1,2\n3,4\n")
     s.write("a.json", b"[[1,2],[3,4]]\n")
-    s.run("--from", "csv", "--part", "1/2", input=b"1,2\n3,4\n").refuses("--part", 2)
-    s.run("--from", "npy", "--part", "1/2", input=npy("(2,)", values(33, 2))).refuses("--part", 2)
-    s.run("--from", "jsonl", "--part", "1/2", input=b"[1]\n[2]\n").refuses("--part", 2)
-    s.run("a.json", "--part", "1/2").refuses("--part", 2)
-    s.run("a.csv", "--from", "json", "--part", "1/2").refuses("--part", 2)
-    s.run("--randn", "4,2", "--seed", "0", "--part", "1/2").refuses("--part", 2)
-    s.run("--tensor", "[1,2]", "--part", "1/2").refuses("--part", 2)
+    s.run("--from", "csv", "--part", "1/2", data=b"1,2\n3,4\n").says("--part", 2)
+    s.run("--from", "npy", "--part", "1/2", data=npy("(2,)", values(33, 2))).says("--part", 2)
+    s.run("--from", "jsonl", "--part", "1/2", data=b"[1]\n[2]\n").says("--part", 2)
+    s.run("a.json", "--part", "1/2").says("--part", 2)
+    s.run("a.csv", "--from", "json", "--part", "1/2").says("--part", 2)
+    s.run("--randn", "4,2", "--seed", "0", "--part", "1/2").says("--part", 2)
+    s.run("--tensor", "[1,2]", "--part", "1/2").says("--part", 2)
     s.write("two.npy", npy("(2,)", values(33, 2)) * 2)
-    s.run("two.npy", "--part", "1/2", "--to", "csv").refuses("--part", 2)
+    s.run("two.npy", "--part", "1/2", "--to", "csv").says("--part", 2)
 
 
 @row
@@ -429,7 +377,7 @@ def what_is_no_part_is_wrong_usage(s):
     s.write("a.csv", b"1,2\n3,4\n")
     for text in ("", "1", "0/2", "3/2", "1/0", "-1/2", "1/-2", "a/b", "1/2/3", "1/2x", " 1/2", "1 /2", "1.5/2", "1/",
                  "/2", "1e0/2", "1/18446744073709551617", "18446744073709551616/2", "+1/2", "0x1/2"):
-        s.run("a.csv", f"--part={text}").refuses("--part", 2)
+        s.run("a.csv", f"--part={text}").says("--part", 2)
     need(s.run("a.csv", "--part").status == 2, "no value")
 
 
@@ -446,7 +394,7 @@ def parallel(s, job, *options, before=""):
         raise Skip("this parallel is not GNU's")
     (s.path / "bin").mkdir(exist_ok=True)
     if not (s.path / "bin" / "rectify").is_symlink():
-        (s.path / "bin" / "rectify").symlink_to(BINARY)
+        (s.path / "bin" / "rectify").symlink_to(s.binary)
     environment = {**ENVIRONMENT, "PATH": f"{s.path / 'bin'}:{ENVIRONMENT['PATH']}", "HOME": str(s.path),
                    "SHELL": "/bin/sh"}
     done = subprocess.run(["sh", "-c", f'{before}\nseq 8 | parallel --will-cite -k -j2 "$@"', "sh", *options, job],
@@ -501,19 +449,3 @@ def a_killed_job_leaves_no_file(s):
     second = parallel(s, job, before="touch again")
     whole = b"".join((s.path / f"{k}.csv").read_bytes() for k in range(1, 9))
     need(second.status == 0 and whole == s.result("acts.csv", "--to", "csv"), second)
-
-
-# ---------------------------------------------------------------- runner
-
-def main():
-    global BINARY, COUNTS
-    if not 2 <= len(sys.argv) <= 3:
-        sys.exit(__doc__)
-    BINARY = str(pathlib.Path(sys.argv[1]).resolve())
-    if rows.patience(1) > 1:  # 64 parts would take minutes
-        COUNTS = COUNTS[:-1]
-    return rows.run(Scratch, sys.argv[2] if len(sys.argv) > 2 else "")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

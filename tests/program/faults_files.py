@@ -13,8 +13,8 @@ import termios
 import threading
 import time
 
-from rows import ENVIRONMENT, SANITIZERS, Skip, need, npy, row, short
-from scratch import BIG, SECONDS, Outcome, commands, device, feed, limited_memory
+from faults import BIG, Outcome, commands, device
+from harness import ENVIRONMENT, SANITIZERS, SECONDS, Skip, feed, need, npy, row, short
 
 
 @row
@@ -25,7 +25,7 @@ def unreadable_inputs_give_the_reason(s):
     for name, reason in (("folder", "directory"), ("missing.csv", "No such file"), ("dangling.csv", "No such file"),
                          ("loop.csv", "symbolic links"), ("folder/x/y.csv", "No such file"), ("a" * 300, "too long")):
         s.run(name).refuses(reason)
-    s.run("").refuses(statuses=(1, 2))
+    s.run("").refuses(status=(1, 2))
 
 
 @row
@@ -49,8 +49,8 @@ def devices_and_process_substitution_are_read(s):
 @row
 def endless_zeros_are_refused(s):
     for form in ("json", "jsonl", "npy", "csv", "tsv"):
-        s.run("/dev/zero", "--from", form, before=limited_memory(s)).refuses("/dev/zero:1:1: |/dev/zero: .*npy")
-        said = s.shell(f"{limited_memory(s)}\nyes | rectify --from {form}")
+        s.run("/dev/zero", "--from", form, before=s.limited_memory()).refuses("/dev/zero:1:1: |/dev/zero: .*npy")
+        said = s.shell(f"{s.limited_memory()}\nyes | rectify --from {form}")
         said.refuses("<stdin>:[12]:1: 'y|<stdin>:1:1: .*'y|<stdin>: .*npy")  # the first row is a header
 
 
@@ -327,7 +327,7 @@ def what_a_plain_user_may_not_is_refused_with_the_reason(s):
 @row
 def files_cut_or_replaced_while_they_are_read_are_no_crash(s):
     values = struct.pack("<f", 1.5) * 1000000
-    fortran = npy("(1000, 1000)", values).replace(b"'fortran_order': False,", b"'fortran_order': True, ")
+    fortran = npy("(1000, 1000)", values, fortran=True)
     files = {"a.csv": BIG, "a.json": b"[0" + b",1" * 1000000 + b"]", "a.jsonl": b"[1,2]\n" * 200000,
              "a.npy": npy("(1000, 1000)", values), "f.npy": fortran}
     chance = random.Random(1)
@@ -366,7 +366,7 @@ def files_cut_or_replaced_while_they_are_read_are_no_crash(s):
 
 @row
 def endless_nonsense_is_refused_by_every_command(s):
-    before = limited_memory(s)
+    before = s.limited_memory()
     for arguments in (["compare", "/dev/zero"], ["compare", "--merge", "/dev/zero"], ["/dev/zero"],
                       ["/dev/zero", "--from", "json", "--pointer", "/a"],
                       ["/dev/zero", "--to", "npy", "-o", "out.npy"]):

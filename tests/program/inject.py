@@ -1,33 +1,25 @@
-#!/usr/bin/python3
-"""Every call that can fail, failing: run.py RECTIFY RECTIFY_INJECT [FILTER]
-
-RECTIFY is the program, RECTIFY_INJECT the same built with inject.cpp. Each row is a small command. It is run once to
-count its calls (allocations, reads, writes, renames, thread starts …), then once for every one of them with just that
-call failing, again with that call and all later ones failing, with short reads and writes, and with interrupted calls.
-What must hold: exit 1 with one clean line, or exit 0 with the right output where the call is one that may be done
+"""Every call that can fail, failing. --inject names the program built with inject.cpp. Each row is a small command. It is
+run once to count its calls (allocations, reads, writes, renames, thread starts …), then once for every one of them with
+just that call failing, again with that call and all later ones failing, with short reads and writes, and with interrupted
+calls. What must hold: exit 1 with one clean line, or exit 0 with the right output where the call is one that may be done
 without; the old file of -o whole; no temporary; no memory or descriptor leaked (LeakSanitizer's message, inject.cpp's
-status 98); no death by a signal. FILTER picks the rows whose name contains it. The exit status is 1 when a row
-failed.
+status 98); no death by a signal.
 """
 import os
 import pathlib
 import re
 import select
 import shutil
-import struct
 import subprocess
-import sys
 
-sys.dont_write_bytecode = True  # in the tree
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-import rows  # noqa: E402 (beside this folder)
-from rows import SANITIZERS, Fault, Skip, need, row, short  # noqa: E402
+import harness
+from harness import SANITIZERS, Fault, Outcome, Skip, need, npy, patience, row, short
 
-PATIENCE = os.environ.get("RECTIFY_PATIENCE", "1")
-HERE = pathlib.Path(__file__).resolve().parent
-SECONDS = rows.patience(30)
-BINARY = ""  # with faults
-PLAIN = ""  # without
+INJECT = pathlib.Path(__file__).resolve().parent.parent / "inject"
+SECONDS = patience(30)
+BINARY = ""  # with faults; harness.Scratch has the one without
+
+Scratch = pathlib.Path  # what a row gets: it makes its folders itself
 
 # After the failure of one of these there is no right result; of these there is one all the same.
 NEEDED = {"read", "pread", "write", "pwrite", "fsync", "rename", "spawn", "pipe", "parse"}
@@ -37,10 +29,6 @@ INTERRUPTED = ("read", "pread", "write", "pwrite", "open", "close", "fsync", "po
 
 CSV = b"a,b\n1,-2\n3,-4\n"
 LONG = b"1.5,-2.25\n" * 150000  # blocks enough for threads
-
-
-def npy(shape, values, order="False"):
-    return rows.npy(shape, struct.pack(f"<{len(values)}f", *values), order=order)
 
 
 KINDS = set()  # of calls
@@ -60,7 +48,7 @@ class Program:
         (tools / "gnuplot").write_text("#!/bin/sh\ncat >/dev/null\necho '<svg/>'\n")
         (tools / "gnuplot").chmod(0o755)
         environment = {"PATH": f"{tools}:{os.defpath}", "LC_ALL": "C", "RECTIFY_INJECT": str(self.streams),
-                       "RECTIFY_PATIENCE": PATIENCE, **SANITIZERS}
+                       "RECTIFY_PATIENCE": str(patience(1)), **SANITIZERS}
         self.process = subprocess.Popen([BINARY, *arguments], cwd=self.work, env=environment, stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE)
         self.kinds = self.ask("?").split()
@@ -77,7 +65,7 @@ class Program:
         """The outcome, and the calls of each kind."""
         answer = [int(word) for word in self.ask(f"{kind} {number} {how}").split()]
         need(answer, f"{kind} {number} {how}: the program that runs the program is gone")
-        outcome = rows.Outcome((self.streams / "out").read_bytes(), (self.streams / "err").read_bytes(),
+        outcome = Outcome((self.streams / "out").read_bytes(), (self.streams / "err").read_bytes(),
                                os.waitstatus_to_exitcode(answer[0]))
         return outcome, dict(zip(self.kinds, answer[1:]))
 
@@ -165,17 +153,16 @@ def attempt(path, arguments, gives, files=(), standard_input=b"", out=None, old=
 
 def without_faults(path, *arguments):
     """What the plain program writes, where what it should write is the business of other tests."""
-    done = subprocess.run([PLAIN, *arguments], cwd=path, env={"LC_ALL": "C", **SANITIZERS}, capture_output=True,
-                          timeout=SECONDS, check=False)
-    need(done.returncode in (0, 3) and done.stdout, done)
-    return done.stdout
+    outcome = harness.Scratch(path).run(*arguments)
+    need(outcome.status in (0, 3) and outcome.stdout, outcome)
+    return outcome.stdout
 
 
 # ---------------------------------------------------------------- every format in and out
 
 INPUTS = {
     "a.csv": CSV, "a.tsv": CSV.replace(b",", b"\t"), "a.json": b"[[1,-2],[3,-4]]", "a.jsonl": b"[1,-2]\n[3,-4]\n",
-    "a.npy": npy("(2, 2)", (1, -2, 3, -4)), "f.npy": npy("(2, 2)", (1, 3, -2, -4), "True")}
+    "a.npy": npy("(2, 2)", (1, -2, 3, -4)), "f.npy": npy("(2, 2)", (1, 3, -2, -4), fortran=True)}
 OUTPUTS = {
     "torch": b"tensor([[1., 0.],\n        [3., 0.]])\n", "json": b"[[1.0, 0.0], [3.0, 0.0]]\n",
     "jsonl": b"[1.0, 0.0]\n[3.0, 0.0]\n", "csv": b"1.0,0.0\n3.0,0.0\n", "tsv": b"1.0\t0.0\n3.0\t0.0\n",
@@ -310,11 +297,11 @@ HARMLESS = re.compile(r"""
 def every_call_that_can_fail_is_made_to_fail_here(_):
     if not shutil.which("nm"):
         raise Skip("no nm")
-    if any(word in pathlib.Path(PLAIN).read_bytes() for word in (b"__asan_init", b"__tsan_init", b"__gcov_")):
+    if any(word in pathlib.Path(harness.Scratch.binary).read_bytes() for word in (b"__asan_init", b"__tsan_init", b"__gcov_")):
         raise Skip("a sanitizer, or what counts lines, makes calls of its own")
-    done = subprocess.run(["nm", "-D", "--undefined-only", PLAIN], capture_output=True, text=True, check=True)
+    done = subprocess.run(["nm", "-D", "--undefined-only", harness.Scratch.binary], capture_output=True, text=True, check=True)
     names = {line.split()[-1].split("@")[0] for line in done.stdout.splitlines()}
-    wrapped = set(re.search(r"IN ITEMS ([^)]*)\)", (HERE / "CMakeLists.txt").read_text())[1].split())
+    wrapped = set(re.search(r"IN ITEMS ([^)]*)\)", (INJECT / "CMakeLists.txt").read_text())[1].split())
     unknown = {name for name in names - wrapped if not HARMLESS.fullmatch(name)}
     need(not unknown, "to be made to fail in inject.cpp, or listed as harmless:", *sorted(unknown))
 
@@ -395,21 +382,19 @@ def a_plot(path):
             {"a.csv": CSV, "report.txt": b""}, out="out.svg")
 
 
-# ---------------------------------------------------------------- runner
+# ---------------------------------------------------------------- before and after all rows
 
-def main():
-    global BINARY, PLAIN
-    if not 3 <= len(sys.argv) <= 4:
-        sys.exit(__doc__)
-    PLAIN, BINARY = (str(pathlib.Path(name).resolve()) for name in sys.argv[1:3])
-    status = rows.run(lambda path: path, sys.argv[3] if len(sys.argv) > 3 else "")
-    if len(sys.argv) == 3:
-        never = KINDS - SEEN - {"ioctl"} - ({"fchown"} if os.geteuid() else set())  # ioctl() takes a terminal
-        if never:
-            print("no row makes a call of:", *sorted(never))
-            status = 1
-    return status
+def begin(options):
+    global BINARY
+    if not options.inject:
+        raise SystemExit("inject needs --inject RECTIFY_INJECT")
+    BINARY = str(options.inject.resolve())
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+def end(options):
+    """Whether every kind of call was made by some row."""
+    never = KINDS - SEEN - {"ioctl"} - ({"fchown"} if os.geteuid() else set())  # ioctl() takes a terminal
+    if options.filter or not never:
+        return True
+    print("no row makes a call of:", *sorted(never))
+    return False

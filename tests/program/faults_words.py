@@ -3,8 +3,7 @@ import os
 import pty
 import re
 
-from rows import need, row
-from scratch import limited_memory
+from harness import need, row
 
 
 @row
@@ -14,7 +13,7 @@ def absurd_numbers_in_options_are_refused_or_harmless(s):
                    "--edgeitems=4611686018427387904", "--edgeitems=-1", "--threshold=-1", "--threshold=1e400"):
         outcome = s.run("--tensor", "[1.5, 2, -3]", "--threshold", "2", option)
         if outcome.status:
-            outcome.refuses(option.split("=")[0], statuses=(2,))
+            outcome.refuses(option.split("=")[0], status=2)
         else:
             need(outcome.stdout.startswith(b"tensor([") and not outcome.stderr, option, outcome)
 
@@ -23,7 +22,7 @@ def absurd_numbers_in_options_are_refused_or_harmless(s):
 def a_billion_threads_are_capped_or_refused(s):
     outcome = s.run("--tensor", "[1,-2]", "--threads", "1000000000", "--mode", "relu")
     if outcome.status:
-        outcome.refuses("--threads", statuses=(2,))
+        outcome.refuses("--threads", status=2)
     else:
         outcome.gives(b"tensor([1., 0.])\n")
 
@@ -31,10 +30,10 @@ def a_billion_threads_are_capped_or_refused(s):
 @row
 def impossible_randn_shapes_are_refused_at_once(s):
     # A sanitizer ends the program that asks for so much memory.
-    large = ["1000000000000000000"] if limited_memory(s) else []
+    large = ["1000000000000000000"] if s.limited_memory() else []
     for shape in (*large, "9223372036854775808", "18446744073709551616", "4294967296,4294967296",
                   "0,9223372036854775808"):
-        s.run("--randn", shape, before=limited_memory(s)).refuses(statuses=(1, 2))
+        s.run("--randn", shape, before=s.limited_memory()).refuses(status=(1, 2))
 
 
 @row
@@ -51,7 +50,7 @@ def no_source_on_a_terminal_is_wrong_usage_at_once(s):
 @row
 def pointers_that_are_none_are_refused(s):
     for pointer in ("a", "/~2", "/01", "/-", "/18446744073709551616", "/2", "/~", "/0/0"):
-        s.run("--tensor", "[1, 2]", f"--pointer={pointer}").refuses(statuses=(1, 2))
+        s.run("--tensor", "[1, 2]", f"--pointer={pointer}").refuses(status=(1, 2))
 
 
 ESCAPE = r"\\(x[0-9a-f]{2}|[rn])"  # as a message shows each of these
@@ -85,7 +84,7 @@ def control_characters_in_fields_are_escaped(s):
 def control_characters_in_options_are_escaped(s):
     for nasty in NASTY:
         for option in (b"--slope=1", b"--mode=", b"--no", b"--to=", b"--randn=", b"--from="):
-            s.run("--tensor", "1", option + nasty).refuses(statuses=(2,))
+            s.run("--tensor", "1", option + nasty).refuses(status=2)
 
 
 @row
@@ -93,7 +92,7 @@ def long_fields_are_shortened_in_messages(s):
     s.run("-", "--from", "csv", data=b"1,2\n3," + b"x" * 1000000 + b"\n").refuses("<stdin>:2:3: ")
     s.run("-", "--from", "json", data=b"[1," + b"x" * 1000000 + b"]").refuses("<stdin>:1:4: ")
     s.run("-", "--from", "json", data=b'["' + b"x" * 1000000 + b'"]').refuses("<stdin>:1:2: ")
-    s.run("--tensor", "1", "--slope=" + "x" * 100000).refuses(statuses=(2,))
+    s.run("--tensor", "1", "--slope=" + "x" * 100000).refuses(status=2)
 
 
 @row
@@ -101,7 +100,7 @@ def format_directives_are_text(s):
     for text in ("{}", "%s%n", "{0:1000000}", "%1000000d"):
         s.run(text + ".csv").refuses(re.escape(text))
         s.run("-", "--from", "csv", data=b"1,2\n3," + text.encode() + b"\n").refuses(re.escape(text))
-        s.run("--tensor", "1", "--slope", text).refuses(re.escape(text), statuses=(2,))
+        s.run("--tensor", "1", "--slope", text).refuses(re.escape(text), status=2)
 
 
 @row
@@ -122,17 +121,17 @@ def options_that_make_no_sense_are_wrong_usage(s):
     for option, values in wrong.items():
         for value in values:
             source = [] if option == "--randn" else ["--randn", "2"] if option == "--seed" else ["a.csv"]
-            s.run(*source, f"{option}={value}").refuses(statuses=(2,))
+            s.run(*source, f"{option}={value}").refuses(status=2)
     for arguments in (["--fail-if-dead=x"], ["--fail-if-dead=nan"], ["--dead-below=-1"], ["--dead-below=nan"],
                       ["--unit-axis=x"], ["--slope=nan"], ["--check=tanh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
                       ["--to=npy"]):
-        s.run("compare", "a.csv", *arguments).refuses(statuses=(2,))
+        s.run("compare", "a.csv", *arguments).refuses(status=2)
     for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"],
                       ["--randn", "2", "--pointer", "/a"], ["--randn", "2", "--header", "no"],
                       ["--randn", "2", "--missing", "0"], ["--randn", "2", "--delimiter", ";"],
                       ["--randn", "2", "--decimal", ","], ["--randn", "2", "--from", "csv"],
                       ["--tensor", "1", "--from", "csv"], ["--tensor", "[1]", "--header", "no"]):
-        s.run(*arguments).refuses(statuses=(2,))
+        s.run(*arguments).refuses(status=2)
     need(s.names() == ["a.csv"], s.names())
 
 
@@ -155,7 +154,7 @@ def a_command_line_of_any_length_is_read(s):
     need(outcome.status == 1 and b"too long" in outcome.stderr and len(outcome.stderr) < 5000, outcome)
     outcome = s.run("n" * 100000)
     need(outcome.status == 1 and b"too long" in outcome.stderr and len(outcome.stderr) < 5000, outcome)
-    s.run("--" + "n" * 100000).refuses(statuses=(2,))
+    s.run("--" + "n" * 100000).refuses(status=2)
     s.run("-" + "v" * 100000, "--tensor", "1", "--to", "json").gives(b"1.0\n")
 
 
@@ -169,7 +168,7 @@ def hostile_names_in_compare_are_escaped(s):
             file.write(b"1,2\n3,x\n")
         s.run("compare", name).refuses(":2:3: ")
         s.run("compare", "--merge", name).refuses("no partial report")
-        s.run("compare", "--check", nasty, "--plot", name, name).refuses(statuses=(2,))
+        s.run("compare", "--check", nasty, "--plot", name, name).refuses(status=2)
         with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
             file.write(b"u" + nasty.replace(b"\n", b"").replace(b"\r", b"") + b',v\n-1,2\n-3,1\n')
-        s.run("compare", name, "--fail-if-dead", "0", "-o", "report.txt").refuses("dead under relu", statuses=(3,))
+        s.run("compare", name, "--fail-if-dead", "0", "-o", "report.txt").refuses("dead under relu", status=(3,))

@@ -1,0 +1,194 @@
+"""Memory that does not grow with the input: each row is a call on an input of --mib MiB (48 unless given; 2048 is the size
+that the promise is made for; JSON has half of it), whose largest resident set must stay below 64 MiB, on two threads and
+from a file or a pipe as the row says. Last, the summary of a sparse .npy of 10 GB, which must not be read. wait4() counts
+what the process that started another held, too: a figure as small as this script's own is an upper bound. All is skipped
+where a sanitizer keeps what is freed.
+"""
+import json
+import os
+import pathlib
+import random
+import re
+import resource
+import struct
+import subprocess
+import threading
+import time
+
+from harness import Outcome, Scratch, Skip, feed, need, npy, row
+
+LIMIT_KIB = 64 << 10
+SECONDS = 3600
+AT_ONCE = 1  # of rows: the inputs are large
+MIB = 48
+
+
+def begin(options):
+    global MIB
+    MIB = max(options.mib, 2)
+    if not Scratch("/").limited_memory(1000000):
+        raise Skip("the program does not start under ulimit -v (a sanitizer?)")
+
+
+def end(_):
+    print(f"this script itself: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:.1f} MiB")
+    return True
+
+
+def bytes_seen():
+    """What this process and the children it has waited for have read or touched so far; None if nobody counts."""
+    try:
+        counts = pathlib.Path("/proc/self/io").read_text()
+    except OSError:
+        return None
+    faults = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return int(re.search(r"rchar: (\d+)", counts)[1]) + (faults.ru_minflt + faults.ru_majflt) * resource.getpagesize()
+
+
+def blocks_of(path):
+    with open(path, "rb") as file:
+        while block := file.read(1 << 16):
+            yield block
+
+
+def measured(s, title, arguments, piped=None, keep=False):
+    """The call, with the bytes of the file `piped` in a pipe; standard output is kept or thrown away. It must succeed in
+    little memory."""
+    begun = time.monotonic()
+    process = s.start(arguments, seconds=SECONDS, stdin=subprocess.PIPE if piped else subprocess.DEVNULL,
+                      stdout=subprocess.PIPE if keep else subprocess.DEVNULL)
+    if piped:
+        threading.Thread(daemon=True, target=feed, args=(process.stdin, blocks_of(s.path / piped))).start()
+    stdout = process.stdout.read() if keep else b""
+    stderr = process.stderr.read()
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    for stream in (process.stdout, process.stderr):
+        if stream:
+            stream.close()
+    print(f"{title:<58} {usage.ru_maxrss / 1024:7.1f} MiB {time.monotonic() - begun:8.3f} s", flush=True)
+    outcome = Outcome(stdout, stderr, process.returncode)
+    outcome.succeeds()
+    need(usage.ru_maxrss < LIMIT_KIB, f"{usage.ru_maxrss / 1024:.1f} MiB, not below {LIMIT_KIB >> 10}")
+    return outcome
+
+
+# ---------------------------------------------------------------- inputs
+
+def numbers(count):
+    source = random.Random(0)
+    return [round(source.gauss(0, 2), 6) for _ in range(count)]
+
+
+def write(path, size, first, block, between, last):
+    """`first`, `block` again and again until there are `size` bytes, `last`."""
+    with open(path, "wb") as file:
+        file.write(first + block)
+        while file.tell() < size:
+            file.write(between + block)
+        file.write(last)
+
+
+def csv_file(path, size):
+    values = numbers(16000)
+    rows = b"".join(b"%g,%g,%g,%g,%g,%g,%g,%g\n" % tuple(values[i:i + 8]) for i in range(0, len(values), 8))
+    write(path, size, b"a,b,c,d,e,f,g,h\n", rows, b"", b"")
+
+
+def json_file(path, size):
+    values = numbers(16000)
+    rows = ",\n ".join(json.dumps(values[i:i + 8]) for i in range(0, len(values), 8)).encode()
+    write(path, size, b"[", rows, b",\n ", b"]\n")
+
+
+def records_file(path, size):
+    values = numbers(16000)
+    write(path, size, b"", b"".join(b"[%g, %g]\n" % tuple(values[i:i + 2]) for i in range(0, 16000, 2)), b"", b"")
+
+
+def numbers_file(path, size):
+    write(path, size, b"", b"".join(b"%g\n" % value for value in numbers(16000)), b"", b"")
+
+
+COLUMNS = 256
+
+
+def npy_file(path, size, fortran=False):
+    rows = max(size // (4 * COLUMNS), 1)
+    block = struct.pack("<16384f", *numbers(16384))
+    with open(path, "wb") as file:
+        file.write(npy((rows, COLUMNS), fortran=fortran))
+        left = rows * COLUMNS * 4
+        while left:
+            left -= file.write(block[:left])
+
+
+def fortran_file(path, size):
+    npy_file(path, size, fortran=True)
+
+
+INPUTS = (  # name, what makes it, its share of MIB, the calls on it: arguments, whether it comes from a pipe
+    ("in.csv", csv_file, 1, (
+        (["--to", "csv"], False), (["--to", "csv"], True), (["--to", "jsonl"], False), ([], False),
+        (["--mode", "relu,leaky", "--to", "csv"], False), (["--to", "npy", "-o", "out.npy"], False),
+        (["compare"], False), (["compare", "--to", "json", "--per-unit"], True))),
+    ("in.json", json_file, 0.5, ((["--to", "json"], False), (["--to", "json"], True), ([], False))),
+    ("in.jsonl", records_file, 0.5, ((["--to", "jsonl"], False), (["--to", "jsonl"], True), (["compare"], False))),
+    ("plain.jsonl", numbers_file, 0.5, ((["--to", "jsonl"], False),)),
+    ("plain.json", numbers_file, 0.5, ((["--to", "json"], False),)),
+    ("in.npy", npy_file, 1, (
+        (["--to", "npy", "-o", "out.npy"], False), (["--to", "npy", "-o", "out.npy"], True), (["--to", "csv"], False),
+        ([], True), (["compare"], False), (["compare"], True))),
+    ("fortran.npy", fortran_file, 1, ((["--to", "npy", "-o", "out.npy"], False), (["compare"], False))),
+)
+
+
+# ---------------------------------------------------------------- rows
+
+def call_of(name, arguments, piped):
+    command = ["compare"] if arguments[:1] == ["compare"] else []
+    rest = arguments[len(command):]
+    return [*command, *(["-", "--from", name.rsplit(".", 1)[1]] if piped else [name]), *rest]
+
+
+def stays_small(name, make, share, arguments, piped):
+    title = f"{'a pipe of ' + name + ' | ' if piped else ''}{' '.join(arguments)}"
+
+    def tried(s):
+        make(s.path / name, int(MIB * share) << 20)
+        measured(s, title, [*arguments, "--threads", "2"], name if piped else None)
+        if "out.npy" in arguments and name.endswith("npy"):
+            sizes = [(s.path / file).stat().st_size for file in (name, "out.npy")]
+            need(sizes[0] == sizes[1], f"{sizes[1]} bytes written of {sizes[0]}")
+
+    tried.__name__ = title
+    row(tried)
+
+
+for each, maker, part, calls in INPUTS:
+    for words, from_pipe in calls:
+        stays_small(each, maker, part, call_of(each, words, from_pipe), from_pipe)
+
+
+def is_not_read(shape, fortran, shown=None):
+    title = f"10 GB, shape {shape}{', Fortran' if fortran else ''}"
+
+    def tried(s):
+        with open(s.path / "sparse.npy", "wb") as file:
+            file.write(npy(shape, fortran=fortran))
+            file.truncate(file.tell() + 10_000_000_000)
+        if (s.path / "sparse.npy").stat().st_blocks * 512 > 1 << 20:
+            raise Skip("the file system has no sparse files")
+        before = bytes_seen()
+        stdout = measured(s, title, ["sparse.npy"], keep=True).stdout
+        need(stdout == shown if shown else stdout.count(b"[0.,") == 6, repr(stdout[:200]))
+        need(before is None or bytes_seen() - before <= 1 << 30, "it has been read")
+
+    tried.__name__ = title
+    row(tried)
+
+
+is_not_read((2500000000,), False, b"tensor([0., 0., 0.,  ..., 0., 0., 0.])\n")
+is_not_read((50000, 50000), False)
+is_not_read((50000, 50000), True)
+is_not_read((500000000, 5), False)
