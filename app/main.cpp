@@ -117,7 +117,7 @@ int main(int argc, char** argv) {
   } catch (const rectify::ReaderGone&) {
     return kDone;
   } catch (const rectify::Error& error) {
-    rectify::app::say(error.what());
+    rectify::app::say(error.line(rectify::app::option_text));
     return error.kind() == rectify::ErrorKind::usage ? kUsage : kFailed;
   } catch (const std::bad_alloc&) {
     rectify::app::say("out of memory");

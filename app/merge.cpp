@@ -251,7 +251,7 @@ std::vector<Compared> merge(Options& options) {
       try {
         tally = Tally::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);
       } catch (const Error& error) {
-        fail(tensor.file, error.message(), error.hint());  // data, whatever it is to who computes
+        throw error.as(ErrorKind::data).at({tensor.file});  // whatever it is to who computes
       }
       if (is_first) {
         seen.emplace_back().insert(tensor.part.index);

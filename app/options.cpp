@@ -119,7 +119,7 @@ std::vector<Module> modes(std::string_view option, const std::string& text) {
   try {
     found = Module::parse_list(text);
   } catch (const Error& error) {
-    refuse(fmt::format("{}: {}", option, error.message()), error.hint());
+    throw error.as(ErrorKind::usage).at({std::string(option)});
   }
   for (std::size_t i = 1; i < found.size(); ++i) {
     if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
@@ -198,6 +198,7 @@ struct Row {
   std::string_view brief;     // for -h
   std::string_view more;      // for --help, besides
   void (*take)(Options&, const std::string&);
+  std::string_view field = {};  // that it sets, as option() calls it, where the name is another
 };
 
 // In the order of application: --profile stands before the options that override it.
@@ -217,7 +218,8 @@ constexpr Row kRows[] = {
        std::vector<std::string> names = readable_formats();
        names.insert(names.begin(), "auto");
        o.read.format = choice("--from", text, names) == 0 ? "" : text;
-     }},
+     },
+     "read.format"},
     {kBoth, kInput, "--dtype", "T", "float16, bfloat16, float32, float64, int8..int64, uint8",
      "Text is read as float32 unless given, .npy keeps its own. Text goes through a double, as in "
      "PyTorch; integers stay exact.",
@@ -237,7 +239,8 @@ constexpr Row kRows[] = {
      "auto: numbers are data, names a header; what may be either is an error.",
      [](Options& o, const std::string& text) {
        o.read.header = static_cast<Header>(choice("--header", text, {"auto", "yes", "no"}));
-     }},
+     },
+     "read.header"},
     {kBoth, kInput, "--delimiter", "C", "CSV: between fields [a comma; tsv: a tab]", "",
      [](Options& o, const std::string& text) {
        o.read.delimiter = one_character("--delimiter", text);
@@ -261,7 +264,8 @@ constexpr Row kRows[] = {
     {kApply, kOperation, "--mode", "LIST", "",
      "With parameters as PyTorch writes them: leaky(0.2), elu(alpha=0.5). Several, between commas, "
      "give each result under its name. --list-modes tells more.",
-     [](Options& o, const std::string& text) { o.operation.modes = modes("--mode", text); }},
+     [](Options& o, const std::string& text) { o.operation.modes = modes("--mode", text); },
+     "modes"},
     {kApply, kOperation, "--slope", "X", "leaky's negative_slope [0.01]",
      "Any finite number that the dtype can hold.",
      [](Options& o, const std::string& text) { o.slopes = {finite("--slope", text)}; }},
@@ -309,7 +313,7 @@ constexpr Row kRows[] = {
      [](Options& o, const std::string&) { o.fail_if_nan = true; }},
     {kCompare, kGate, "--partial", "", "write figures that --merge adds, as JSON",
      "Exact sums: the merged report is the undivided one's.",
-     [](Options& o, const std::string&) { o.partial = true; }},
+     [](Options& o, const std::string&) { o.partial = true; }, "Tally::partial"},
     {kCompare, kGate, "--merge", "", "the INPUTs are such partial figures",
      "All parts of one input, in any order.",
      [](Options& o, const std::string&) { o.merge = true; }},
@@ -337,11 +341,13 @@ constexpr Row kRows[] = {
      [](Options& o, const std::string& text) {
        choice("--to", text, writable_formats());
        o.write.format = text;
-     }},
+     },
+     "write.format"},
     {kApply, kOutput, "--out-header", "WHEN", "CSV: auto, yes, no [auto: as in the input]", "",
      [](Options& o, const std::string& text) {
        o.write.header = static_cast<Header>(choice("--out-header", text, {"auto", "yes", "no"}));
-     }},
+     },
+     "write.header"},
     {kApply, kOutput, "--nan", "AS", "JSON: NaN, Infinity as literal, null, string [literal]",
      "literal is what Python's json writes and reads.",
      [](Options& o, const std::string& text) {
@@ -498,6 +504,15 @@ std::string page(Options::Command command, bool explain) {
   return text + (explain ? "\n" : "") +
          "No INPUT, or -: standard input. Exit: 0 done, 1 bad data or I/O, 2 wrong usage" +
          (compares ? ",\n3 over a limit.\n" : ".\n");
+}
+
+/// What the library calls `row`.
+std::string field_of(const Row& row) {
+  if (!row.field.empty()) return std::string(row.field);
+  std::string field(long_name(row));
+  field.erase(0, field.find_first_not_of('-'));
+  std::replace(field.begin(), field.end(), '-', '_');
+  return field;
 }
 
 /// CLI11's complaint in our words.
@@ -708,6 +723,18 @@ Options parse_options(int argc, const char* const* argv) {
     settle_apply(options);
   }
   return options;
+}
+
+std::string option_text(std::string_view field, std::string_view value) {
+  const auto row = std::find_if(std::begin(kRows), std::end(kRows),
+                                [&](const Row& one) { return field_of(one) == field; });
+  if (row == std::end(kRows)) return std::string(field);  // tests/layers.py: there is none
+  std::string text(long_name(*row));
+  if (row->command == kCompare) text.insert(0, "compare ");
+  if (value.empty()) return text;
+  const bool means_something_to_a_shell = value == ";" || value == "|" || value == " ";
+  return text +
+         (means_something_to_a_shell ? fmt::format(" '{}'", value) : fmt::format(" {}", value));
 }
 
 std::string short_help(Options::Command command) { return page(command, false); }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "rectify/compare.hpp"
@@ -47,6 +48,9 @@ struct Options {
 /// Reads the command line. Throws Error{usage} in words of ours: the option as typed, and the
 /// nearest valid one.
 Options parse_options(int argc, const char* const* argv);
+
+/// How the program calls a field of the library's options, for Error::line(): "--missing nan".
+std::string option_text(std::string_view field, std::string_view value);
 
 /// What -h prints: a screen of purpose, examples and options.
 std::string short_help(Options::Command command);

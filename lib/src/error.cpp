@@ -1,6 +1,7 @@
 #include "rectify/error.hpp"
 
 #include <algorithm>
+#include <cctype>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,36 @@ void append_hex(std::string& out, unsigned char byte) {
   out += "\\x";
   out += kDigits[byte >> 4];
   out += kDigits[byte & 15];
+}
+
+// What option() puts around a field, before its value and behind it.
+constexpr char kField = '\x01';
+constexpr char kValue = '\x02';
+constexpr char kEnd = '\x03';
+
+/// The text with every option in words.
+std::string with_options(std::string_view text, const OptionText& words) {
+  std::string out;
+  for (;;) {
+    const std::size_t begin = text.find(kField);
+    const std::size_t value = text.find(kValue, begin);
+    const std::size_t end = text.find(kEnd, value);
+    if (end == std::string_view::npos) return out.append(text);
+    out.append(text.substr(0, begin));
+    out +=
+        words(text.substr(begin + 1, value - begin - 1), text.substr(value + 1, end - value - 1));
+    text.remove_prefix(end + 1);
+  }
+}
+
+/// A field as C++ has it: ".missing = nan", ".delimiter = ';'".
+std::string in_cpp(std::string_view field, std::string_view value) {
+  const bool is_function = field.find(':') != std::string_view::npos;
+  std::string text =
+      is_function ? std::string(field) : "." + std::string(field.substr(field.rfind('.') + 1));
+  if (value.empty()) return text;
+  const bool is_sign = value.size() == 1 && std::isalnum(static_cast<unsigned char>(value[0])) == 0;
+  return text + " = " + (is_sign ? "'" + std::string(value) + "'" : std::string(value));
 }
 
 std::string one_line(const Place& place, const std::string& message, const std::string& hint) {
@@ -60,15 +91,36 @@ std::size_t edit_distance(std::string_view a, std::string_view b) {
 
 Error::Error(ErrorKind kind, std::string message, std::string hint, Place place)
     : kind_(kind),
-      message_(std::move(message)),
-      hint_(std::move(hint)),
+      marked_message_(std::move(message)),
+      marked_hint_(std::move(hint)),
+      message_(with_options(marked_message_, in_cpp)),
+      hint_(with_options(marked_hint_, in_cpp)),
       place_(std::move(place)),
       what_(one_line(place_, message_, hint_)) {}
 
 Error Error::at(Place place) const {
   if (!place_.source.empty()) place.source = place_.source;
   if (place_.line != 0) place.line = place_.line, place.column = place_.column;
-  return Error(kind_, message_, hint_, std::move(place));
+  return moved_to(std::move(place));
+}
+
+Error Error::moved_to(Place place) const {
+  return Error(kind_, marked_message_, marked_hint_, std::move(place));
+}
+
+Error Error::as(ErrorKind kind) const { return Error(kind, marked_message_, marked_hint_, place_); }
+
+std::string Error::line(const OptionText& words) const {
+  return one_line(place_, with_options(marked_message_, words), with_options(marked_hint_, words));
+}
+
+std::string option(std::string_view field, std::string_view value) {
+  std::string mark(1, kField);
+  mark.append(field);
+  mark += kValue;
+  mark.append(value);
+  mark += kEnd;
+  return mark;
 }
 
 std::string escaped(std::string_view text, std::size_t most) {

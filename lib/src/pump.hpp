@@ -120,7 +120,7 @@ class Pump {
       Place place = error.place();
       if (read.part && place.line != 0) place.line += decoder->lines_before();
       if (place.source.empty()) place.source = source.name();
-      return Error(error.kind(), error.message(), error.hint(), std::move(place));
+      return error.moved_to(std::move(place));
     }
   };
 

@@ -17,7 +17,7 @@ namespace rectify {
 
 Writer::Writer(Output& output, const WriteOptions& options)
     : output_(output), gather_(std::make_unique<Gather>()) {
-  const Format* format = find_format(options.format.empty() ? "torch" : options.format);
+  const Format* format = options.format.empty() ? &printed_format() : find_format(options.format);
   if (format == nullptr || format->encoder == nullptr) {
     throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be written");
   }
@@ -64,9 +64,9 @@ std::optional<std::size_t> fields_of_output(const Shape& input, const Shape& out
 void operate(const Operation& operation, Result& result, bool own_input) {
   const Tensor input = result.columns.at(0).tensor;
   if (operation.inplace && operation.modes.size() > 1) {
-    throw Error(
-        ErrorKind::usage,
-        "--inplace takes one --mode: a second would see what the first has made of the input");
+    throw Error(ErrorKind::usage,
+                option("inplace") +
+                    " takes one mode: a second would see what the first has made of the input");
   }
   const bool single = operation.modes.size() == 1;
   const bool reuse = own_input && single && !operation.echo && !operation.gradient;

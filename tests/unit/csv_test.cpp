@@ -147,7 +147,7 @@ TEST_CASE("rows stay rows and columns stay columns on the way through") {
   CHECK(converted("[1,2]", "json", "csv") == "1.0\n2.0\n");
   CHECK(converted("[1,2]\n[3,4]\n", "jsonl", "csv") == "1.0,2.0\n3.0,4.0\n");
   CHECK(converted("[[[1]]]", "json", "csv") ==
-        "in: a tensor of 3 dimensions has no CSV (at most 2 dimensions do; --to json or npy "
+        "in: a tensor of 3 dimensions has no CSV (at most 2 dimensions do; .format = json or npy "
         "holds any)");
   CHECK(converted("[1,2]\n[3]\n", "jsonl", "csv").find("after one of 2") != std::string::npos);
   // Of several errors the first, however many tensors are converted at once.
@@ -173,19 +173,20 @@ TEST_CASE("a number that is written otherwise is met with the option that reads 
     std::string_view why;
   };
   const Row rows[] = {
-      {"1,2,3", ';', '.', "fields separated by commas: --delimiter ,", "commas"},
-      {"1,x", ';', ',', "fields separated by commas: --delimiter ,", "a comma that is no decimal"},
-      {"1,2,3", '\t', '.', "fields separated by commas: --from csv", "commas in a TSV"},
-      {"1;2", ',', '.', "fields separated by semicolons: --delimiter ';'", "semicolons"},
-      {"1\t2", ',', '.', "fields separated by tabs: --from tsv", "tabs"},
-      {"1|2", ',', '.', "fields separated by bars: --delimiter '|'", "bars"},
-      {"1 -2.5e3", ',', '.', "fields separated by blanks: --delimiter ' '", "blanks"},
-      {"1,5", ';', '.', "a decimal comma: --decimal ,", "a decimal comma"},
-      {"1.5", ';', ',', "--decimal , reads a comma as the decimal point", "a decimal point"},
+      {"1,2,3", ';', '.', "fields separated by commas: .delimiter = ','", "commas"},
+      {"1,x", ';', ',', "fields separated by commas: .delimiter = ','",
+       "a comma that is no decimal"},
+      {"1,2,3", '\t', '.', "fields separated by commas: .format = csv", "commas in a TSV"},
+      {"1;2", ',', '.', "fields separated by semicolons: .delimiter = ';'", "semicolons"},
+      {"1\t2", ',', '.', "fields separated by tabs: .format = tsv", "tabs"},
+      {"1|2", ',', '.', "fields separated by bars: .delimiter = '|'", "bars"},
+      {"1 -2.5e3", ',', '.', "fields separated by blanks: .delimiter = ' '", "blanks"},
+      {"1,5", ';', '.', "a decimal comma: .decimal = ','", "a decimal comma"},
+      {"1.5", ';', ',', ".decimal = ',' reads a comma as the decimal point", "a decimal point"},
       {"#1", ',', '.', "comments are not read", "a comment"},
-      {"n/a", ',', '.', "for missing values: leave the field empty and give --missing nan",
+      {"n/a", ',', '.', "for missing values: leave the field empty and give .missing = nan",
        "a word"},
-      {"N-A?", ',', '.', "for missing values: leave the field empty and give --missing nan",
+      {"N-A?", ',', '.', "for missing values: leave the field empty and give .missing = nan",
        "one more"},
       {"1..2", ',', '.', "expected digits with an optional sign", "no number at all"},
       {"a b", ',', '.', "expected digits with an optional sign", "words"},
@@ -201,14 +202,15 @@ TEST_CASE("a number that is written otherwise is met with the option that reads 
     CHECK_MESSAGE(found.find(" is not a number (" + std::string(row.hint)) != std::string::npos,
                   found);
   }
-  CHECK(read_csv("a;b\n") ==
-        "in:2:1: no tensor in it: only a header (fields separated by semicolons: --delimiter ';')");
+  CHECK(
+      read_csv("a;b\n") ==
+      "in:2:1: no tensor in it: only a header (fields separated by semicolons: .delimiter = ';')");
   CHECK(read_csv("a\n") == "in:2:1: no tensor in it: only a header");
   ReadOptions with;
   with.header = Header::yes;
   CHECK(read_csv("a\n", with) == "in:2:1: no tensor in it: only a header");
   CHECK(read_csv("1\n", with) ==
-        "in:2:1: no tensor in it: only a header (--header no reads the first row as numbers)");
+        "in:2:1: no tensor in it: only a header (.header = no reads the first row as numbers)");
 }
 
 TEST_CASE("no row is lost, and none made up, by a guess at what the first one is") {
@@ -345,7 +347,7 @@ TEST_CASE("no row is lost, and none made up, by a guess at what the first one is
       const std::string found = loaded(text, options);
       if (row.expected != data && row.expected != header) {
         CHECK_MESSAGE(found.starts_with("in:" + row.expected), found);
-        CHECK_MESSAGE(found.ends_with("--header yes takes it as names, --header no as data)"),
+        CHECK_MESSAGE(found.ends_with(".header = yes takes it as names, .header = no as data)"),
                       found);
         continue;
       }
@@ -360,12 +362,12 @@ TEST_CASE("no row is lost, and none made up, by a guess at what the first one is
 }
 
 TEST_CASE("a first row that cannot be told is met with the option that reads it") {
-  const std::string ask = "--header yes takes it as names, --header no as data)";
-  CHECK(
-      read_csv("1;2\n3;4\n").ends_with("(fields separated by semicolons: --delimiter ';'; " + ask));
+  const std::string ask = ".header = yes takes it as names, .header = no as data)";
+  CHECK(read_csv("1;2\n3;4\n")
+            .ends_with("(fields separated by semicolons: .delimiter = ';'; " + ask));
   CHECK(read_csv("1,5;2,5\n3;4\n")
-            .ends_with("(fields separated by semicolons: --delimiter ';' --decimal ,; " + ask));
-  CHECK(read_csv("1 2\n3 4\n").ends_with("(fields separated by blanks: --delimiter ' '; " + ask));
+            .ends_with("(fields separated by semicolons: .delimiter = ';' .decimal = ','; " + ask));
+  CHECK(read_csv("1 2\n3 4\n").ends_with("(fields separated by blanks: .delimiter = ' '; " + ask));
   CHECK(read_csv("1  2\n3  4\n").ends_with("is not one (" + ask));  // two blanks are two delimiters
   CHECK(read_csv("1 000\n2 000\n").ends_with("is not one (" + ask));
   CHECK(read_csv("1;x\n2;3\n").ends_with("is not one (" + ask));  // neither way numbers
@@ -377,14 +379,15 @@ TEST_CASE("a first row that cannot be told is met with the option that reads it"
             .ends_with("(a carriage return too many in the line break: tr -d '\\r'; " + ask));
   ReadOptions semicolons;
   semicolons.delimiter = ';';
-  CHECK(read_csv("1,5;2,5\n3;4\n", semicolons).ends_with("(a decimal comma: --decimal ,; " + ask));
+  CHECK(
+      read_csv("1,5;2,5\n3;4\n", semicolons).ends_with("(a decimal comma: .decimal = ','; " + ask));
   CHECK(read_csv(std::string("1,x\0\n3,4\n", 8)) ==
         "in:1:4: '\\x00' is not a number (this is no text)");
 }
 
 TEST_CASE("a missing field of the first row may be a name, and is not to be filled by a hint") {
-  const std::string ask = "(--header yes takes the first row as names, --header no as data)";
-  const std::string fill = "(to fill missing fields: --missing nan, or a number)";
+  const std::string ask = "(.header = yes takes the first row as names, .header = no as data)";
+  const std::string fill = "(to fill missing fields: .missing = nan, or a number)";
   CHECK(read_csv(",5,7\n0,1,2\n") == "in:1:1: field 1 of 3 is missing " + ask);
   CHECK(read_csv("\n\n1,\n3,4\n") == "in:3:3: field 2 of 2 is missing " + ask);
   CHECK(read_csv("1,2\n3,\n") == "in:2:3: field 2 of 2 is missing " + fill);
@@ -397,8 +400,8 @@ TEST_CASE("a missing field of the first row may be a name, and is not to be fill
 TEST_CASE("a blank line of a single column is a missing field") {
   struct Row {
     std::string_view text;
-    std::string_view place;     // of the error without --missing, or nothing
-    std::string_view expected;  // with --missing 7
+    std::string_view place;     // of the error without .missing, or nothing
+    std::string_view expected;  // with .missing = 7
     std::string_view why;
   };
   const Row rows[] = {
@@ -429,9 +432,10 @@ TEST_CASE("a blank line of a single column is a missing field") {
       if (row.place.empty()) {
         CHECK(found == row.expected);
       } else {
-        CHECK(found == std::string(row.place) +
-                           ": field 1 of 1 is missing (to fill missing fields: --missing nan, or a "
-                           "number)");
+        CHECK(found ==
+              std::string(row.place) +
+                  ": field 1 of 1 is missing (to fill missing fields: .missing = nan, or a "
+                  "number)");
       }
       options.missing = "7";
       CHECK(loaded(row.text, options) == row.expected);
@@ -493,7 +497,7 @@ TEST_CASE("a row of another length says how many fields it has, and why that may
     char delimiter;
     std::string_view expected;
   };
-  const std::string_view commas = "(for decimal commas: --decimal , and another --delimiter)";
+  const std::string_view commas = "(for decimal commas: .decimal = ',' and another .delimiter)";
   const std::string three = "the row has 3 fields, expected 2 as in the first row";
   const Row rows[] = {
       {"1,2\n3,4,5\n", ',', commas},
@@ -513,22 +517,22 @@ TEST_CASE("a row of another length says how many fields it has, and why that may
   }
   ReadOptions missing;
   missing.missing = "0";
-  CHECK(read_csv("1,2\n3\n", missing).ends_with("(--missing fills empty fields, not absent ones)"));
+  CHECK(read_csv("1,2\n3\n", missing).ends_with("(.missing fills empty fields, not absent ones)"));
 }
 
 TEST_CASE("a number has to fit the dtype, and so has the one for missing fields") {
   ReadOptions narrow;
   narrow.dtype = DType::int8;
-  CHECK(read_csv("300\n", narrow) == "in:1:1: '300' does not fit int8 (choose a wider --dtype)");
+  CHECK(read_csv("300\n", narrow) == "in:1:1: '300' does not fit int8 (choose a wider .dtype)");
   CHECK(read_csv("1,\"-129 \"\n", narrow) ==
-        "in:1:3: '-129 ' does not fit int8 (choose a wider --dtype)");
+        "in:1:3: '-129 ' does not fit int8 (choose a wider .dtype)");
   CHECK(read_csv("x\n1\n", narrow) == "[] 1");  // a header
   narrow.header = Header::no;
   CHECK(read_csv("300x\n1\n", narrow).starts_with("in:1:1: '300x' is not a number"));
   for (const char* bad : {"", "x", "1 ", "1,2", "128"}) {
     CAPTURE(bad);
     narrow.missing = bad;
-    CHECK(read_csv("1\n", narrow) == "--missing '" + std::string(bad) + "' is no int8 number");
+    CHECK(read_csv("1\n", narrow) == ".missing = '" + std::string(bad) + "' is no int8 number");
   }
 }
 
@@ -610,9 +614,9 @@ TEST_CASE("inputs of several headers do not go under one") {
     return bytes;
   };
   CHECK(joined(writing("csv"), "a,b\n1,2\n", "a,c\n3,4\n") ==
-        "in: a header other than the first input's (--out-header no leaves headers out)");
+        "in: a header other than the first input's (.header = no leaves headers out)");
   CHECK(joined(writing("csv"), "1,2\n", "a,c\n3,4\n") ==
-        "in: a header other than the first input's (--out-header no leaves headers out)");
+        "in: a header other than the first input's (.header = no leaves headers out)");
   WriteOptions without = writing("csv");
   without.header = Header::no;
   CHECK(joined(without, "a,b\n1,2\n", "a,c\n3,4\n") == "1.0,2.0\n3.0,4.0\n");

@@ -334,7 +334,7 @@ TEST_CASE("what has no rows to divide has no parts") {
         path + ": a single number cannot be divided");
   CHECK(error(npy("|i1", false, "(2,)", "\1\2"), "jsonl") ==
         path +
-            ": a 1-D array is one line of JSON Lines, which has no parts (--to csv has a line "
+            ": a 1-D array is one line of JSON Lines, which has no parts (.format = csv has a line "
             "for each value)");
   CHECK(error(npy("|i1", false, "(2,)", "\1\2"), "csv") == "");
 }

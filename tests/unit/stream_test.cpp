@@ -88,7 +88,7 @@ TEST_CASE("options of one format are refused by another") {
   CHECK(loaded("[1]", delimiter).find(" is for CSV, and this is json") != std::string::npos);
   ReadOptions pointer = reading("csv");
   pointer.pointer = "/a";
-  CHECK(loaded("1", pointer).find("--pointer is for JSON, and this is csv") != std::string::npos);
+  CHECK(loaded("1", pointer).find(".pointer is for JSON, and this is csv") != std::string::npos);
   ReadOptions boolean;
   boolean.dtype = DType::boolean;
   CHECK(loaded("[1]", boolean).find("text is not read as bool") != std::string::npos);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,6 +26,18 @@ struct Place {
   std::uint64_t column = 0;
 };
 
+/// Names a field of the library's options in the message or the hint of an Error, with a value for
+/// it or without: option("missing", "nan"). Where both ReadOptions and WriteOptions have the field,
+/// "read." or "write." stands in front; a function has its whole name ("Tally::partial"). The Error
+/// shows a field as it is written in C++, `.missing = nan`, or with Error::line() as a program's
+/// users write it. The text it returns is for an Error alone: it has control characters in it,
+/// which text from an input never has there, being escaped.
+std::string option(std::string_view field, std::string_view value = {});
+
+/// How a program calls a field that option() has named, with its value, or without it where that is
+/// empty.
+using OptionText = std::function<std::string(std::string_view field, std::string_view value)>;
+
 /// `message` says what was found and what was expected, `hint` what to do about it (may be empty).
 /// what() is all of it in one printable line: "SOURCE:LINE:COLUMN: message (hint)".
 class Error : public std::exception {
@@ -37,11 +50,20 @@ class Error : public std::exception {
   const Place& place() const { return place_; }
   const char* what() const noexcept override { return what_.c_str(); }
 
+  /// The line that what() is, with the options in the words of a program.
+  std::string line(const OptionText& words) const;
+
   /// The same error at another place; a place that is already known stays.
   Error at(Place place) const;
+  /// Likewise, but whatever place is known.
+  Error moved_to(Place place) const;
+  /// The same error as one of another kind.
+  Error as(ErrorKind kind) const;
 
  private:
   ErrorKind kind_;
+  std::string marked_message_;  // as given: with the marks of option()
+  std::string marked_hint_;
   std::string message_;
   std::string hint_;
   Place place_;

@@ -291,7 +291,7 @@ Tensor gradient(const Module& module, const Tensor& input, bool inplace) {
   if (!is_floating_point(input.dtype())) {
     throw Error(ErrorKind::unsupported,
                 "Only Tensors of floating point and complex dtype can require gradients",
-                "--dtype float32 converts them");
+                option("dtype", "float32") + " converts them");
   }
   if (inplace && activation.check_inplace_backward != nullptr)
     activation.check_inplace_backward(module.values());

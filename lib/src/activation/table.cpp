@@ -124,16 +124,17 @@ std::string scalar_type(DType dtype) {
 }
 
 [[noreturn]] void refuse_bool(const char* message) {
-  throw Error(ErrorKind::unsupported, message, "--dtype float32 or uint8 reads them as 0 and 1");
+  throw Error(ErrorKind::unsupported, message,
+              option("dtype", "float32") + " or uint8 reads them as 0 and 1");
 }
 
 void require_floating(DType dtype, const char* kernel) {
   if (is_floating_point(dtype)) return;
   throw Error(ErrorKind::unsupported,
               "\"" + std::string(kernel) + "\" not implemented for '" + scalar_type(dtype) + "'",
-              dtype == DType::boolean
-                  ? "--dtype float32 reads them as 0 and 1"
-                  : "--mode relu keeps integers, --dtype float32 converts them");
+              dtype == DType::boolean ? option("dtype", "float32") + " reads them as 0 and 1"
+                                      : option("modes", "relu") + " keeps integers, " +
+                                            option("dtype", "float32") + " converts them");
 }
 
 /// PyTorch converts a parameter to the type of the arithmetic, which is float32 for 16 bits.
@@ -143,7 +144,7 @@ void require_convertible(DType dtype, double value, const char* what) {
     return;
   throw Error(ErrorKind::usage,
               std::string(what) + " cannot be converted to type float without overflow",
-              "--dtype float64 can hold it");
+              option("dtype", "float64") + " can hold it");
 }
 
 void check_relu(DType dtype, const Shape&, const Values&) {
@@ -183,7 +184,7 @@ void check_leaky_relu_inplace_backward(const Values& values) {
     throw Error(ErrorKind::usage,
                 "leaky_relu in place has no gradient for a negative slope: the output no longer "
                 "tells the input's sign",
-                "leave out --inplace");
+                "leave out " + option("inplace"));
   }
 }
 
@@ -193,7 +194,7 @@ void check_elu_inplace_backward(const Values& values) {
                 "In-place elu backward calculation is triggered with a negative slope which is not "
                 "supported. This is caused by calling in-place forward function with a negative "
                 "slope, please call out-of-place version instead.",
-                "leave out --inplace");
+                "leave out " + option("inplace"));
   }
 }
 

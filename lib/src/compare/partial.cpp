@@ -34,7 +34,7 @@ constexpr std::uint64_t kNan = std::uint64_t{0xFFF} << 51;
 
 [[noreturn]] void refuse(const std::string& what) {
   throw Error(ErrorKind::data, "these partial figures cannot be read: " + what,
-              "make them again with compare --partial");
+              "make them again with " + option("Tally::partial"));
 }
 
 void require(bool possible, const char* what) {

@@ -27,6 +27,12 @@ std::string plural(std::size_t count, std::string_view noun) {
 
 // ---- the first row -----------------------------------------------------------------------------
 
+/// What to do about a first row that may be data or a header.
+std::string ask_for_header(std::string_view row) {
+  return option("read.header", "yes") + " takes " + std::string(row) + " as names, " +
+         option("read.header", "no") + " as data";
+}
+
 /// What a field of the first row may be.
 enum class Kind {
   empty,
@@ -259,7 +265,7 @@ class CsvDecoder final : public Decoder {
     const bool goes_on = cutter_.ended() && row_behind_;
     if (goes_on) rows = size;
     if (rows != 0 || goes_on) owed_ += std::exchange(waiting_, 0);
-    // All of them at once might be too many. Without --missing the first one is an error.
+    // All of them at once might be too many. Without a value for them the first one is an error.
     chunk.blank_rows = missing_ ? std::min<std::uint64_t>(owed_, block_bytes_) : owed_;
     owed_ -= chunk.blank_rows;
     if (owed_ != 0) return size = 0;
@@ -465,12 +471,12 @@ class CsvDecoder final : public Decoder {
       fail(chunk, first,
            "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
            "writes names that are numbers",
-           "--header yes takes it as names, --header no as data");
+           ask_for_header("it"));
     }
     if (number.at == nullptr && has_name) return true;
     const char* nul = std::find(first, row_end, '\0');
     if (nul != row_end) fail_nul(chunk, nul);
-    std::string hint = "--header yes takes it as names, --header no as data";
+    std::string hint = ask_for_header("it");
     const std::string remedy =
         spoilt.at != nullptr ? hint_for(text_of(spoilt.field))
                              : remedy_for_row({first, static_cast<std::size_t>(row_end - first)});
@@ -495,8 +501,10 @@ class CsvDecoder final : public Decoder {
     // Groups of digits: 1 000 is more likely a thousand than 1 and 0.
     if (other.delimiter == ' ' && row.size() > 3 && row.rfind(' ') == row.size() - 4) return "";
     if (is_row_of_numbers(row, other.delimiter, decimal_)) return other.hint;
-    if (is_row_of_numbers(row, other.delimiter, ',')) return other.hint + " --decimal ,";
-    return is_row_of_numbers(row, delimiter_, ',') ? "a decimal comma: --decimal ," : "";
+    if (is_row_of_numbers(row, other.delimiter, ','))
+      return other.hint + " " + option("decimal", ",");
+    return is_row_of_numbers(row, delimiter_, ',') ? "a decimal comma: " + option("decimal", ",")
+                                                   : "";
   }
 
   bool is_row_of_numbers(std::string_view row, char delimiter, char decimal) const {
@@ -552,7 +560,9 @@ class CsvDecoder final : public Decoder {
       const std::string hint =
           delimiter_remedy({first, static_cast<std::size_t>(line_end - first)}).hint;
       fail(chunk, end, "no tensor in it: only a header",
-           hint.empty() && only_numbers ? "--header no reads the first row as numbers" : hint);
+           hint.empty() && only_numbers
+               ? option("read.header", "no") + " reads the first row as numbers"
+               : hint);
     }
     // One between a header and the first row of a single column is a row, too.
     const bool blank_row = fields_ == 1 && *has_header_ && row != data;
@@ -575,7 +585,7 @@ class CsvDecoder final : public Decoder {
     const char* end = missing_->data() + missing_->size();
     const ParsedNumber<T> number = parse_number<T>(missing_->data(), end, NumberGrammar::csv);
     if (number.status == NumberStatus::ok && number.end == end) return;
-    throw Error(ErrorKind::usage, "--missing " + in_quotes(*missing_) + " is no " +
+    throw Error(ErrorKind::usage, option("missing", in_quotes(*missing_)) + " is no " +
                                       std::string(rectify::name(dtype_)) + " number");
   }
 
@@ -688,7 +698,7 @@ class CsvDecoder final : public Decoder {
     if (number.status == NumberStatus::out_of_range &&
         skip_blanks_inside(number.end, field.end) == field.end) {
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
-           is_floating_point(dtype_) ? "" : "choose a wider --dtype");
+           is_floating_point(dtype_) ? "" : "choose a wider " + option("dtype"));
     }
     if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
       fail_nul(chunk, field.begin + nul);
@@ -714,8 +724,8 @@ class CsvDecoder final : public Decoder {
     throw Error(
         ErrorKind::data,
         "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",
-        in_first_row ? "--header yes takes the first row as names, --header no as data"
-                     : "to fill missing fields: --missing nan, or a number",
+        in_first_row ? ask_for_header("the first row")
+                     : "to fill missing fields: " + option("missing", "nan") + ", or a number",
         std::move(place));
   }
 
@@ -729,19 +739,22 @@ class CsvDecoder final : public Decoder {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
     const auto commas = std::count(text.begin(), text.end(), ',');
     if (delimiter_ != ',' && (commas > 1 || (commas == 1 && decimal_ == ','))) {
-      return {',', delimiter_ == '\t' ? "fields separated by commas: --from csv"
-                                      : "fields separated by commas: --delimiter ,"};
+      return {',',
+              "fields separated by commas: " +
+                  (delimiter_ == '\t' ? option("read.format", "csv") : option("delimiter", ","))};
     }
     if (delimiter_ != ';' && has(';'))
-      return {';', "fields separated by semicolons: --delimiter ';'"};
-    if (delimiter_ != '\t' && has('\t')) return {'\t', "fields separated by tabs: --from tsv"};
-    if (delimiter_ != '|' && has('|')) return {'|', "fields separated by bars: --delimiter '|'"};
+      return {';', "fields separated by semicolons: " + option("delimiter", ";")};
+    if (delimiter_ != '\t' && has('\t'))
+      return {'\t', "fields separated by tabs: " + option("read.format", "tsv")};
+    if (delimiter_ != '|' && has('|'))
+      return {'|', "fields separated by bars: " + option("delimiter", "|")};
     const bool numbers = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= '0' && c <= '9') ||
              std::string_view(" +-.eE\r").find(c) != std::string_view::npos;
     });
     if (delimiter_ != ' ' && numbers && has(' '))
-      return {' ', "fields separated by blanks: --delimiter ' '"};
+      return {' ', "fields separated by blanks: " + option("delimiter", " ")};
     return {};
   }
 
@@ -749,15 +762,17 @@ class CsvDecoder final : public Decoder {
     const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
     Remedy remedy = delimiter_remedy(text);
     if (remedy.delimiter != '\0') return std::move(remedy.hint);
-    if (decimal_ != ',' && has(',')) return "a decimal comma: --decimal ,";
-    if (decimal_ == ',' && has('.')) return "--decimal , reads a comma as the decimal point";
+    if (decimal_ != ',' && has(',')) return "a decimal comma: " + option("decimal", ",");
+    if (decimal_ == ',' && has('.'))
+      return option("decimal", ",") + " reads a comma as the decimal point";
     if (text.front() == '#') return "comments are not read";
     if (text.back() == '\r') return "a carriage return too many in the line break: tr -d '\\r'";
     if (has('\r')) return "a carriage return inside the line: tr '\\r' '\\n' makes it a line break";
     const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
       return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '-' || c == '?';
     });
-    if (letters) return "for missing values: leave the field empty and give --missing nan";
+    if (letters)
+      return "for missing values: leave the field empty and give " + option("missing", "nan");
     return "expected digits with an optional sign, point and exponent, or nan or inf";
   }
 
@@ -769,7 +784,8 @@ class CsvDecoder final : public Decoder {
     if (skip_blanks(at, line_end) == line_end || *skip_blanks(at, line_end) == '\r') {
       hint = "the row ends with a delimiter";
     } else if (delimiter_ == ',' && decimal_ == '.') {
-      hint = "for decimal commas: --decimal , and another --delimiter";
+      hint =
+          "for decimal commas: " + option("decimal", ",") + " and another " + option("delimiter");
     }
     fail(chunk, at,
          "the row has " + plural(fields_ + more, "field") + ", expected " +
@@ -782,7 +798,7 @@ class CsvDecoder final : public Decoder {
     fail(chunk, at,
          "the row has " + plural(found, "field") + ", expected " + std::to_string(fields_) +
              " as " + (names_.empty() ? "in the first row" : "in the header"),
-         missing_ ? "--missing fills empty fields, not absent ones" : "");
+         missing_ ? option("missing") + " fills empty fields, not absent ones" : "");
   }
 
   Source& source_;
@@ -874,10 +890,11 @@ class CsvEncoder final : public detail::Encoder {
         throw Error(
             ErrorKind::unsupported,
             "a tensor of " + plural(width, "column") + " after one of " + std::to_string(width_),
-            "rows of a CSV have one length; --to jsonl holds tensors of any shape");
+            "rows of a CSV have one length; " + option("write.format", "jsonl") +
+                " holds tensors of any shape");
       } else if (result.names != names_ && !result.names.empty() && header_ != Header::no) {
         throw Error(ErrorKind::unsupported, "a header other than the first input's",
-                    "--out-header no leaves headers out");
+                    option("write.header", "no") + " leaves headers out");
       }
     }
     output_.write(text);
@@ -898,9 +915,10 @@ class CsvEncoder final : public detail::Encoder {
       return {numel / width, width};
     }
     if (shape.size() > 2) {
-      throw Error(ErrorKind::unsupported,
-                  "a tensor of " + std::to_string(shape.size()) + " dimensions has no CSV",
-                  "at most 2 dimensions do; --to json or npy holds any");
+      throw Error(
+          ErrorKind::unsupported,
+          "a tensor of " + std::to_string(shape.size()) + " dimensions has no CSV",
+          "at most 2 dimensions do; " + option("write.format", "json") + " or npy holds any");
     }
     if (shape.size() < 2) return {numel, 1};
     return {static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1])};

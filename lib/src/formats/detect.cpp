@@ -212,47 +212,61 @@ std::string_view format_of_content(Head& head, const ReadOptions& options, bool 
   return tabs && options.delimiter == '\0' ? "tsv" : "csv";
 }
 
+bool takes(const Format& format, const FormatOption& option) {
+  return std::find(format.options.begin(), format.options.end(), option.field) !=
+         format.options.end();
+}
+
+/// The first option given that the format does not take; null if it takes all.
+const FormatOption* misplaced(const ReadOptions& options, const Format& format) {
+  for (const FormatOption& option : kFormatOptions) {
+    if (option.is_given(options) && !takes(format, option)) return &option;
+  }
+  return nullptr;
+}
+
+/// The format that an option is for, or the first of several: "CSV".
+std::string taker_of(const FormatOption& option) {
+  std::string name;
+  for (const Format& format : formats()) {
+    if (name.empty() && takes(format, option)) name = format.name;
+  }
+  for (char& c : name) c = static_cast<char>(c - 'a' + 'A');
+  return name;
+}
+
 }  // namespace
 
 bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
 
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted) {
-  if (!options.format.empty()) {
-    const Format* asked = find_format(options.format);
-    if (asked == nullptr || asked->decoder == nullptr) {
+  const Format* format = nullptr;
+  if (options.format.empty()) {
+    format = find_format(format_of_extension(source.name()));
+  } else {
+    format = find_format(options.format);
+    if (format == nullptr || format->decoder == nullptr)
       throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be read");
-    }
   }
-  std::string format = options.format.empty() ? format_of_extension(source.name()) : options.format;
-  const char* for_rows = options.header != Header::automatic ? "--header"
-                         : options.delimiter != '\0'         ? "--delimiter"
-                         : options.decimal != '.'            ? "--decimal"
-                         : options.missing                   ? "--missing"
-                                                             : nullptr;
   Head head(source);
   recognize_mistakes(source, head);
-  if (format.empty() || find_format(format)->decoder == nullptr) {
-    // The format's name, or what is made of several values, may depend on whether there are
-    // several.
-    const bool tells_records =
-        wanted.tells_records || options.rows_of_one || options.part || for_rows != nullptr;
-    format = format_of_content(head, options, tells_records);
+  if (format == nullptr || format->decoder == nullptr) {
+    // The format's name, which an error tells, or what is made of several values, may depend on
+    // whether there are several.
+    const bool tells_records = wanted.tells_records || options.rows_of_one || options.part ||
+                               misplaced(options, *find_format("jsonl")) != nullptr;
+    format = find_format(format_of_content(head, options, tells_records));
   }
-  const bool text = format != "npy";
-  if (text && options.dtype == DType::boolean) {
-    throw Error(ErrorKind::usage, "text is not read as bool", "--dtype uint8");
+  if (format->kind == Format::Kind::text && options.dtype == DType::boolean)
+    throw Error(ErrorKind::usage, "text is not read as bool", option("dtype", "uint8"));
+  if (const FormatOption* const given = misplaced(options, *format); given != nullptr) {
+    throw Error(ErrorKind::usage,
+                option(given->field) + " is for " + taker_of(*given) + ", and this is " +
+                    std::string(format->name),
+                {}, {source.name()});
   }
-  const bool rows = format == "csv" || format == "tsv";
-  if (!rows && for_rows != nullptr) {
-    throw Error(ErrorKind::usage, for_rows + (" is for CSV, and this is " + format), {},
-                {source.name()});
-  }
-  if (options.pointer && format != "json" && format != "jsonl") {
-    throw Error(ErrorKind::usage, "--pointer is for JSON, and this is " + format, {},
-                {source.name()});
-  }
-  return find_format(format)->decoder(source, options, wanted);
+  return format->decoder(source, options, wanted);
 }
 
 }  // namespace rectify

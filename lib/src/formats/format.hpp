@@ -190,8 +190,14 @@ void check_text(const Tensor& tensor);
 
 /// A row of the table of formats. A format reads, writes, or both.
 struct Format {
+  enum class Kind : std::uint8_t {
+    text,    ///< lines and numbers in digits
+    binary,  ///< values as they stand in memory, with a dtype
+  };
   std::string_view name;
+  Kind kind;
   std::vector<std::string_view> extensions;
+  std::vector<std::string_view> options;  ///< of those for some formats alone (kFormatOptions)
   std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const Wanted& wanted);
   std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
 };
@@ -202,8 +208,23 @@ struct Format {
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted);
 
+/// A field of ReadOptions that only some formats take, as option() calls it.
+struct FormatOption {
+  std::string_view field;
+  bool (*is_given)(const ReadOptions&);
+};
+inline constexpr FormatOption kFormatOptions[] = {
+    {"read.header", [](const ReadOptions& o) { return o.header != Header::automatic; }},
+    {"delimiter", [](const ReadOptions& o) { return o.delimiter != '\0'; }},
+    {"decimal", [](const ReadOptions& o) { return o.decimal != '.'; }},
+    {"missing", [](const ReadOptions& o) { return o.missing.has_value(); }},
+    {"pointer", [](const ReadOptions& o) { return o.pointer.has_value(); }},
+};
+
 std::span<const Format> formats();
 const Format* find_format(std::string_view name);
+/// What is written where no format is named: what print() prints.
+const Format& printed_format();
 
 // Each in the file of its name:
 std::unique_ptr<Decoder> csv_decoder(Source&, const ReadOptions&, const Wanted&);

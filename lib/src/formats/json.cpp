@@ -1,8 +1,8 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
 // writes them and null for NaN. A value follows another after white space (jsonl: on a line of its
 // own, as a rule); each is a tensor. Long values are read in runs of their outermost elements.
-// Refused on purpose: text, objects and booleans (but see --pointer), ragged rows, more than 128
-// dimensions.
+// Refused on purpose: text, objects and booleans (but see PointerReader), ragged rows, more than
+// 128 dimensions.
 
 #include <algorithm>
 #include <array>
@@ -17,12 +17,13 @@
 #include "format.hpp"
 #include "half.hpp"
 #include "number.hpp"
+#include "utf8.hpp"
 
 namespace rectify {
 namespace {
 
 constexpr std::size_t kMostDimensions = 128;  // torch's own limit
-constexpr std::size_t kMostDepth = 1000;      // of a document that --pointer looks into
+constexpr std::size_t kMostDepth = 1000;      // of a document that a pointer looks into
 // A tensor takes a hundred times the memory of a short number's text: of values that may each be
 // one, less is read at a time than of an array.
 constexpr std::size_t kValuesBytes = std::size_t{32} << 10;
@@ -235,7 +236,7 @@ class ArrayReader {
     }
     if (ends && parsed.status == NumberStatus::out_of_range) {
       fail(p, in_quotes(token) + " does not fit " + std::string(rectify::name(dtype_of<T>)),
-           "choose a wider --dtype");
+           "choose a wider " + option("dtype"));
     }
     if (ends && parsed.status == NumberStatus::too_large) {
       fail(p, "the integer " + in_quotes(token) + " is too large for any floating dtype",
@@ -243,7 +244,7 @@ class ArrayReader {
     }
     if (*p == '{') {
       fail(p, "expected a number or a list but found an object",
-           "--pointer /NAME takes one value out of a document");
+           option("pointer", "/NAME") + " takes one value out of a document");
     }
     if (*p == '"' || token == "true" || token == "false")
       fail(p, "expected a number but found " + kind_at(p, end_));
@@ -389,14 +390,9 @@ class PointerReader {
   }
 
   std::size_t utf8_sequence(const char* p) const {
-    const auto lead = static_cast<unsigned char>(*p);
-    const std::size_t length = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
-    const std::string_view bytes(p,
-                                 std::min<std::size_t>(length, static_cast<std::size_t>(end_ - p)));
-    // nlohmann_json knows UTF-8: it takes a string of such bytes or does not.
-    if (bytes.size() < length || !accepts(bytes)) {
-      fail(p, "invalid UTF-8: " + in_quotes({p, 1}));
-    }
+    std::uint32_t code = 0;
+    const std::size_t length = utf8_length({p, static_cast<std::size_t>(end_ - p)}, code);
+    if (length == 0) fail(p, "invalid UTF-8: " + in_quotes({p, 1}));
     return length;
   }
 
@@ -442,7 +438,7 @@ std::vector<std::string> pointer_tokens(const std::string& text) {
       tokens.push_back(pointer.back());
     }
   } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::usage, "--pointer " + in_quotes(text) + " is no JSON pointer",
+    throw Error(ErrorKind::usage, option("pointer", in_quotes(text)) + " is no JSON pointer",
                 "RFC 6901: /a/0 for element 0 of member a; ~0 is ~, ~1 is /");
   }
   std::reverse(tokens.begin(), tokens.end());
@@ -512,8 +508,9 @@ class JsonDecoder final : public Decoder {
         part_(options.part),
         has_pointer_(options.pointer.has_value()) {
     if (part_ && !lines) {
-      throw Error(ErrorKind::usage, "--part divides JSON Lines, and this is one JSON document",
-                  "--from jsonl reads a value a line", {name_});
+      throw Error(ErrorKind::usage,
+                  option("part") + " divides JSON Lines, and this is one JSON document",
+                  option("read.format", "jsonl") + " reads a value a line", {name_});
     }
     if (has_pointer_) {
       pointer_ = *options.pointer;

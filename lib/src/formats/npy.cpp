@@ -258,7 +258,8 @@ class NpyDecoder final : public Decoder {
       // Whether another array follows is not waited for: this one is complete.
       done_ = source_.ready() && source_.peek(1).empty();
       if (part_ && !done_) {
-        throw Error(ErrorKind::usage, "--part divides one array, and here another follows", {},
+        throw Error(ErrorKind::usage,
+                    option("part") + " divides one array, and here another follows", {},
                     {source_.name()});
       }
     }
@@ -295,7 +296,7 @@ class NpyDecoder final : public Decoder {
     if (got == 0) fail("no tensor in it: the file is empty");
     if (!prefix.starts_with(std::string(kMagic).substr(0, std::min(got, kMagic.size())))) {
       fail("it does not begin as a .npy file does: " + in_quotes(prefix.substr(0, got)),
-           "--from names another format");
+           option("read.format") + " names another format");
     }
     if (got < prefix.size())
       fail("unexpected end in the first 8 bytes: " + std::to_string(got) + " are there");
@@ -357,14 +358,14 @@ class NpyDecoder final : public Decoder {
   void go_to_part() {
     if (!source_.size()) {
       throw Error(ErrorKind::usage,
-                  "--part takes a file: what cannot be gone back in cannot be divided", {},
-                  {source_.name()});
+                  option("part") + " takes a file: what cannot be gone back in cannot be divided",
+                  {}, {source_.name()});
     }
     if (head_.shape.empty())
       throw Error(ErrorKind::usage, "a single number cannot be divided", {}, {source_.name()});
     if (line_per_tensor_ && head_.shape.size() == 1) {
       throw Error(ErrorKind::usage, "a 1-D array is one line of JSON Lines, which has no parts",
-                  "--to csv has a line for each value", {source_.name()});
+                  option("write.format", "csv") + " has a line for each value", {source_.name()});
     }
     __extension__ using Wide = unsigned __int128;
     const auto share = [&](std::uint64_t k) {
@@ -437,7 +438,7 @@ class NpyDecoder final : public Decoder {
                                     std::max(rows, kFortranRows));
   }
 
-  bool fortran_in_slabs() const { return source_.size().has_value(); }  // which --part needs, too
+  bool fortran_in_slabs() const { return source_.size().has_value(); }  // which a part needs, too
 
   /// The rows in front of which rows_left_ are left.
   Tensor read_fortran_rows(Shape shape) {
@@ -599,16 +600,17 @@ class NpyEncoder final : public detail::Encoder {
       throw Error(
           ErrorKind::usage,
           "npy holds one array a tensor, and here are " + std::to_string(result.columns.size()),
-          "one run for each, or --to json");
+          "one run for each, or " + option("write.format", "json"));
     }
     if (tensor.dtype() == DType::bfloat16) {
       throw Error(ErrorKind::unsupported, "bfloat16 has no .npy",
-                  "--dtype float32 holds every bfloat16 value");
+                  option("dtype", "float32") + " holds every bfloat16 value");
     }
     if (tensor.dim() > kMostWriteDimensions) {
-      throw Error(ErrorKind::unsupported,
-                  "a tensor of " + std::to_string(tensor.dim()) + " dimensions has no .npy",
-                  "NumPy's arrays have at most 32; --to json holds any");
+      throw Error(
+          ErrorKind::unsupported,
+          "a tensor of " + std::to_string(tensor.dim()) + " dimensions has no .npy",
+          "NumPy's arrays have at most 32; " + option("write.format", "json") + " holds any");
     }
   }
 
@@ -619,7 +621,7 @@ class NpyEncoder final : public detail::Encoder {
         throw Error(ErrorKind::usage,
                     "a .npy file holds one array, and here is another: numpy.load would read the "
                     "first alone",
-                    "--to jsonl holds them all, or write a file for each");
+                    option("write.format", "jsonl") + " holds them all, or write a file for each");
       }
       shape_ = tensor.shape();
       if (!result.ends) shape_[0] = result.length.value_or(0);

@@ -22,16 +22,21 @@ void check_text(const Tensor& tensor) {
 }
 
 std::span<const Format> formats() {
+  using Kind = Format::Kind;
+  static const std::vector<std::string_view> of_rows = {"read.header", "delimiter", "decimal",
+                                                        "missing"};
   static const Format table[] = {
-      {"torch", {"txt"}, nullptr, torch_encoder},
-      {"json", {"json"}, json_decoder, json_encoder},
-      {"jsonl", {"jsonl", "ndjson"}, jsonl_decoder, jsonl_encoder},
-      {"csv", {"csv"}, csv_decoder, csv_encoder},
-      {"tsv", {"tsv", "tab"}, tsv_decoder, tsv_encoder},
-      {"npy", {"npy"}, npy_decoder, npy_encoder},
+      {"torch", Kind::text, {"txt"}, {}, nullptr, torch_encoder},
+      {"json", Kind::text, {"json"}, {"pointer"}, json_decoder, json_encoder},
+      {"jsonl", Kind::text, {"jsonl", "ndjson"}, {"pointer"}, jsonl_decoder, jsonl_encoder},
+      {"csv", Kind::text, {"csv"}, of_rows, csv_decoder, csv_encoder},
+      {"tsv", Kind::text, {"tsv", "tab"}, of_rows, tsv_decoder, tsv_encoder},
+      {"npy", Kind::binary, {"npy"}, {}, npy_decoder, npy_encoder},
   };
   return table;
 }
+
+const Format& printed_format() { return formats()[0]; }
 
 const Format* find_format(std::string_view name) {
   for (const Format& format : formats()) {

@@ -135,7 +135,7 @@ std::uint64_t TextCutter::share_begin(std::uint64_t body, std::uint64_t index,
   const auto size = source_.size();
   if (!size) {
     throw Error(ErrorKind::usage,
-                "--part takes a file: what cannot be gone back in cannot be divided", {},
+                option("part") + " takes a file: what cannot be gone back in cannot be divided", {},
                 {source_.name()});
   }
   __extension__ using Wide = unsigned __int128;
