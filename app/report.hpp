@@ -12,18 +12,22 @@
 namespace rectify::app {
 
 struct NamedReport {
-  std::string source;              ///< as errors call it; bytes of any kind
-  std::vector<std::string> names;  ///< of the units, bytes of any kind; any other number of them
-                                   ///< than there are units counts as none
+  /// As errors call it; bytes of any kind.
+  std::string source;
+  /// Of the units, bytes of any kind; any other number of them than there are units counts as none.
+  std::vector<std::string> names;
   TensorFigures figures;
-  std::vector<std::string> partials;  ///< of each activation the text of a JSON object, or none
+  /// Of each activation the text of a JSON object, or none.
+  std::vector<std::string> partials;
 };
 
 /// What --fail-if-dead was asked about, and the answer.
 struct Check {
-  std::string mode;  ///< the name of the activation looked at
+  /// The name of the activation looked at.
+  std::string mode;
   double limit = 0;
-  double worst = 0;  ///< the greatest share of dead units of a tensor
+  /// The greatest share of dead units of a tensor.
+  double worst = 0;
   bool passed = true;
 };
 
@@ -34,9 +38,11 @@ struct ReportOptions {
 
   // The rest concerns tables, and plots in the terminal.
   bool colour = false;
-  bool utf8 = false;  ///< bars of block characters instead of ASCII; names are UTF-8 in any case
+  /// Bars of block characters instead of ASCII; names are UTF-8 in any case.
+  bool utf8 = false;
   int columns = 80;
-  int rows = 0;  ///< of the screen that a table should fit; 0: 24
+  /// Of the screen that a table should fit; 0: 24.
+  int rows = 0;
 };
 
 /// Sets what concerns tables: the size from COLUMNS and LINES, else from the terminal that standard

@@ -20,16 +20,20 @@ enum class NumberGrammar : std::uint8_t { json, csv };
 
 enum class NumberStatus : std::uint8_t {
   ok,
-  not_a_number,  ///< no number starts here
-  out_of_range,  ///< an integer dtype cannot hold it (NaN and infinities among them)
-  too_large,  ///< json: a whole number without point or exponent that no double can hold (Python:
-              ///< OverflowError)
+  /// No number starts here.
+  not_a_number,
+  /// An integer dtype cannot hold it (NaN and infinities among them).
+  out_of_range,
+  /// Json: a whole number without point or exponent that no double can hold (Python:
+  /// OverflowError).
+  too_large,
 };
 
 template <class T>
 struct ParsedNumber {
   T value{};
-  const char* end = nullptr;  ///< one past the number; `first` if not_a_number
+  /// One past the number; `first` if not_a_number.
+  const char* end = nullptr;
   NumberStatus status = NumberStatus::ok;
 };
 

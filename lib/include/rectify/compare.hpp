@@ -46,19 +46,26 @@ using Figure = std::variant<std::monostate, double, std::int64_t>;
 /// and mean_abs NaN, too.
 struct Figures {
   std::uint64_t n = 0, nan = 0;
-  Figure active_frac;                    ///< #(x > 0) / k
-  Figure zero_frac;                      ///< #(y = 0) / k
-  Figure live_frac;                      ///< #(g != 0) / k
-  Figure grad_mean;                      ///< sum of g / k
-  Figure min, max, mean, std, mean_abs;  ///< of y; std with k - 1, as torch.std
-  std::optional<std::uint64_t> differs;  ///< values unlike the baseline's; nothing for the baseline
+  /// #(x > 0) / k.
+  Figure active_frac;
+  /// #(y = 0) / k.
+  Figure zero_frac;
+  /// #(g != 0) / k.
+  Figure live_frac;
+  /// Sum of g, divided by k.
+  Figure grad_mean;
+  /// Of y; std with k - 1, as torch.std.
+  Figure min, max, mean, std, mean_abs;
+  /// Values unlike the baseline's; nothing for the baseline.
+  std::optional<std::uint64_t> differs;
   /// From the baseline's values, of which equal infinities differ by 0; NaN if only one of a pair
   /// is NaN. Nothing for the baseline.
   Figure max_abs_diff;
 };
 
 struct UnitFigures : Figures {
-  bool dead = false;  ///< k > 0 and live_frac <= dead_below
+  /// k > 0 and live_frac <= dead_below.
+  bool dead = false;
   /// mean_abs / mean of mean_abs over units with k > 0 (Sokar et al. 2023); nothing for k = 0, and
   /// where that mean is 0.
   Figure dormancy;
@@ -69,17 +76,20 @@ struct ActivationFigures : Figures {
 
   Module mode;
   std::uint64_t dead_units = 0;
-  Figure dead_frac;                   ///< of all units
-  std::uint64_t linear_units = 0;     ///< with active_frac = 1
-  std::vector<std::int64_t> dead_at;  ///< indices of the dead units
+  /// Of all units.
+  Figure dead_frac;
+  /// With active_frac = 1.
+  std::uint64_t linear_units = 0;
+  /// Indices of the dead units.
+  std::vector<std::int64_t> dead_at;
   std::vector<UnitFigures> units;
 };
 
 struct TensorFigures {
   DType dtype = DType::float32;
   Shape shape;
-  std::optional<std::int64_t>
-      unit_axis;  ///< counted from the first; nothing if the tensor is one unit
+  /// Counted from the first; nothing if the tensor is one unit.
+  std::optional<std::int64_t> unit_axis;
   std::int64_t units = 0;
   InputCounts input;
   std::vector<InputCounts> unit_inputs;

@@ -11,11 +11,14 @@
 namespace rectify {
 
 enum class ErrorKind {
-  data,         ///< the input is not what it should be
-  io,           ///< the system refused to open, read or write
-  unsupported,  ///< PyTorch does not do this either (leaky_relu of integers), or a format cannot
-                ///< hold it
-  usage,        ///< the caller asked for something that makes no sense
+  /// The input is not what it should be.
+  data,
+  /// The system refused to open, read or write.
+  io,
+  /// PyTorch does not do this either (leaky_relu of integers), or a format cannot hold it.
+  unsupported,
+  /// The caller asked for something that makes no sense.
+  usage,
 };
 
 /// Where in an input: `line` and `column` count from 1, columns in bytes; 0 means that there is

@@ -16,12 +16,14 @@ struct PrintOptions {
   /// Threshold that no number of elements exceeds: torch's `threshold=inf`.
   static constexpr std::int64_t kNoThreshold = std::numeric_limits<std::int64_t>::max();
 
-  std::int64_t precision = 4;  ///< digits after the point; 0 to 1000
-  std::int64_t threshold =
-      1000;  ///< with more elements than this, only the edges are shown; not negative
-  std::int64_t edgeitems =
-      3;  ///< how many first and last items of a long dimension are shown; not negative
-  std::int64_t linewidth = 80;  ///< characters a line; at least 1
+  /// Digits after the point; 0 to 1000.
+  std::int64_t precision = 4;
+  /// With more elements than this, only the edges are shown; not negative.
+  std::int64_t threshold = 1000;
+  /// How many first and last items of a long dimension are shown; not negative.
+  std::int64_t edgeitems = 3;
+  /// Characters a line; at least 1.
+  std::int64_t linewidth = 80;
   SciMode sci_mode = SciMode::automatic;
 };
 

@@ -147,10 +147,13 @@ void remove_temporaries() noexcept;
 
 /// What a line of a line-based output (jsonl, csv) holds.
 enum class Lines : std::uint8_t {
-  tensor,  ///< a whole tensor
-  rows,    ///< `fields` values, as they stood in a row of text; the tensor may have dropped
-           ///< dimensions of size 1
-  slices,  ///< a slice along the first dimension
+  /// A whole tensor.
+  tensor,
+  /// `fields` values, as they stood in a row of text; the tensor may have dropped dimensions of
+  /// size 1.
+  rows,
+  /// A slice along the first dimension.
+  slices,
 };
 
 /// A named part of a Result; the name is empty when there is only one.
@@ -169,12 +172,14 @@ struct Result {
   bool begins = true;
   bool ends = true;
   Lines lines = Lines::tensor;
-  std::size_t fields = 0;          ///< of Lines::rows: values a row
-  std::vector<std::string> names;  ///< a CSV header's, of the fields; set where the tensor begins
-  std::optional<std::int64_t>
-      length;  ///< size of the first dimension of the whole tensor, where known before its end
-  std::optional<Shape>
-      whole;  ///< set: only the edges are here (print.hpp), of a tensor of this shape
+  /// Of Lines::rows: values a row.
+  std::size_t fields = 0;
+  /// A CSV header's, of the fields; set where the tensor begins.
+  std::vector<std::string> names;
+  /// Size of the first dimension of the whole tensor, where known before its end.
+  std::optional<std::int64_t> length;
+  /// Set: only the edges are here (print.hpp), of a tensor of this shape.
+  std::optional<Shape> whole;
 };
 
 // ---- options -----------------------------------------------------------------------------------
@@ -195,44 +200,57 @@ struct Part {
 };
 
 struct ReadOptions {
-  std::string
-      format;  ///< "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content
-  std::optional<DType> dtype;  ///< of the result; nothing: float32 for text, its own for npy
-  std::optional<std::string> pointer;  ///< JSON: RFC 6901 pointer to the value to read
-  Header header = Header::automatic;   ///< CSV: whether the first row is one; automatic: see Header
-  char delimiter = '\0';               ///< CSV: between fields; '\0': a comma, or a tab for tsv
-  char decimal = '.';                  ///< CSV: the decimal point
-  std::optional<std::string>
-      missing;    ///< CSV: the number an empty field stands for, or a blank line between the rows
-                  ///< of a single column; nothing: an error
-  int ndmin = 0;  ///< CSV: 2 keeps two dimensions where one row, column or number would drop them
-  std::optional<Part> part;  ///< of a regular CSV, TSV, JSON Lines or npy file; implies ndmin 2
-  bool rows_of_one = false;  ///< JSON Lines: the values are the rows of one tensor
-  std::size_t block_bytes = std::size_t{1}
-                            << 20;  ///< how much is read at a time; results do not depend on it
+  /// "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content.
+  std::string format;
+  /// Of the result; nothing: float32 for text, its own for npy.
+  std::optional<DType> dtype;
+  /// JSON: RFC 6901 pointer to the value to read.
+  std::optional<std::string> pointer;
+  /// CSV: whether the first row is one; automatic: see Header.
+  Header header = Header::automatic;
+  /// CSV: between fields; '\0': a comma, or a tab for tsv.
+  char delimiter = '\0';
+  /// CSV: the decimal point.
+  char decimal = '.';
+  /// CSV: the number an empty field stands for, or a blank line between the rows of a single
+  /// column; nothing: an error.
+  std::optional<std::string> missing;
+  /// CSV: 2 keeps two dimensions where one row, column or number would drop them.
+  int ndmin = 0;
+  /// Of a regular CSV, TSV, JSON Lines or npy file; implies ndmin 2.
+  std::optional<Part> part;
+  /// JSON Lines: the values are the rows of one tensor.
+  bool rows_of_one = false;
+  /// How much is read at a time; results do not depend on it.
+  std::size_t block_bytes = std::size_t{1} << 20;
 };
 
 struct WriteOptions {
-  std::string
-      format;  ///< "torch", "json", "jsonl", "csv", "tsv", "npy"; empty: torch, for save() by name
-  Header header =
-      Header::automatic;  ///< CSV: automatic: if the input had one, or if there are labels
-  NanText nan =
-      NanText::literal;  ///< JSON: NaN and infinities as Python writes them, as null, or as strings
-  PrintOptions print;    ///< torch
+  /// "torch", "json", "jsonl", "csv", "tsv", "npy"; empty: torch, for save() by name.
+  std::string format;
+  /// CSV: automatic: if the input had one, or if there are labels.
+  Header header = Header::automatic;
+  /// JSON: NaN and infinities as Python writes them, as null, or as strings.
+  NanText nan = NanText::literal;
+  /// Of the format torch.
+  PrintOptions print;
 };
 
 /// What is done to each tensor: every mode gives a column, labelled when there are several.
 struct Operation {
   std::vector<Module> modes;
-  bool gradient = false;  ///< the gradient instead of the value
-  bool inplace = false;   ///< in the input's own memory; one mode only
-  bool echo = false;      ///< the input as a column "input" before the "output"
+  /// The gradient instead of the value.
+  bool gradient = false;
+  /// In the input's own memory; one mode only.
+  bool inplace = false;
+  /// The input as a column "input" before the "output".
+  bool echo = false;
 };
 
 /// How a run is carried out; none of it changes a byte of the result.
 struct RunOptions {
-  unsigned threads = 0;  ///< 0: as many as there are processors for this process
+  /// 0: as many as there are processors for this process.
+  unsigned threads = 0;
   /// Called now and then, in the calling thread, with the input that is being read.
   std::function<void(const Source&)> progress;
 };
@@ -255,8 +273,10 @@ class Encoder;
 /// What the torch format has printed, and how much of it by its edges alone.
 struct Printed {
   std::uint64_t tensors = 0;
-  std::uint64_t shortened = 0;  ///< of these, tensors of which elements were left out
-  Shape first_shortened;        ///< the shape of the first of those
+  /// Of these, tensors of which elements were left out.
+  std::uint64_t shortened = 0;
+  /// The shape of the first of those.
+  Shape first_shortened;
 };
 
 /// Writes Results to an Output in one format; several tensors follow one another.
@@ -297,8 +317,8 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
          const RunOptions& options = {});
 
 /// The same for several inputs, one after the other. Small files are in flight at once.
-void run(const Sources& sources, const ReadOptions& read, const Operation& operation, Writer& writer,
-         const RunOptions& options = {});
+void run(const Sources& sources, const ReadOptions& read, const Operation& operation,
+         Writer& writer, const RunOptions& options = {});
 
 /// Every tensor of a file or text, whole.
 std::vector<Tensor> load(Source source, const ReadOptions& options = {});

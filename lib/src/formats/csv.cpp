@@ -863,7 +863,7 @@ class CsvEncoder final : public detail::Encoder {
       throw Error(ErrorKind::unsupported,
                   "a result of " + plural(tables.back().rows, "row") +
                       " does not stand beside one of " + std::to_string(tables[0].rows),
-                  "--to json holds tensors of any shape");
+                  option("write.format", "json") + " holds tensors of any shape");
     }
     for (std::size_t row = 0; row < tables[0].rows; ++row) {
       for (std::size_t i = 0; i < at.size(); ++i) {

@@ -36,9 +36,9 @@ struct Chunk {
   std::uint64_t column = 1;  // of its first byte
   bool last = false;         // nothing follows
   // What the format needs to know besides:
-  bool begins = true;    // a tensor begins here
-  bool ends = true;      // and ends here
-  bool glued = false;    // json: no white space stands between this and what came before
+  bool begins = true;            // a tensor begins here
+  bool ends = true;              // and ends here
+  bool glued = false;            // json: no white space stands between this and what came before
   std::uint64_t blank_rows = 0;  // csv: blank lines in front of it that are rows, too
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
@@ -166,13 +166,18 @@ Place place_in(const Chunk& chunk, const std::string& source, const char* at);
 
 /// What the writer can do with.
 struct Wanted {
-  const PrintOptions* edges =
-      nullptr;          ///< set: of tensors that these summarise, the edges are enough
-  bool stacks = false;  ///< short values of one shape may come stacked, as slices of one tensor
-  bool line_per_tensor = false;  ///< a tensor that is no table becomes one line
-  bool tells_rows_from_vectors = true;  ///< whether a first row is the only one has to be known
-  bool tells_records = true;     ///< whether a first JSON value is the only one has to be known
-  std::int64_t rows = 1;         ///< what long rows had better come together, up to some MiB
+  /// Set: of tensors that these summarise, the edges are enough.
+  const PrintOptions* edges = nullptr;
+  /// Short values of one shape may come stacked, as slices of one tensor.
+  bool stacks = false;
+  /// A tensor that is no table becomes one line.
+  bool line_per_tensor = false;
+  /// Whether a first row is the only one has to be known.
+  bool tells_rows_from_vectors = true;
+  /// Whether a first JSON value is the only one has to be known.
+  bool tells_records = true;
+  /// What long rows had better come together, up to some MiB.
+  std::int64_t rows = 1;
 };
 
 /// Whether a file that begins so is refused as something else than text or an array: gzip data, a
@@ -191,13 +196,16 @@ void check_text(const Tensor& tensor);
 /// A row of the table of formats. A format reads, writes, or both.
 struct Format {
   enum class Kind : std::uint8_t {
-    text,    ///< lines and numbers in digits
-    binary,  ///< values as they stand in memory, with a dtype
+    /// Lines and numbers in digits.
+    text,
+    /// Values as they stand in memory, with a dtype.
+    binary,
   };
   std::string_view name;
   Kind kind;
   std::vector<std::string_view> extensions;
-  std::vector<std::string_view> options;  ///< of those for some formats alone (kFormatOptions)
+  /// Of those for some formats alone (kFormatOptions).
+  std::vector<std::string_view> options;
   std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const Wanted& wanted);
   std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
 };

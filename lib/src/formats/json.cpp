@@ -1092,7 +1092,7 @@ class JsonEncoder final : public detail::Encoder {
       if (records.back().lines == records[0].lines) continue;
       throw Error(ErrorKind::unsupported,
                   "results of different numbers of rows have no common lines",
-                  "--to json holds tensors of any shape");
+                  option("write.format", "json") + " holds tensors of any shape");
     }
     for (std::int64_t line = 0; line < records[0].lines; ++line) {
       for (std::size_t i = 0; i < at.size(); ++i) {

@@ -15,9 +15,12 @@ namespace rectify {
 
 /// In ascending order: each has the instructions of those before it.
 enum class Target : std::uint8_t {
-  baseline,  ///< what every processor of the architecture has
-  avx2,      ///< AVX2 and FMA
-  avx512,    ///< AVX-512 with F, VL, DQ, BW and IFMA
+  /// What every processor of the architecture has.
+  baseline,
+  /// AVX2 and FMA.
+  avx2,
+  /// AVX-512 with F, VL, DQ, BW and IFMA.
+  avx512,
 };
 
 /// The best target of this processor, or the one that the environment's RECTIFY_TARGET names, if it
