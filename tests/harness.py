@@ -195,7 +195,8 @@ class Scratch:
 
 
 def npy(shape, values=b"", descr="<f4", fortran=False, align=64):
-    """An array as numpy.save writes it. `shape` is a sequence, or a text for what is none; `values` are numbers, or bytes."""
+    """An array as numpy.save writes it. `shape` is a sequence, or a text that may not be one; `values` are numbers, or
+    bytes."""
     shape = shape if isinstance(shape, str) else tuple(shape)
     header = f"{{'descr': '{descr}', 'fortran_order': {fortran}, 'shape': {shape}, }}".encode("latin-1")
     header += b" " * (-(len(header) + 11) % align) + b"\n"

@@ -12,13 +12,15 @@
 The exit status is 1 when something failed.
 """
 import difflib
-import os
 import pathlib
 import re
 import shutil
 import subprocess
 import sys
 import tempfile
+
+sys.dont_write_bytecode = True  # in the tree
+from harness import ENVIRONMENT  # noqa: E402 (beside this file)
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
@@ -57,9 +59,7 @@ def blocks(lines, language):
 
 def run(command, folder, binary):
     """What `command` writes to both streams, in the order in which it does."""
-    kept = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-    environment = {**kept, "PATH": f"{folder / 'bin'}:{os.environ.get('PATH', os.defpath)}",
-                   "HOME": str(folder), "LC_ALL": "C"}
+    environment = {**ENVIRONMENT, "PATH": f"{folder / 'bin'}:{ENVIRONMENT['PATH']}", "HOME": str(folder)}
     done = subprocess.run(["sh", "-c", command], cwd=folder / "data", env=environment, stdin=subprocess.DEVNULL,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=SECONDS, check=False)
     return done.stdout.decode("utf-8", "backslashreplace")

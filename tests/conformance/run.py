@@ -10,54 +10,18 @@ import concurrent.futures
 import ctypes
 import json
 import math
-import os
 import pathlib
 import re
 import struct
-import subprocess
 import sys
 
+sys.dont_write_bytecode = True  # in the tree
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from harness import Fault, Scratch, short  # noqa: E402 (beside this folder)
+
 PROJECT = HERE.parent.parent
 FOLDERS = ("json", "csv", "npy", "pointer")
-SECONDS = 20
-ENVIRONMENT = {"PATH": os.defpath, "LC_ALL": "C",
-               **{name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}}
-
-
-class Fault(Exception):
-    """One sentence on what went otherwise than expected."""
-
-
-def short(data, limit=400):
-    text = repr(data)
-    return text if len(text) <= limit else text[:limit] + "…"
-
-
-# ---------------------------------------------------------------- the program
-
-class Program:
-    def __init__(self, binary):
-        self.binary = binary
-
-    def __call__(self, arguments, folder=None, data=None):
-        """Standard output, standard error, exit status; standard input is `data`, or empty."""
-        source = {"stdin": subprocess.DEVNULL} if data is None else {"input": data}
-        try:
-            done = subprocess.run([self.binary, *arguments], cwd=folder, env=ENVIRONMENT, capture_output=True,
-                                  timeout=SECONDS, check=False, **source)
-        except subprocess.TimeoutExpired:
-            raise Fault(f"still running after {SECONDS} seconds") from None
-        if done.returncode < 0:
-            raise Fault(f"died of signal {-done.returncode}; stderr {short(done.stderr)}")
-        return done.stdout, done.stderr, done.returncode
-
-    def result(self, arguments, folder=None, data=None):
-        """Standard output of a call that must succeed in silence."""
-        stdout, stderr, status = self(arguments, folder, data)
-        if status or stderr:
-            raise Fault(f"expected exit 0 and no message, got exit {status}, stderr {short(stderr)}")
-        return stdout
 
 
 # ---------------------------------------------------------------- .npy, as numpy.save writes it
@@ -124,12 +88,12 @@ def sources(record):
     return [from_stdin] if "text" in record else [(record["file"], [record["file"]], None), from_stdin]
 
 
-def check_tensor(program, record):
+def check_tensor(record):
     arguments = [*record.get("args", []), "--to", "npy"]
     arguments += ["--mode", "relu"] if record.get("relu") else ["--slope", "1"]
     if not record.get("keep_dtype"):
         arguments += ["--dtype", "float64"]
-    outputs = [program.result([*arguments, *source], record["folder"], data) for _, source, data in sources(record)]
+    outputs = [Scratch(record["folder"]).result(*arguments, *source, data=data) for _, source, data in sources(record)]
     if len(set(outputs)) > 1:
         raise Fault(f"file and standard input differ: {short(outputs[0])} and {short(outputs[1])}")
     dtype, shape, values, _ = read_npy(outputs[0])
@@ -141,10 +105,10 @@ def check_tensor(program, record):
     check_values(values, record["values"])
 
 
-def check_tensors(program, record):
+def check_tensors(record):
     arguments = [*record.get("args", []), "--slope", "1", "--dtype", "float64", "--to", "jsonl"]
     for name, source, data in sources(record):
-        lines = program.result([*arguments, *source], record["folder"], data).decode().splitlines()
+        lines = Scratch(record["folder"]).result(*arguments, *source, data=data).decode().splitlines()
         if len(lines) != len(record["tensors"]):
             raise Fault(f"{name}: {len(record['tensors'])} lines expected, got {short(lines)}")
         for line, wanted in zip(lines, record["tensors"]):
@@ -154,24 +118,14 @@ def check_tensors(program, record):
             check_values(values, wanted["values"])
 
 
-UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")
-
-
-def check_message(stderr, name, needs_place=False, pattern=""):
+def check_message(outcome, name, needs_place, pattern):
     """One clean line that begins with the program's and the source's name."""
-    try:
-        text = stderr.decode()
-    except UnicodeDecodeError:
-        raise Fault(f"the message is not UTF-8: {short(stderr)}") from None
-    if text.count("\n") != 1 or not text.endswith("\n") or UNSAFE.search(text[:-1]):
-        raise Fault(f"not one clean line: {short(stderr)}")
+    text = outcome.need_one_clean_line()
     place = r":[1-9]\d*:[1-9]\d*" if needs_place else r"(:[1-9]\d*:[1-9]\d*)?"
-    if name is not None and not re.match(rf"rectify: {re.escape(name)}{place}: \S", text):
-        raise Fault(f"expected 'rectify: {name}{':LINE:COLUMN' if needs_place else ''}: …', got {short(stderr)}")
-    if name is None and not text.startswith("rectify: "):
-        raise Fault(f"expected 'rectify: …', got {short(stderr)}")
+    if not re.match(rf"rectify: {re.escape(name)}{place}: \S", text):
+        raise Fault(f"expected 'rectify: {name}{':LINE:COLUMN' if needs_place else ''}: …', got {short(text)}")
     if not re.search(pattern, text):
-        raise Fault(f"expected /{pattern}/ in {short(stderr)}")
+        raise Fault(f"expected /{pattern}/ in {short(text)}")
 
 
 def has_place(record):
@@ -182,47 +136,38 @@ def has_place(record):
     return not data.startswith((b"\x1f\x8b", b"\x89PNG", b"\x7fELF", b"\xff\xfe", b"\xfe\xff"))
 
 
-def check_error(program, record):
+def check_error(record):
     for (name, source, data), output in zip(sources(record), (["--to", "torch"], ["--to", "jsonl"])):
-        stdout, stderr, status = program([*record.get("args", []), *output, *source], record["folder"], data)
-        if status != 1:
-            raise Fault(f"{name}: exit 1 expected, got {status}, stdout {short(stdout)}, stderr {short(stderr)}")
-        if stdout and not record.get("streams"):
-            raise Fault(f"{name}: nothing expected on standard output, got {short(stdout)}")
+        outcome = Scratch(record["folder"]).run(*record.get("args", []), *output, *source, data=data)
+        outcome.refuses(quiet=not record.get("streams"))
         # Of a pointer that leads nowhere there is no place to show.
         needs_place = has_place(record) and not any(a.startswith("--pointer") for a in record.get("args", []))
-        check_message(stderr, name, needs_place, record.get("message", ""))
+        check_message(outcome, name, needs_place, record.get("message", ""))
 
 
-def check_either(program, record):
+def check_either(record):
     arguments = [*record.get("args", []), "--slope", "1", "--to", "npy"]
     for _, source, data in sources(record):
-        stdout, stderr, status = program([*arguments, *source], record["folder"], data)
-        if status == 0 and not record.get("refuse"):
-            read_npy(stdout)
-        elif status in (1, 2):
-            check_message(stderr, None)
-            if stdout:
-                raise Fault(f"a message and yet a result: {short(stdout)}")
+        outcome = Scratch(record["folder"]).run(*arguments, *source, data=data)
+        if outcome.status == 0 and not record.get("refuse"):
+            read_npy(outcome.stdout)
         else:
-            raise Fault(f"exit {status}, stdout {short(stdout)}, stderr {short(stderr)}")
+            outcome.refuses(status=(1, 2))
 
 
-def check_deep(program, record):
+def check_deep(record):
     """More dimensions than NumPy has: printed, written as JSON, refused as .npy."""
+    s = Scratch(record["folder"])
     depth = record["depth"]
     number = record["data"].decode().strip("[] \n")
     expected = {"torch": f"tensor({'[' * depth}{number}.{']' * depth})\n",
                 "json": f"{'[' * depth}{number}.0{']' * depth}\n"}
     for _, source, data in sources(record):
         for form, wanted in expected.items():
-            got = program.result([*source, "--slope", "1", "--to", form], record["folder"], data)
+            got = s.result(*source, "--slope", "1", "--to", form, data=data)
             if got != wanted.encode():
                 raise Fault(f"--to {form}: expected {short(wanted)}, got {short(got)}")
-        stdout, stderr, status = program([*source, "--to", "npy"], record["folder"], data)
-        if status not in (1, 2) or stdout:
-            raise Fault(f"--to npy: an error expected, got exit {status}, stdout {short(stdout)}")
-        check_message(stderr, None)
+        s.run(*source, "--to", "npy", data=data).refuses(status=(1, 2))
 
 
 CHECKS = {"tensor": check_tensor, "tensors": check_tensors, "error": check_error, "either": check_either,
@@ -280,13 +225,13 @@ def check_text(text, bits, dtype):
         raise Fault(f"{dtype}: {text} is not how NumPy writes it")
 
 
-def check_numbers(program, name, texts, form, dtype):
+def check_numbers(s, name, texts, form, dtype):
     """All texts in one call: the bits read, and the text written for them."""
     data = f"[{', '.join(text for text, _ in texts)}]" if form == "json" else "".join(text + "\n" for text, _ in texts)
     arguments = ["--from", form, "--dtype", dtype, "--slope", "1"]
     wanted = [narrow(widen(double, "float64"), dtype) for _, double in texts]
     if dtype != "bfloat16":
-        _, shape, _, raw = read_npy(program.result([*arguments, "--to", "npy"], data=data.encode()))
+        _, shape, _, raw = read_npy(s.result(*arguments, "--to", "npy", data=data.encode()))
         if shape != [len(texts)]:
             raise Fault(f"{name}: shape {shape}")
         size = len(raw) // len(texts)
@@ -294,7 +239,7 @@ def check_numbers(program, name, texts, form, dtype):
         for (text, _), a, b in zip(texts, got, wanted):
             if a != b:
                 raise Fault(f"{dtype} of {text}: expected {b:x}, got {a:x}")
-    output = program.result([*arguments, "--to", form], data=data.encode()).decode()
+    output = s.result(*arguments, "--to", form, data=data.encode()).decode()
     written = output.strip("[]\n").split(", ") if form == "json" else output.splitlines()
     if len(written) != len(texts):
         raise Fault(f"{len(texts)} numbers expected, got {len(written)}")
@@ -326,7 +271,7 @@ def chosen(shared, skip):
     return records
 
 
-def jobs(program, shared, skip):
+def jobs(shared, skip):
     """Every check as (title, function)."""
     choices = chosen(shared, skip)
     decided = {(r["folder"].name, r["file"], tuple(r.get("args", []))) for r in choices if "file" in r}
@@ -342,7 +287,7 @@ def jobs(program, shared, skip):
     for record in choices + records:
         name = record.get("file") or short(record["text"], 30)
         title = " ".join([f"{record['folder'].name}/{name}", *record.get("args", []), f"({record['class']})"])
-        yield title, lambda record=record: CHECKS[record["class"]](program, record)
+        yield title, lambda record=record: CHECKS[record["class"]](record)
 
     lists = sorted((shared / "numbers").glob("*.txt"))
     if not lists:
@@ -353,13 +298,13 @@ def jobs(program, shared, skip):
         some = texts if form == "csv" else [t for t in texts if JSON_NUMBER.fullmatch(t[0])]
         for dtype in ("float64", "float32", "float16", "bfloat16"):
             yield (f"numbers: {len(some)} as {form}, {dtype}",
-                   lambda form=form, dtype=dtype, some=some: check_numbers(program, "numbers", some, form, dtype))
+                   lambda form=form, dtype=dtype, some=some: check_numbers(Scratch(HERE), "numbers", some, form, dtype))
 
 
 def main():
     if not 2 <= len(sys.argv) <= 3:
         sys.exit(__doc__)
-    program = Program(pathlib.Path(sys.argv[1]).resolve())
+    Scratch.binary = str(pathlib.Path(sys.argv[1]).resolve())
     shared = pathlib.Path(sys.argv[2]) if len(sys.argv) == 3 else PROJECT.parent / "shared" / "conformance"
     skipped = []
 
@@ -373,7 +318,7 @@ def main():
         except (Fault, ValueError) as fault:
             return f"FAILED {title}: {fault}"
 
-    work = list(jobs(program, shared, skip))
+    work = list(jobs(shared, skip))
     if skipped:
         names = f": {', '.join(skipped)}" if shared.exists() else ""
         print(f"skipped: {len(skipped)} files and folders of the public suites, which are not here{names}")

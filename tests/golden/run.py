@@ -25,7 +25,11 @@ import subprocess
 import sys
 import tempfile
 
+sys.dont_write_bytecode = True  # in the tree
 HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from harness import ENVIRONMENT  # noqa: E402 (beside this folder)
+
 EXPECTATIONS = ("cmd", "stdout", "stderr", "stderr_pattern", "status")
 SECONDS = 20
 
@@ -46,9 +50,7 @@ def visible(data):
 
 
 def environment(scratch):
-    kept = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-    path = f"{scratch / 'bin'}:{os.environ.get('PATH', '/usr/bin:/bin')}"
-    return {**kept, "PATH": path, "HOME": str(scratch / "home"), "LC_ALL": "C"}
+    return {**ENVIRONMENT, "PATH": f"{scratch / 'bin'}:{ENVIRONMENT['PATH']}", "HOME": str(scratch / "home")}
 
 
 def execute(case, binary):

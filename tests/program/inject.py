@@ -297,9 +297,10 @@ HARMLESS = re.compile(r"""
 def every_call_that_can_fail_is_made_to_fail_here(_):
     if not shutil.which("nm"):
         raise Skip("no nm")
-    if any(word in pathlib.Path(harness.Scratch.binary).read_bytes() for word in (b"__asan_init", b"__tsan_init", b"__gcov_")):
+    plain = pathlib.Path(harness.Scratch.binary)
+    if any(word in plain.read_bytes() for word in (b"__asan_init", b"__tsan_init", b"__gcov_")):
         raise Skip("a sanitizer, or what counts lines, makes calls of its own")
-    done = subprocess.run(["nm", "-D", "--undefined-only", harness.Scratch.binary], capture_output=True, text=True, check=True)
+    done = subprocess.run(["nm", "-D", "--undefined-only", plain], capture_output=True, text=True, check=True)
     names = {line.split()[-1].split("@")[0] for line in done.stdout.splitlines()}
     wrapped = set(re.search(r"IN ITEMS ([^)]*)\)", (INJECT / "CMakeLists.txt").read_text())[1].split())
     unknown = {name for name in names - wrapped if not HARMLESS.fullmatch(name)}
