@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <filesystem>
 #include <random>
 #include <utility>
 
@@ -37,8 +38,17 @@ Source open(const Options& options, const std::string& input) {
 }
 
 /// The inputs there are; standard input if none is named, and the literal, which has no name.
-std::vector<std::string> inputs_of(const Options& options) {
-  return options.inputs.empty() ? std::vector<std::string>{"-"} : options.inputs;
+/// `options` must outlive them.
+Sources sources_of(const Options& options) {
+  const auto name = [&options](std::size_t i) -> std::string {
+    return options.inputs.empty() ? "-" : options.inputs[i];
+  };
+  return {std::max<std::size_t>(1, options.inputs.size()),
+          [=, &options](std::size_t i) { return open(options, name(i)); },
+          [=](std::size_t i) {
+            std::error_code none;
+            return std::filesystem::is_fifo(name(i), none);
+          }};
 }
 
 Output open_output(const Options& options) {
@@ -87,12 +97,10 @@ std::vector<Compared> tallies_of(const Options& options) {
       throw error.at({"--randn"});
     }
   }
-  const std::vector<std::string> names = inputs_of(options);
   Progress progress(!options.output);
   RunOptions run_options = options.run;
   run_options.progress = [&](const Source& source) { progress.show(source); };
-  return rectify::compare({names.size(), [&](std::size_t i) { return open(options, names[i]); }},
-                          options.read, options.compare, run_options);
+  return rectify::compare(sources_of(options), options.read, options.compare, run_options);
 }
 
 struct Worst {
@@ -168,13 +176,11 @@ void apply(const Options& options) {
   if (options.randn) {
     apply_to_noise(options, writer);
   } else {
-    const std::vector<std::string> names = inputs_of(options);
-    const Sources sources{names.size(), [&](std::size_t i) { return open(options, names[i]); }};
     Progress progress(!options.output);
     RunOptions run_options = options.run;
     run_options.progress = [&](const Source& source) { progress.show(source); };
     try {
-      run(sources, options.read, options.operation, writer, run_options);
+      run(sources_of(options), options.read, options.operation, writer, run_options);
     } catch (const Error&) {
       try {
         if (!options.tensor) output.flush();  // what came before is right, and whole

@@ -84,7 +84,10 @@ class Pump {
           if (batch.error) std::rethrow_exception(batch.error);
           for (std::size_t i = batch.begin + batch.small.size(); i < batch.end; ++i) {
             std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
-            if (source == nullptr) source = std::make_unique<Source>(sources.open(i));
+            if (source == nullptr) {
+              sink_.before_waiting();
+              source = std::make_unique<Source>(sources.open(i));
+            }
             run(*source, i);
           }
         });
@@ -179,6 +182,7 @@ class Pump {
     batch.small.clear();
     batch.error = nullptr;
     for (std::size_t i = batch.begin; i < batch.end; ++i) {
+      if (sources.waits && sources.waits(i)) return;
       std::unique_ptr<Source> source;
       try {
         source = std::make_unique<Source>(sources.open(i));

@@ -260,6 +260,9 @@ struct RunOptions {
 struct Sources {
   std::size_t count = 0;
   std::function<Source(std::size_t)> open;
+  /// Whether opening the i-th may have to wait, as for the writer of a FIFO: it is opened in its turn
+  /// then. Null: none has to.
+  std::function<bool(std::size_t)> waits = nullptr;
 };
 
 // ---- running -----------------------------------------------------------------------------------
