@@ -47,7 +47,8 @@ Sources sources_of(const Options& options) {
           [=, &options](std::size_t i) { return open(options, name(i)); },
           [=](std::size_t i) {
             std::error_code none;
-            return std::filesystem::is_fifo(name(i), none);
+            // Standard input is read from where it stands, by one after the other.
+            return name(i) == "-" || std::filesystem::is_fifo(name(i), none);
           }};
 }
 
@@ -181,7 +182,9 @@ void apply(const Options& options) {
     run_options.progress = [&](const Source& source) { progress.show(source); };
     try {
       run(sources_of(options), options.read, options.operation, writer, run_options);
-    } catch (const Error&) {
+    } catch (const ReaderGone&) {
+      throw;
+    } catch (...) {
       try {
         if (!options.tensor) output.flush();  // what came before is right, and whole
       } catch (const std::exception&) {

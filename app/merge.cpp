@@ -24,7 +24,7 @@ constexpr std::string_view kPartialHint = "rectify compare --partial writes thos
   throw Error(ErrorKind::data, std::move(message), std::string(hint), {file});
 }
 
-/// A file's bytes one by one, read as the parser takes them: what is no report may have no end.
+/// A file's bytes one by one, read as the parser takes them: what is not a report may have no end.
 class Bytes {
  public:
   explicit Bytes(Source source) : source_(std::move(source)), block_(std::size_t{64} << 10) {}
@@ -74,14 +74,14 @@ class Byte {
 Json parse(const std::string& file, Bytes bytes) {
   const auto is_shallow = [&](int depth, Json::parse_event_t event, const Json&) {
     if (depth == 0 && event == Json::parse_event_t::array_start)
-      fail(file, "it is no partial report", kPartialHint);
-    if (depth > kDeepest) fail(file, "it is no partial report: it nests too deep", kPartialHint);
+      fail(file, "it is not a partial report", kPartialHint);
+    if (depth > kDeepest) fail(file, "it is not a partial report: it nests too deep", kPartialHint);
     return true;
   };
   Json document = Json::parse(Byte(&bytes), Byte(), is_shallow, false);
   const auto schema = document.is_object() ? document.find("schema") : document.end();
   if (schema == document.end() || *schema != kSchema)
-    fail(file, "it is no partial report", kPartialHint);
+    fail(file, "it is not a partial report", kPartialHint);
   return document;
 }
 
@@ -92,7 +92,7 @@ T whole(const std::string& file, const Json& json) {
                         ? std::in_range<T>(json.get<std::uint64_t>())
                         : json.is_number_integer() && std::in_range<T>(json.get<std::int64_t>());
   if (!fits)
-    fail(file, "it is no partial report: a number in it is not as it must be", kPartialHint);
+    fail(file, "it is not a partial report: a number in it is not as it must be", kPartialHint);
   return json.get<T>();
 }
 
@@ -170,11 +170,11 @@ std::vector<PartialTensor> read_file(const std::string& path) {
   std::vector<PartialTensor> tensors;
   try {
     const double dead_below = document.at("dead_below").get<double>();
-    if (!(dead_below >= 0 && dead_below <= 1)) fail(name, "its dead_below is no share");
+    if (!(dead_below >= 0 && dead_below <= 1)) fail(name, "its dead_below is not a share");
     for (const Json& tensor : document.at("tensors"))
       tensors.push_back(read_tensor(name, tensor, dead_below));
   } catch (const Json::exception&) {
-    fail(name, "it is no partial report: a member is missing or not what it should be",
+    fail(name, "it is not a partial report: a member is missing or not what it should be",
          kPartialHint);
   } catch (const Error& error) {
     throw error.at({name});

@@ -14,7 +14,7 @@ namespace rectify::app {
 std::string partial_text(const Options& options, const Tally& tally, std::size_t mode);
 
 /// One tally for every tensor of the parts that options.inputs name. Sets options.compare and,
-/// unless the user has, dead_below to those of the parts. Throws Error{data} for what is no partial
+/// unless the user has, dead_below to those of the parts. Throws Error{data} for what is not a partial
 /// report, for parts that differ in anything but their rows (it says in what), and for parts that
 /// are missing or there twice.
 std::vector<Compared> merge(Options& options);

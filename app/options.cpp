@@ -325,7 +325,7 @@ constexpr Row kRows[] = {
      }},
 
     {kBoth, kOutput, "-o,--output", "FILE", "replaced whole, or left as it is [standard output]",
-     "FILE may be the input. What is no regular file is written to directly.",
+     "FILE may be the input. What is not a regular file is written to directly.",
      [](Options& o, const std::string& text) {
        o.output = text == "-" ? std::nullopt : std::optional(text);
      }},
@@ -564,6 +564,10 @@ void settle_apply(Options& options) {
   if (options.write.format.empty() && options.output)
     options.write.format = format_of_output(*options.output, "torch", writable_formats());
   const Operation& operation = options.operation;
+  for (const Module& mode : operation.modes) {
+    if (operation.inplace && !mode.activation().traits.in_place)
+      refuse(fmt::format("--inplace: PyTorch has no {} in place", mode.activation().name));
+  }
   if (operation.inplace && operation.modes.size() > 1) {
     refuse("--inplace takes one --mode: a second would see what the first has made of the input");
   }
@@ -583,7 +587,9 @@ void settle_compare(Options& options, const std::string& check) {
   options.compare.histogram = options.plot.has_value();
   if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
   if (!check.empty()) {
-    options.check = modes("--check", check).front();
+    const std::vector<Module> checked = modes("--check", check);
+    if (checked.size() != 1) refuse("--check takes one mode, not " + in_quotes(check));
+    options.check = checked.front();
     const std::vector<Module>& compared = options.compare.modes;
     const bool found = std::any_of(compared.begin(), compared.end(),
                                    [&](const Module& mode) { return options.check->covers(mode); });
@@ -612,7 +618,8 @@ void settle_compare(Options& options, const std::string& check) {
   }
   if (options.output) {
     const std::string format = format_of_extension(*options.output);
-    if (format == "npy") refuse("a report is no array: " + in_quotes(*options.output), "FILE.json");
+    if (format == "npy")
+      refuse("a report is not an array: " + in_quotes(*options.output), "FILE.json");
     if (options.partial && (format == "csv" || format == "tsv"))
       refuse("--partial writes JSON, not " + format);
     if (options.report_format.empty()) {

@@ -687,8 +687,7 @@ class TableWriter {
         figures.activations.empty() ? std::string() : label(figures.activations.front().mode);
     Column differs{"unlike " + baseline, {}}, by{"by up to", {}};
     for (const ActivationFigures& row : figures.activations) {
-      labels.cells.push_back(
-          {shortened(label(row.mode), width_ - 20, options_.utf8), Style::bold});
+      labels.cells.push_back({shortened(label(row.mode), width_ - 20, options_.utf8), Style::bold});
       const std::string share =
           value_of(row.dead_frac) ? fmt::format(" ({})", percent(row.dead_frac)) : "";
       dead.cells.push_back({fmt::format("{} of {}{}", row.dead_units, figures.units, share),
@@ -885,8 +884,7 @@ class TableWriter {
     Column notes;
     std::vector<Column> figures_of(figures.activations.size() + 1);
     for (std::size_t i = 0; i < figures.activations.size(); ++i) {
-      figures_of[i].header =
-          (i == 0 ? "grad mean: " : "") + label(figures.activations[i].mode);
+      figures_of[i].header = (i == 0 ? "grad mean: " : "") + label(figures.activations[i].mode);
     }
     figures_of.back().header = "dormancy";
     const std::size_t most = std::max<std::size_t>(11, width_ / 3);
@@ -1036,7 +1034,7 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
       csv.put(mode.activation().name);
       csv.put(mode.value("negative_slope"));
     } else {
-      csv.put(std::string_view(mode.label()));
+      csv.put(std::string_view(label(mode)));
       csv.empty();
     }
   };
@@ -1079,7 +1077,8 @@ std::string report_table(const std::vector<NamedReport>& reports, const ReportOp
 }
 
 std::string label(const Module& mode) {
-  if (!mode.has("negative_slope")) return mode.label();
+  // As the values are, so that reports that were merged say the same.
+  if (!mode.has("negative_slope")) return mode.told_by_values().label();
   return fmt::format("{} {}", mode.activation().name, mode.value("negative_slope"));
 }
 

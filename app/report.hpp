@@ -51,7 +51,7 @@ struct ReportOptions {
 void fit_to_terminal(ReportOptions& options);
 
 /// A document after compare.schema.json, strict RFC 8259: what is undefined is null, NaN and
-/// infinities are strings, bytes that are no UTF-8 become U+FFFD. With `lines` a document of its
+/// infinities are strings, bytes that are not UTF-8 become U+FFFD. With `lines` a document of its
 /// own for each tensor, each on one line.
 std::string report_json(const std::vector<NamedReport>& reports, const ReportOptions& options,
                         bool lines);

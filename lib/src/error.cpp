@@ -156,7 +156,8 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
   std::size_t least = kNear + 1;
   for (const std::string_view word : known) {
     const std::size_t distance = edit_distance(typed, word);
-    const bool begins = typed.size() > kTelling && word.starts_with(typed);
+    const bool begins = typed.size() > kTelling && typed.size() < word.size() &&
+                        edit_distance(typed, word.substr(0, typed.size())) == 0;
     if (distance < least || (begins && best.empty())) {
       least = std::min(distance, least);
       best = word;

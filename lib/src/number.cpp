@@ -80,7 +80,7 @@ struct Literal {
 
 constexpr bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
-/// The high bit of the first byte that is no digit (and of some bytes after it), else 0.
+/// The high bit of the first byte that is not a digit (and of some bytes after it), else 0.
 constexpr std::uint64_t non_digits(std::uint64_t word) {
   // Adding 0x46 sets the bit from ':' on, subtracting '0' sets it below '0'. Carries and borrows
   // come from bytes that are themselves no digits, hence only reach bytes after the first such.

@@ -13,7 +13,7 @@
 //                                       any thread. The number is the tensor's, in all inputs
 //   void put(Result&, std::size_t number, Work&, std::size_t i)   takes the i-th Result of a Work,
 //                                       in order
-//   void begin(const Source&)           before the first Result of an input
+//   void begin(const std::string& name) before the first Result of an input
 //   void before_waiting()               before the pump waits for input: gives out what is there
 #pragma once
 
@@ -24,6 +24,7 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -81,8 +82,10 @@ class Pump {
         [&](Batch& batch) { work_on_small(sources, batch); },
         [&](Batch& batch) {
           for (Small& small : batch.small) deliver(small);
+          const std::size_t delivered = batch.small.size();
+          batch.small.clear();
           if (batch.error) std::rethrow_exception(batch.error);
-          for (std::size_t i = batch.begin + batch.small.size(); i < batch.end; ++i) {
+          for (std::size_t i = batch.begin + delivered; i < batch.end; ++i) {
             std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
             if (source == nullptr) {
               sink_.before_waiting();
@@ -131,6 +134,7 @@ class Pump {
     Chunk chunk;
     std::size_t tensor = 0;  // the number of the one that begins in the chunk, or goes on
     std::vector<Result> results;
+    std::vector<bool> gathered;  // of each result, whether it is not worked on but gathered
     typename Sink::Work work;
     std::exception_ptr error;  // of what stands behind the results
   };
@@ -142,29 +146,30 @@ class Pump {
   /// Decodes the chunk of an item and works on what need not be gathered. Any thread.
   void work_on(const Input& input, Item& item) const {
     item.results.clear();
+    item.gathered.clear();
     item.work.clear();
     item.error = nullptr;
     try {
       input.decoder->decode(item.chunk, item.results);
-    } catch (const Error&) {
+    } catch (...) {
       item.error = std::current_exception();  // the tensors before it come first
     }
     for (std::size_t i = 0; i < item.results.size(); ++i) {
       Result& result = item.results[i];
       try {
         if (result.begins) sink_.check(result);
-        if (!gathers(result)) sink_.work(result, item.tensor, item.work);
-      } catch (const Error&) {
+        item.gathered.push_back(gathers(result));
+        if (!item.gathered.back()) sink_.work(result, item.tensor, item.work);
+      } catch (...) {
         item.error = std::current_exception();  // likewise
         item.results.resize(i);
       }
     }
   }
 
-  /// A small file, worked on.
+  /// A small file, worked on and closed.
   struct Small {
-    std::unique_ptr<Source> source;
-    std::unique_ptr<Input> input;
+    std::string name;
     std::vector<Item> items;
     std::exception_ptr error;  // of what stands behind them
   };
@@ -186,7 +191,7 @@ class Pump {
       std::unique_ptr<Source> source;
       try {
         source = std::make_unique<Source>(sources.open(i));
-      } catch (const Error&) {
+      } catch (...) {
         batch.error = std::current_exception();  // the inputs before it come first
         return;
       }
@@ -196,11 +201,11 @@ class Pump {
         return;
       }
       Small& small = batch.small.emplace_back();
-      small.source = std::move(source);
+      small.name = source->name();
       try {
-        small.input = std::make_unique<Input>(*small.source, i, read_, sink_.wanted());
-        work_on_all(*small.input, small.items);
-      } catch (const Error&) {
+        Input input(*source, i, read_, sink_.wanted());
+        work_on_all(input, small.items);
+      } catch (...) {
         small.error = std::current_exception();
       }
       if (small.error) return;
@@ -208,11 +213,11 @@ class Pump {
   }
 
   void deliver(Small& small) {
-    sink_.begin(*small.source);
+    sink_.begin(small.name);
     try {
       for (Item& item : small.items) deliver(item);
     } catch (const Error& error) {
-      throw small.input->in_its_place(error);
+      throw error.kind() == ErrorKind::io ? error : error.at({small.name});
     }
     if (small.error) std::rethrow_exception(small.error);
   }
@@ -243,14 +248,17 @@ class Pump {
       std::rethrow_exception(error);
     } catch (const Error& found) {
       return std::make_exception_ptr(input.in_its_place(found));
+    } catch (...) {
+      return error;
     }
   }
 
   /// Hands on the results of an item, in order.
   void deliver(Item& item) {
     std::size_t worked = 0;
-    for (Result& result : item.results) {
-      if (!gathers(result)) {
+    for (std::size_t i = 0; i < item.results.size(); ++i) {
+      Result& result = item.results[i];
+      if (!item.gathered[i]) {
         sink_.put(result, item.tensor, item.work, worked++);
         continue;
       }
@@ -281,7 +289,7 @@ class Pump {
 
   /// Chunks of one input, several at a time.
   void stream(Input& input) {
-    sink_.begin(input.source);
+    sink_.begin(input.source.name());
     try {
       ordered<Item>(
           threads_,

@@ -181,7 +181,7 @@ void draw_blocks(std::span<T> data, std::mt19937& words) {
   }
 }
 
-/// normal_fill: at least a block of numbers. If they are no whole number of blocks, the last block
+/// normal_fill: at least a block of numbers. If they are not a whole number of blocks, the last block
 /// starts anew, over numbers that are normal already. float32 and float64 have drawn a uniform
 /// number for each of all the others by then, 16 bits for those of the whole blocks alone.
 template <class T>

@@ -98,6 +98,13 @@ bool needs_all_rows(const Operation& operation, const Shape& shape) {
                      [&](const Module& mode) { return mode.dim(shape) == 0; });
 }
 
+/// Whether a row by itself gives what it gives among others.
+bool is_by_rows(const Operation& operation) {
+  return std::all_of(operation.modes.begin(), operation.modes.end(), [](const Module& mode) {
+    return mode.activation().scope == Scope::element || mode.value("dim") == -1;
+  });
+}
+
 bool is_elementwise(const Operation& operation) {
   return std::all_of(operation.modes.begin(), operation.modes.end(),
                      [](const Module& mode) { return mode.activation().scope == Scope::element; });
@@ -127,11 +134,12 @@ class Convert {
 
   Wanted wanted() const {
     // Values may be put together, or left out, where each is worked on by itself.
-    return {.edges = edges(),
-            .stacks = elementwise_ && encoder_.takes_stacks(),
-            .line_per_tensor = encoder_.line_per_tensor(),
-            .tells_rows_from_vectors = !elementwise_ || encoder_.tells_rows_from_vectors(),
-            .tells_records = encoder_.tells_records()};
+    return {
+        .edges = edges(),
+        .stacks = elementwise_ && encoder_.takes_stacks(),
+        .line_per_tensor = encoder_.line_per_tensor(),
+        .tells_rows_from_vectors = !is_by_rows(operation_) || encoder_.tells_rows_from_vectors(),
+        .tells_records = encoder_.tells_records()};
   }
 
   const PrintOptions* edges() const { return elementwise_ ? encoder_.edges() : nullptr; }
@@ -139,7 +147,7 @@ class Convert {
   void check(const Result& result) const {
     const Tensor& tensor = result.columns[0].tensor;
     for (const Module& mode : operation_.modes) mode.check(tensor.dtype(), tensor.shape());
-    if (!read_.part || !needs_all_rows(operation_, tensor.shape())) return;
+    if (!result.of_part || !needs_all_rows(operation_, tensor.shape())) return;
     throw Error(ErrorKind::usage,
                 "a part has not all rows, which an operation along the first dimension takes");
   }
@@ -161,7 +169,7 @@ class Convert {
     encoder_.put(result, std::string_view(work.text).substr(begin, work.ends[i] - begin));
   }
 
-  void begin(const Source&) {}
+  void begin(const std::string&) {}
 
   void before_waiting() {
     if (!writer_.output_.can_overwrite()) writer_.output_.flush();
@@ -206,7 +214,7 @@ class Collect {
   void put(Result& result, std::size_t, Work&, std::size_t) {
     tensors.push_back(std::move(result.columns[0].tensor));
   }
-  void begin(const Source&) {}
+  void begin(const std::string&) {}
   void before_waiting() {}
 
   std::vector<Tensor> tensors;

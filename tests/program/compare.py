@@ -549,7 +549,7 @@ def a_mode_of_partial_files_can_be_checked(s):
 
 @row
 def a_file_that_cannot_hold_the_report_is_refused(s):
-    s.run(LAYER, "-o", "x.npy").refuses("a report is no array", 2)
+    s.run(LAYER, "-o", "x.npy").refuses("a report is not an array", 2)
     s.run(LAYER, "--partial", "-o", "x.csv").refuses("--partial writes JSON", 2)
     need(not (s.path / "x.npy").exists() and not (s.path / "x.csv").exists(), "a file was made")
 
@@ -742,7 +742,7 @@ def place_of(document, name):
 def messages_speak_of_the_report_alone(s):
     for text in (b'{"schema":"rectify.compare/1"}', b'{"schema":"rectify.compare/1","dead_below":"x","tensors":[]}'):
         outcome = s.run("--merge", data=text)
-        outcome.refuses("it is no partial report", 1)
+        outcome.refuses("it is not a partial report", 1)
         need(b"exception" not in outcome.stderr, outcome)
 
 

@@ -382,7 +382,7 @@ TEST_CASE("a first row that cannot be told is met with the option that reads it"
   CHECK(
       read_csv("1,5;2,5\n3;4\n", semicolons).ends_with("(a decimal comma: .decimal = ','; " + ask));
   CHECK(read_csv(std::string("1,x\0\n3,4\n", 8)) ==
-        "in:1:4: '\\x00' is not a number (this is no text)");
+        "in:1:4: '\\x00' is not a number (this is not text)");
 }
 
 TEST_CASE("a missing field of the first row may be a name, and is not to be filled by a hint") {
@@ -532,7 +532,7 @@ TEST_CASE("a number has to fit the dtype, and so has the one for missing fields"
   for (const char* bad : {"", "x", "1 ", "1,2", "128"}) {
     CAPTURE(bad);
     narrow.missing = bad;
-    CHECK(read_csv("1\n", narrow) == ".missing = '" + std::string(bad) + "' is no int8 number");
+    CHECK(read_csv("1\n", narrow) == ".missing = '" + std::string(bad) + "' is not a number of int8");
   }
 }
 
@@ -676,7 +676,7 @@ std::vector<std::string> generated() {
 
 TEST_CASE("a NUL in a header is no name") {
   CHECK(read_csv(std::string("a,\0b\n3,4\n", 9)) ==
-        "in:1:3: '\\x00' is not a number (this is no text)");
+        "in:1:3: '\\x00' is not a number (this is not text)");
 }
 
 TEST_CASE("neither blocks nor threads change what a CSV becomes") {

@@ -153,7 +153,7 @@ TEST_CASE("arrays follow one another in one stream") {
   const std::string number = npy("<i2", false, "()", counting_bytes(1));
   CHECK(loaded(one + none + number + one, reading("npy")) == "[2] 0 1; [0, 2]; [] 0; [2] 0 1");
   CHECK(loaded(one + "rest", reading("npy")) ==
-        "in: bytes that are no array follow the array: 'rest'");
+        "in: bytes that are not an array follow the array: 'rest'");
 }
 
 TEST_CASE("a file that is not what it says is an error") {
@@ -212,7 +212,7 @@ TEST_CASE("a header is a Python dict however it is spaced, and nothing else") {
     std::string_view message;
   };
   const std::string no_dict =
-      "the header is no Python dict of descr, fortran_order and shape: expected ";
+      "the header is not a Python dict of descr, fortran_order and shape: expected ";
   const Row rows[] = {
       {"", "expected '{' but found its end"},
       {"[" + descr + "]", "expected '{' but found '["},

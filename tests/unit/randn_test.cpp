@@ -92,7 +92,7 @@ TEST_CASE("large draws continue one stream") {
   CHECK(equal(raw(second), part(whole, 16, 32)));
 }
 
-TEST_CASE("a large draw that is no whole number of blocks draws its last 16 values anew") {
+TEST_CASE("a large draw that is not a whole number of blocks draws its last 16 values anew") {
   Generator one(3);
   const Tensor blocks = randn({32}, one);
   Generator other(3);

@@ -127,6 +127,10 @@ class Module {
   /// The same module with another value; gave() does not change.
   Module with(std::string_view parameter, double value) const;
 
+  /// The same module, whose label tells the values that are not PyTorch's standard ones, however
+  /// they were given.
+  Module told_by_values() const;
+
   /// PyTorch's repr: "LeakyReLU(negative_slope=0.2)".
   std::string text() const;
 

@@ -74,7 +74,7 @@ class Error : public std::exception {
 };
 
 /// `text` as printable UTF-8 on one line: control characters (C0, DEL, C1), line separators,
-/// characters that change the writing direction and bytes that are no UTF-8 become \xHH (or \n, \r,
+/// characters that change the writing direction and bytes that are not UTF-8 become \xHH (or \n, \r,
 /// \t). More than `most` bytes are cut with "...".
 std::string escaped(std::string_view text, std::size_t most = 4096);
 

@@ -24,7 +24,7 @@ class Generator {
 /// Standard normal values: torch.randn(shape, dtype=dtype). Draws of fewer than 16 elements and of
 /// 16 or more follow different rules, so a slice of a large draw is not the small draw. Shape plays
 /// no part beyond the number of elements. float16 and bfloat16 are float32's numbers, rounded; of a
-/// draw of 16 or more that is no multiple of 16, the last 16 are those of the block behind the last
+/// draw of 16 or more that is not a multiple of 16, the last 16 are those of the block behind the last
 /// whole one. This is PyTorch 2.14; 2.6 and older drew other 16-bit numbers. Throws
 /// Error{unsupported} for dtypes that are not floating point, and as numel() does. Meaning:
 /// aten/src/ATen/native/cpu/DistributionTemplates.h (normal_fill, normal_fill_AVX2),

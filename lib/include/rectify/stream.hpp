@@ -95,7 +95,7 @@ class Source {
 // ---- bytes out ---------------------------------------------------------------------------------
 
 /// Bytes to write. A file appears, or replaces the one that was there, whole at commit() or not at
-/// all: an Output destroyed without commit() leaves everything as it was. What is no regular file
+/// all: an Output destroyed without commit() leaves everything as it was. What is not a regular file
 /// is written to directly.
 class Output {
  public:
@@ -174,6 +174,8 @@ struct Result {
   Lines lines = Lines::tensor;
   /// Of Lines::rows: values a row.
   std::size_t fields = 0;
+  /// Whether other parts of the input have more rows of the tensor.
+  bool of_part = false;
   /// A CSV header's, of the fields; set where the tensor begins.
   std::vector<std::string> names;
   /// Size of the first dimension of the whole tensor, where known before its end.

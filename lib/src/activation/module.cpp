@@ -196,6 +196,13 @@ Module Module::with(std::string_view parameter, double value) const {
   return changed;
 }
 
+Module Module::told_by_values() const {
+  Module told = *this;
+  for (std::size_t i = 0; i < activation_->parameters.size(); ++i)
+    told.given_[i] = values_[i] != activation_->parameters[i].standard;
+  return told;
+}
+
 std::string Module::text() const {
   std::string text(activation_->module);
   text += '(';

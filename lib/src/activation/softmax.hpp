@@ -22,7 +22,6 @@ struct Softmax {
   RECTIFY_INLINE static void forward(const T* x, T* y, const Extent& extent, Compute<T>* e) {
     using C = Compute<T>;
     const std::size_t n = extent.size;
-    if (n == 0) return;
     for (std::size_t slice = 0; slice < extent.outer * extent.inner; ++slice) {
       const std::size_t first = first_of(slice, extent);
       for (std::size_t i = 0; i < n; ++i) e[i] = widen(x[first + i * extent.inner]);

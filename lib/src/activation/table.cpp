@@ -81,6 +81,7 @@ struct Slices {
 
   static void kernel(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
                      const Values&) {
+    if (extent.numel() == 0) return;
     dispatch(dtype, [&](auto type) {
       using T = typename decltype(type)::type;
       if constexpr (is_floating<T>) {

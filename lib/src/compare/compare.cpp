@@ -32,7 +32,7 @@ class Count {
   void check(const Result& result) const {
     const Tensor& tensor = result.columns[0].tensor;
     for (const Module& mode : options_.modes) mode.check(tensor.dtype(), tensor.shape());
-    if (!read_.part || read_.part->count == 1 || !needs_whole(result)) return;
+    if (!result.of_part || !needs_whole(result)) return;
     throw Error(ErrorKind::usage,
                 "a part has not all rows, which an operation along the first dimension takes");
   }
@@ -88,7 +88,7 @@ class Count {
     }
   }
 
-  void begin(const Source& source) { source_ = source.name(); }
+  void begin(const std::string& name) { source_ = name; }
   void before_waiting() {}
 
   std::vector<Compared> compared;

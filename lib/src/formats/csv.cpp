@@ -44,10 +44,10 @@ enum class Kind {
 
 /// Written in lower case. What R, pandas, SQL, SAS, Stata, Excel and programs' printf write.
 constexpr std::string_view kMissingWords[] = {
-    "na",      "n/a",   "#n/a",    "#na",      "<na>",   "n.a.",    "n/d",     "n.d.",
-    "nat",     "null",  "nil",     "none",     "\\n",    "missing", "nothing", "undefined",
-    "undef",   "?",     "*",       "nan(ind)", "-",      "--",      "---",     ".",
-    "#value!", "#ref!", "#div/0!", "#num!",    "#name?", "#null!",
+    "na",   "n/a", "#n/a", "#na",           "<na>",    "n.a.",    "n/d",       "n.d.",     "nat",
+    "null", "nil", "none", "\\n",           "missing", "nothing", "undefined", "undef",    "nd",
+    "bdl",  "lod", "n a",  "not available", "unknown", "?",       "*",         "nan(ind)", "-",
+    "--",   "---", ".",    "#value!",       "#ref!",   "#div/0!", "#num!",     "#name?",   "#null!",
 };
 
 /// The character at the start of `text`, which is not empty, and its length. A byte that is not
@@ -95,6 +95,12 @@ Kind kind_of_words(std::string_view text) {
   if (text.size() > 2 && ((text.front() == '(' && text.back() == ')') ||
                           (text.front() == '\'' && text.back() == '\''))) {
     text = without_invisible(text.substr(1, text.size() - 2));
+  }
+  // What laboratories and spreadsheets write before a number: <0.01, ~5, '-5.
+  while (text.size() > 1 && std::string_view("<>~='").find(text.front()) != std::string_view::npos)
+    text = without_invisible(text.substr(1));
+  for (const std::string_view sign : {"\u2264", "\u2265", "\u2248", "\u00B1"}) {
+    if (text.starts_with(sign)) text = without_invisible(text.substr(sign.size()));
   }
   if (text.empty()) return Kind::missing_word;
   const auto is_same = [&](std::string_view word) {
@@ -144,13 +150,18 @@ class CsvDecoder final : public Decoder {
         data_offset_ = 0;
         cutter_.fill(chunk);
         has_first_row_ = cutter_.offset(chunk) == body;
-        // The first slab of a tensor has rows, unless it is the only one.
-        while (fields_ != 1 && !cutter_.ended() && drop_blank_lines(chunk)) {
-        }
       }
     }
     chunk.blank_rows = 0;
     std::size_t size = size_of_lines(chunk);
+    // A part may begin with blank lines, and the first slab of a tensor has rows.
+    while (chunk.begins && part_ && fields_ != 1 && !cutter_.ended() &&
+           skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
+               chunk.bytes.data() + size) {
+      cutter_.split(chunk, size);
+      cutter_.fill(chunk);
+      size = size_of_lines(chunk);
+    }
     const std::size_t rows_size = fields_ == 1 ? settle_blank_lines(chunk, size) : size;
     cutter_.split(chunk, size);
     chunk.size = rows_size;
@@ -178,6 +189,7 @@ class CsvDecoder final : public Decoder {
     result.ends = chunk.ends;
     result.lines = Lines::rows;
     result.fields = fields_;
+    result.of_part = part_ && part_->count > 1;
     if (chunk.begins) result.names = names_;
   }
 
@@ -318,7 +330,7 @@ class CsvDecoder final : public Decoder {
              std::memchr(chunk.bytes.data() + before, '\n', chunk.size - before) == nullptr);
   }
 
-  /// A line that goes on and on may be no text at all, and without end.
+  /// A line that goes on and on may not be text at all, and without end.
   void fail_at_nul(const Chunk& chunk) const {
     if (chunk.size < kMostQuotedBytes) return;
     const void* nul = std::memchr(chunk.bytes.data(), '\0', chunk.size);
@@ -326,7 +338,7 @@ class CsvDecoder final : public Decoder {
   }
 
   [[noreturn]] void fail_nul(const Chunk& chunk, const char* at) const {
-    fail(chunk, at, "'\\x00' is not a number", "this is no text");
+    fail(chunk, at, "'\\x00' is not a number", "this is not text");
   }
 
   // ---- the head: byte order mark, header, number of fields -------------------------------------
@@ -473,7 +485,8 @@ class CsvDecoder final : public Decoder {
            "writes names that are numbers",
            ask_for_header("it"));
     }
-    if (number.at == nullptr && has_name) return true;
+    // A carriage return in a name is most likely a line break that was spoilt.
+    if (number.at == nullptr && has_name && spoilt.at == nullptr) return true;
     const char* nul = std::find(first, row_end, '\0');
     if (nul != row_end) fail_nul(chunk, nul);
     std::string hint = ask_for_header("it");
@@ -482,6 +495,10 @@ class CsvDecoder final : public Decoder {
                              : remedy_for_row({first, static_cast<std::size_t>(row_end - first)});
     if (!remedy.empty()) hint.insert(0, remedy + "; ");
     const std::string text = in_quotes(text_of(words.field));
+    if (number.at == nullptr && has_name) {
+      fail(chunk, spoilt.at,
+           "the first row has a carriage return in " + in_quotes(text_of(spoilt.field)), hint);
+    }
     if (number.at != nullptr) {
       fail(chunk, words.at,
            "the first row mixes numbers (" + in_quotes(text_of(number.field)) + ") and " +
@@ -585,8 +602,8 @@ class CsvDecoder final : public Decoder {
     const char* end = missing_->data() + missing_->size();
     const ParsedNumber<T> number = parse_number<T>(missing_->data(), end, NumberGrammar::csv);
     if (number.status == NumberStatus::ok && number.end == end) return;
-    throw Error(ErrorKind::usage, option("missing", in_quotes(*missing_)) + " is no " +
-                                      std::string(rectify::name(dtype_)) + " number");
+    throw Error(ErrorKind::usage, option("missing", in_quotes(*missing_)) + " is not a number of " +
+                                      std::string(rectify::name(dtype_)));
   }
 
   template <class T>
@@ -912,7 +929,7 @@ class CsvEncoder final : public detail::Encoder {
     const auto numel = static_cast<std::size_t>(column.tensor.numel());
     if (result.lines == rectify::Lines::rows) {
       const std::size_t width = fields_of(result, column);
-      return {numel / width, width};
+      return {width == 0 ? 0 : numel / width, width};
     }
     if (shape.size() > 2) {
       throw Error(

@@ -79,7 +79,7 @@ class Encoder {
   /// Whether several numbers or rows may come stacked, as the slices of one tensor.
   virtual bool takes_stacks() const { return false; }
 
-  /// Whether a tensor that is no table becomes one line, so that parts of it would not join.
+  /// Whether a tensor that is not a table becomes one line, so that parts of it would not join.
   virtual bool line_per_tensor() const { return false; }
 
   /// Whether it shows that a single row of text is a vector, and one of several is not.
@@ -170,7 +170,7 @@ struct Wanted {
   const PrintOptions* edges = nullptr;
   /// Short values of one shape may come stacked, as slices of one tensor.
   bool stacks = false;
-  /// A tensor that is no table becomes one line.
+  /// A tensor that is not a table becomes one line.
   bool line_per_tensor = false;
   /// Whether a first row is the only one has to be known.
   bool tells_rows_from_vectors = true;

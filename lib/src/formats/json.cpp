@@ -54,7 +54,7 @@ std::string_view token_at(const char* p, const char* end) {
   return {token, static_cast<std::size_t>(p - token)};
 }
 
-/// What a value that is no number is called in a message.
+/// What a value that is not a number is called in a message.
 std::string kind_at(const char* p, const char* end) {
   const std::string_view token = token_at(p, end);
   if (*p == '"') return "a string";
@@ -438,7 +438,7 @@ std::vector<std::string> pointer_tokens(const std::string& text) {
       tokens.push_back(pointer.back());
     }
   } catch (const nlohmann::json::exception&) {
-    throw Error(ErrorKind::usage, option("pointer", in_quotes(text)) + " is no JSON pointer",
+    throw Error(ErrorKind::usage, option("pointer", in_quotes(text)) + " is not a JSON pointer",
                 "RFC 6901: /a/0 for element 0 of member a; ~0 is ~, ~1 is /");
   }
   std::reverse(tokens.begin(), tokens.end());
@@ -801,6 +801,7 @@ class JsonDecoder final : public Decoder {
     Result& result = results.emplace_back();
     result.begins = chunk.begins;
     result.ends = chunk.ends;
+    result.of_part = part_ && part_->count > 1;
     result.columns.push_back(
         {"", Tensor::of(std::span<const T>(values.data(), values.size()), std::move(shape))});
   }
@@ -1064,7 +1065,7 @@ class JsonEncoder final : public detail::Encoder {
     const Tensor& tensor = column.tensor;
     if (result.lines == Lines::rows) {
       const auto fields = static_cast<std::int64_t>(fields_of(result, column));
-      return {tensor.numel() / fields, {fields}};
+      return {fields == 0 ? 0 : tensor.numel() / fields, {fields}};
     }
     return {tensor.shape()[0], Shape(tensor.shape().begin() + 1, tensor.shape().end())};
   }

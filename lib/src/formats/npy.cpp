@@ -99,7 +99,7 @@ class HeadReader {
     skip();
     if (!at(c))
       fail(std::string(
-               "the header is no Python dict of descr, fortran_order and shape: expected '") +
+               "the header is not a Python dict of descr, fortran_order and shape: expected '") +
            c + "' but found " + rest());
     ++p_;
   }
@@ -247,6 +247,7 @@ class NpyDecoder final : public Decoder {
       chunk.result.columns.push_back({"", std::move(slab)});
     }
     chunk.result.begins = chunk.begins;
+    chunk.result.of_part = part_ && part_->count > 1;
     chunk.result.ends = chunk.ends;
     if (!head_.shape.empty()) chunk.result.length = head_.shape[0];
     if (head_.shape.size() >= 2) chunk.result.lines = Lines::slices;
@@ -291,7 +292,7 @@ class NpyDecoder final : public Decoder {
     std::string prefix(kMagic.size() + 2, '\0');
     const std::size_t got = source_.read(prefix.data(), prefix.size());
     if (any_ && !prefix.starts_with(kMagic)) {
-      fail("bytes that are no array follow the array: " + in_quotes(prefix.substr(0, got)));
+      fail("bytes that are not an array follow the array: " + in_quotes(prefix.substr(0, got)));
     }
     if (got == 0) fail("no tensor in it: the file is empty");
     if (!prefix.starts_with(std::string(kMagic).substr(0, std::min(got, kMagic.size())))) {
