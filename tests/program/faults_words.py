@@ -167,7 +167,7 @@ def hostile_names_in_compare_are_escaped(s):
         with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
             file.write(b"1,2\n3,x\n")
         s.run("compare", name).refuses(":2:3: ")
-        s.run("compare", "--merge", name).refuses("no partial report")
+        s.run("compare", "--merge", name).refuses("not a partial report")
         s.run("compare", "--check", nasty, "--plot", name, name).refuses(status=2)
         with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
             file.write(b"u" + nasty.replace(b"\n", b"").replace(b"\r", b"") + b',v\n-1,2\n-3,1\n')

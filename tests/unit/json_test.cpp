@@ -107,7 +107,7 @@ TEST_CASE("a pointer takes one value out of a document") {
   CHECK(read_at("", "[1]") == "[1] 1.0");
   CHECK(read_at("/y", text).find("the document has no value") != std::string::npos);
   CHECK(read_at("/a", text).find("but found an object") != std::string::npos);
-  CHECK(read_at("a", text).find("is no JSON pointer") != std::string::npos);
+  CHECK(read_at("a", text).find("is not a JSON pointer") != std::string::npos);
   CHECK(read_at("/a", "{\"a\": [1]} {\"a\": [2]}") == "[1] 1.0; [1] 2.0");
 }
 

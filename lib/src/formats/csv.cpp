@@ -869,6 +869,7 @@ class CsvEncoder final : public detail::Encoder {
           lines.end();
         }
       });
+      lines.flush();
       return;
     }
     std::vector<Table> tables;
@@ -892,6 +893,7 @@ class CsvEncoder final : public detail::Encoder {
       }
       lines.end();
     }
+    lines.flush();
   }
 
   void put(const Result& result, std::string_view text) override {
@@ -947,7 +949,6 @@ class CsvEncoder final : public detail::Encoder {
     Lines(std::string& text, char delimiter) : text_(text), delimiter_(delimiter) {}
     Lines(const Lines&) = delete;
     Lines& operator=(const Lines&) = delete;
-    ~Lines() { text_.append(buffer_, p_); }
 
     /// Adds `count` values to the line at hand, and returns their end.
     template <class T>
@@ -973,11 +974,15 @@ class CsvEncoder final : public detail::Encoder {
       empty_ = true;
     }
 
-   private:
-    void make_room() {
-      if (p_ <= buffer_ + sizeof buffer_ - kNumberBytes - 2) return;
+    /// To be called after the last line.
+    void flush() {
       text_.append(buffer_, p_);
       p_ = buffer_;
+    }
+
+   private:
+    void make_room() {
+      if (p_ > buffer_ + sizeof buffer_ - kNumberBytes - 2) flush();
     }
 
     std::string& text_;
