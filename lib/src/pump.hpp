@@ -151,8 +151,11 @@ class Pump {
     item.error = nullptr;
     try {
       input.decoder->decode(item.chunk, item.results);
-    } catch (...) {
+    } catch (const Error&) {
       item.error = std::current_exception();  // the tensors before it come first
+    } catch (...) {
+      item.error = std::current_exception();
+      item.results.clear();  // a Result may have been in the making
     }
     for (std::size_t i = 0; i < item.results.size(); ++i) {
       Result& result = item.results[i];
