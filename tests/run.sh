@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what is missing (Debian), builds rectify with its tests, and runs them all.
 #   sh tests/run.sh [--quick] [PRESET [CTEST-ARGUMENTS...]]
-# PRESET: dev (default), clang, asan, tsan, coverage, analyze. --quick leaves out PyTorch, fuzzing and a second compiler,
+# PRESET: dev (default), clang, asan, tsan, coverage, analyze. --quick leaves out PyTorch, fuzzing, injected faults and a second compiler,
 # and does not install what they need.
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
