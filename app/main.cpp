@@ -15,6 +15,9 @@
 #endif
 
 #include "commands.hpp"
+#include "completion.hpp"
+#include "help.hpp"
+#include "manual.hpp"
 #include "options.hpp"
 
 namespace {
@@ -71,6 +74,12 @@ int run(int argc, char** argv) {
       return kDone;
     case Options::Ask::list_modes:
       rectify::app::print(rectify::app::list_modes());
+      return kDone;
+    case Options::Ask::manual:
+      rectify::app::print(rectify::app::manual());
+      return kDone;
+    case Options::Ask::completion:
+      rectify::app::print(rectify::app::completion(options.shell));
       return kDone;
     case Options::Ask::version:
       rectify::app::print(rectify::app::version());

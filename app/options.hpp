@@ -13,8 +13,9 @@
 namespace rectify::app {
 
 struct Options {
-  enum class Ask : std::uint8_t { run, short_help, help, list_modes, version };
+  enum class Ask : std::uint8_t { run, short_help, help, list_modes, manual, completion, version };
   Ask ask = Ask::run;
+  std::string shell;  // of Ask::completion
 
   // One kind of source:
   std::vector<std::string> inputs;  // "-" is standard input
@@ -34,10 +35,11 @@ struct Options {
   enum class Command : std::uint8_t { apply, compare };
   Command command = Command::apply;
   CompareOptions compare;
-  std::string report_format;            // table, json, jsonl, csv or tsv
-  double dead_below = -1.0;             // not given: 0, or with --merge what the parts have
+  std::string report_format;  // table, json, jsonl, csv or tsv
+  double dead_below = -1.0;   // not given: 0, or with --merge what the parts have
   bool per_unit = false;
   std::optional<double> fail_if_dead;
+  std::string check_text;       // as --check has it; empty: not given
   std::optional<Module> check;  // with every value of what it leaves open; none: the baseline
   bool fail_if_nan = false;
   bool partial = false;
@@ -51,15 +53,6 @@ Options parse_options(int argc, const char* const* argv);
 
 /// How the program calls a field of the library's options, for Error::line(): "--missing nan".
 std::string option_text(std::string_view field, std::string_view value);
-
-/// What -h prints: a screen of purpose, examples and options.
-std::string short_help(Options::Command command);
-
-/// What --help prints: the same, with every option explained.
-std::string help(Options::Command command);
-
-/// What is printed when there is nothing to read and nobody to read from.
-std::string usage();
 
 /// What --list-modes prints: each activation with its formula, parameters and PyTorch's module.
 std::string list_modes();

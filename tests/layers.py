@@ -3,7 +3,7 @@
 
 No activation is called by name outside lib/src/activation/ (its public names are nn.hpp's), no option of a program
 anywhere in lib/, no format in the pump and in what stands on it. Who includes whom: the tables below. That every field
-of options which an error names has an option in the program is looked up in app/options.cpp.
+of options which an error names has an option in the program is looked up in app/flags.cpp.
 """
 
 import re
@@ -100,7 +100,7 @@ def names():
 
 
 def fields():
-    options = (ROOT / "app/options.cpp").read_text()
+    options = (ROOT / "app/flags.cpp").read_text()
     found = set()
     for path in sources("lib/src"):
         for match in re.finditer(r'option\(\s*"([^"]*)"|\{"([\w.]+)", \[\]\(const ReadOptions', path.read_text()):
@@ -108,8 +108,8 @@ def fields():
     if len(found) < 8:
         fail(LIB / "src/error.cpp", 1, "few fields are found; this check is out of date")
     for field in found:
-        if f'"--{field.replace("_", "-")}"' not in options and f' "{field}"}}' not in options:
-            fail(ROOT / "app/options.cpp", 1, f"no option sets {field}, which an error of the library names")
+        if f'"--{field.replace("_", "-")}"' not in options and f'.field = "{field}"' not in options:
+            fail(ROOT / "app/flags.cpp", 1, f"no option sets {field}, which an error of the library names")
 
 
 def includes():

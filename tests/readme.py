@@ -6,8 +6,8 @@
    folder with copies of samples/data and `rectify` on PATH. --update writes what the program prints now into
    README.md instead: review the result as a diff.
 2. Every `cpp` block is found, whole, in a file of samples/.
-3. Every option that --help lists stands in app/rectify.1, which names no option that --help does not list.
-4. -h fits a screen of 50 lines and 80 columns.
+3. Every option that --help lists stands in the manual (--man), which names no option that --help does not list.
+4. -h fits a screen of 24 lines and 80 columns.
 
 The exit status is 1 when something failed.
 """
@@ -24,7 +24,6 @@ from harness import ENVIRONMENT  # noqa: E402 (beside this file)
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
 README = TOP / "README.md"
-MANUAL = TOP / "app" / "rectify.1"
 PROMPT = "$ "
 SECONDS = 60
 
@@ -114,16 +113,16 @@ def options(binary):
     # An option's line begins with two blanks; its explanation stands further to the right.
     pages = printed("--help") + printed("compare", "--help")
     listed = set().union(*(words(head) for head in re.findall(r"^  (-.*?)(?:  |$)", pages, re.MULTILINE)))
-    named = words(MANUAL.read_text(encoding="utf-8").replace(r"\-", "-"))
+    named = words(re.sub(r"\\f.", "", printed("--man")).replace(r"\-", "-"))
     check("--help lists options", len(listed) > 10, f"only {sorted(listed)}")
     for option in sorted(listed):
-        check(f"app/rectify.1 names {option}", option in named)
+        check(f"the manual names {option}", option in named)
     for option in sorted(word for word in named if word.startswith("--")):
-        check(f"--help lists {option}, which app/rectify.1 names", option in listed)
+        check(f"--help lists {option}, which the manual names", option in listed)
 
     for command in ["-h"], ["compare", "-h"]:
         screen = printed(*command).splitlines()
-        check(f"{' '.join(command)} fits 50 lines", len(screen) <= 50, f"it has {len(screen)}")
+        check(f"{' '.join(command)} fits 24 lines", len(screen) <= 24, f"it has {len(screen)}")
         for i, line in enumerate(screen, 1):
             check(f"{' '.join(command)}, line {i} fits 80 columns", len(line) <= 80, line)
 

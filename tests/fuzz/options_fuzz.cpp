@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "fuzz.hpp"
+#include "help.hpp"
 #include "options.hpp"
 
 namespace rectify::fuzz {

@@ -73,7 +73,9 @@ def an_installed_tree_has_the_program_its_manual_the_library_and_its_headers_alo
     prefix = installed(path)
     files = {str(file.relative_to(prefix)) for file in prefix.rglob("*") if not file.is_dir()}
     library = cache()["CMAKE_INSTALL_LIBDIR"]
-    wanted = {"bin/rectify", "share/man/man1/rectify.1", "share/doc/rectify/LICENSE", f"{library}/librectify.a"}
+    wanted = {"bin/rectify", "share/man/man1/rectify.1",
+              "share/bash-completion/completions/rectify", "share/zsh/site-functions/_rectify",
+              "share/fish/vendor_completions.d/rectify.fish", "share/doc/rectify/LICENSE", f"{library}/librectify.a"}
     wanted |= {f"include/rectify/{header.name}" for header in (SOURCE / "lib" / "include" / "rectify").iterdir()}
     wanted |= {f"{library}/cmake/rectify/rectify{name}.cmake" for name in ("Config", "ConfigVersion", "Targets")}
     rest = {file for file in files - wanted if not re.fullmatch(rf"{library}/cmake/rectify/rectifyTargets-\w+\.cmake", file)}

@@ -1,0 +1,758 @@
+#include "flags.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "completion.hpp"
+
+namespace rectify::app {
+
+void refuse(std::string message, std::string hint) {
+  throw Error(ErrorKind::usage, std::move(message), std::move(hint));
+}
+
+std::string joined(const std::vector<std::string>& words, std::string_view between) {
+  return fmt::format("{}", fmt::join(words, between));
+}
+
+std::vector<Module> modes_of(std::string_view option, const std::string& text) {
+  std::vector<Module> found;
+  try {
+    found = Module::parse_list(text);
+  } catch (const Error& error) {
+    throw error.as(ErrorKind::usage).at({std::string(option)});
+  }
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
+        found.begin() + static_cast<std::ptrdiff_t>(i))
+      refuse(fmt::format("{} names {} twice", option, found[i].label()));
+  }
+  return found;
+}
+
+namespace {
+
+// ---- values ------------------------------------------------------------------------------------
+
+/// A whole number from `low` to `high`.
+template <class T>
+T whole(std::string_view option, const std::string& text, T low, T high) {
+  T value{};
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, value);
+  if (error != std::errc{} || stop != end || value < low || value > high) {
+    refuse(fmt::format("{} takes a whole number from {} to {}, not {}", option, low, high,
+                       in_quotes(text)));
+  }
+  return value;
+}
+
+double finite(std::string_view option, const std::string& text) {
+  double value = 0;
+  const char* begin = text.data();
+  const char* end = begin + text.size();
+  if (begin != end && *begin == '+') ++begin;
+  const auto [stop, error] = std::from_chars(begin, end, value);
+  // from_chars leaves the value alone when it is out of range; strtod tells zero from infinity (no
+  // locale is ever set).
+  const bool out_of_range = error == std::errc::result_out_of_range;
+  if (out_of_range) value = std::strtod(text.c_str(), nullptr);
+  if ((error != std::errc{} && !out_of_range) || stop != end || !std::isfinite(value) ||
+      (begin != text.data() && *begin == '-')) {
+    refuse(fmt::format("{} takes a finite number, not {}", option, in_quotes(text)));
+  }
+  return value;
+}
+
+/// The index of `text` among `words`, which stand for the values of an option.
+std::size_t choice(std::string_view option, const std::string& text,
+                   const std::vector<std::string>& words) {
+  const auto at = std::find(words.begin(), words.end(), text);
+  if (at == words.end())
+    refuse(fmt::format("{} takes {}, not {}", option, joined(words, ", "), in_quotes(text)));
+  return static_cast<std::size_t>(at - words.begin());
+}
+
+char one_character(std::string_view option, const std::string& text) {
+  if (text == "\\t" || text == "tab") return '\t';
+  constexpr std::string_view kTaken = "0123456789+-\"\r\n";
+  const bool letter = text.size() == 1 &&
+                      ((text[0] >= 'a' && text[0] <= 'z') || (text[0] >= 'A' && text[0] <= 'Z'));
+  if (text.size() != 1 || letter || text[0] == '\0' ||
+      static_cast<unsigned char>(text[0]) >= 0x80 ||
+      kTaken.find(text[0]) != std::string_view::npos) {
+    refuse(fmt::format("{} takes one character that no number contains, not {}", option,
+                       in_quotes(text)),
+           "\\t is a tab");
+  }
+  return text[0];
+}
+
+Shape sizes(const std::string& text) {
+  Shape shape;
+  if (text == "()") return shape;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    std::int64_t size = -1;
+    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, size);
+    if (error != std::errc{} || stop != text.data() + end || size < 0) {
+      refuse("--randn takes sizes such as 4 or 2,3, or () for a single number, not " +
+             in_quotes(text));
+    }
+    shape.push_back(size);
+    begin = end + 1;
+  }
+  return shape;
+}
+
+std::uint64_t seed(const std::string& text) {
+  const char* end = text.data() + text.size();
+  if (text.starts_with('-')) {
+    std::int64_t value = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stop == end) return static_cast<std::uint64_t>(value);
+  } else {
+    std::uint64_t value = 0;
+    const auto [stop, error] = std::from_chars(text.data(), end, value);
+    if (error == std::errc{} && stop == end) return value;
+  }
+  refuse("--seed takes a whole number from -2^63 to 2^64-1, not " + in_quotes(text));
+}
+
+/// Numbers between commas.
+std::vector<double> numbers(std::string_view option, const std::string& text) {
+  std::vector<double> values;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find(',', begin), text.size());
+    values.push_back(finite(option, text.substr(begin, end - begin)));
+    if (std::count(values.begin(), values.end(), values.back()) > 1) {
+      refuse(fmt::format("{} names {} twice", option, values.back()));
+    }
+    begin = end + 1;
+  }
+  return values;
+}
+
+double share(std::string_view option, const std::string& text) {
+  const double value = finite(option, text);
+  if (value < 0 || value > 1)
+    refuse(fmt::format("{} takes a share from 0 to 1, not {}", option, in_quotes(text)));
+  return value;
+}
+
+Part part(const std::string& text) {
+  Part part;
+  const char* end = text.data() + text.size();
+  const auto [slash, error] = std::from_chars(text.data(), end, part.index);
+  if (error == std::errc{} && slash != end && *slash == '/') {
+    const auto [stop, error_behind] = std::from_chars(slash + 1, end, part.count);
+    constexpr std::uint64_t kMost = 1'000'000'000;
+    if (error_behind == std::errc{} && stop == end && part.index >= 1 && part.index <= part.count &&
+        part.count <= kMost)
+      return part;
+  }
+  refuse("--part takes K/N with 1 <= K <= N, such as 2/8, not " + in_quotes(text));
+}
+
+// ---- the words that options take ---------------------------------------------------------------
+
+std::vector<std::string> input_formats() {
+  std::vector<std::string> names = readable_formats();
+  names.insert(names.begin(), "auto");
+  return names;
+}
+
+std::vector<std::string> mode_names() {
+  std::vector<std::string> names;
+  for (const Activation& activation : activations()) names.emplace_back(activation.name);
+  return names;
+}
+
+std::vector<std::string> dtypes() {
+  return {"float16", "bfloat16", "float32", "float64", "int8", "int16", "int32", "int64", "uint8"};
+}
+
+std::vector<std::string> when() { return {"auto", "yes", "no"}; }
+std::vector<std::string> scientific() { return {"auto", "on", "off"}; }
+std::vector<std::string> profiles() { return {"default", "short", "full"}; }
+std::vector<std::string> nan_texts() { return {"literal", "null", "string"}; }
+
+constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
+
+const Flag kFlags[] = {
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--tensor",
+     .value = Flag::text,
+     .variable = "JSON",
+     .screen = Flag::apply,
+     .brief = "a literal such as '[[1,-2],[3,-4]]'",
+     .manual = "A literal such as `[[1,-2],[3,-4]]`, as `torch.Tensor` takes it. A bare number is "
+               "0-d.",
+     .take = [](Options& o, const std::string& word) { o.tensor = word; }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--randn",
+     .value = Flag::text,
+     .variable = "SIZES",
+     .screen = Flag::apply,
+     .brief = "normal noise such as 4 or 2,3, as torch.randn",
+     .manual = "Standard normal numbers of that shape, such as `4` or `2,3`; `()` is 0-d. Bit for "
+               "bit those of `torch.randn` on a CPU. Fewer than 16 values and 16 or more are drawn "
+               "by different rules, as in PyTorch.",
+     .take = [](Options& o, const std::string& word) { o.randn = sizes(word); }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--seed",
+     .value = Flag::number,
+     .variable = "N",
+     .brief = "for --randn, as torch.manual_seed",
+     .manual = "The seed of `--randn`, as `torch.manual_seed` takes it: from -2^63 to 2^64-1. "
+               "Without it every run draws anew, and `-v` tells the seed.",
+     .take = [](Options& o, const std::string& word) { o.seed = seed(word); }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--from",
+     .value = Flag::choice,
+     .variable = "FORMAT",
+     .words = input_formats,
+     .standard = "auto",
+     .screen = Flag::both,
+     .brief = "",
+     .manual = "The format of the input. `auto` goes by the file's extension, else by its content.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.format = choice("--from", word, input_formats()) == 0 ? "" : word;
+         },
+     .field = "read.format"},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--dtype",
+     .value = Flag::choice,
+     .variable = "T",
+     .words = dtypes,
+     .standard = "text: float32",
+     .screen = Flag::both,
+     .brief = "to compute in",
+     .manual = "The dtype to compute in. Text is read as float32 unless this is given, and goes "
+               "through a double, as in PyTorch; integers stay exact in integer dtypes. An .npy "
+               "keeps its own, and is converted otherwise.",
+     .take =
+         [](Options& o, const std::string& word) {
+           choice("--dtype", word, dtypes());
+           o.read.dtype = find_dtype(word);
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--pointer",
+     .value = Flag::text,
+     .variable = "P",
+     .screen = Flag::apply,
+     .brief = "JSON: the value at /a/b of a document (RFC 6901)",
+     .manual = "JSON: the value at P of each document, such as `/layers/0/acts` (RFC 6901).",
+     .take = [](Options& o, const std::string& word) { o.read.pointer = word; }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--header",
+     .value = Flag::choice,
+     .variable = "WHEN",
+     .words = when,
+     .standard = "auto",
+     .screen = Flag::both,
+     .brief = "CSV: the first row is one",
+     .manual =
+         "CSV: whether the first row is a header. With `auto` it is data if all its fields that "
+         "are not empty are numbers. It is a header if none is, and one at least is a name: it "
+         "neither begins like a number (with a digit, a sign, a point or the sign of a currency) "
+         "nor stands for a missing value. Anything else may be a row of data that would be lost, "
+         "and is an error that asks for `yes` or `no`: numbers beside words, or nothing but such "
+         "as `1 000`, `12%`, `2020-01-02` or `NA`. So is an empty field before 0, 1, 2 ..., which "
+         "is how pandas writes names that are numbers.\n"
+         "Words for missing values, in any case: `NA`, `N/A`, `#N/A`, `#NA`, `<NA>`, `n.a.`, "
+         "`n/d`, `n.d.`, `NaT`, `null`, `nil`, `none`, `\\N`, `missing`, `nothing`, `undefined`, "
+         "`undef`, `?`, `*`, `nan(ind)`, one to three `-`, a point, and `#VALUE!`, `#REF!`, "
+         "`#DIV/0!`, `#NUM!`, `#NAME?`, `#NULL!`.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.header = static_cast<Header>(choice("--header", word, when()));
+         },
+     .field = "read.header"},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--delimiter",
+     .value = Flag::text,
+     .variable = "C",
+     .standard = "a comma; tsv: a tab",
+     .brief = "CSV: between fields",
+     .manual = "CSV: the character between fields; `\\t` or `tab` is a tab.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.delimiter = one_character("--delimiter", word);
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--decimal",
+     .value = Flag::text,
+     .variable = "C",
+     .standard = ".",
+     .brief = "CSV: the decimal point, . or ,",
+     .manual = "CSV: the decimal point, a point or a comma.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.decimal = choice("--decimal", word, {".", ","}) == 0 ? '.' : ',';
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--missing",
+     .value = Flag::text,
+     .variable = "X",
+     .screen = Flag::both,
+     .brief = "CSV: what an empty field stands for: nan or a number",
+     .manual = "CSV: the number that an empty field stands for, or `nan`. In a table of one column "
+               "a blank line between the rows is such a field. Without it a missing field is an "
+               "error.",
+     .take = [](Options& o, const std::string& word) { o.read.missing = word; }},
+    {.command = Flag::apply,
+     .group = Flag::input,
+     .name = "--ndmin",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "0",
+     .brief = "CSV: 2 keeps two dimensions for one row or column",
+     .manual = "CSV: with `2`, a single row, column or number keeps two dimensions; with `1`, a "
+               "single number keeps one. Otherwise one row or column is 1-D and one number 0-d, as "
+               "`numpy.loadtxt` reads them.",
+     .take = [](Options& o,
+                const std::string& word) { o.read.ndmin = whole("--ndmin", word, 0, 2); }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--part",
+     .value = Flag::text,
+     .variable = "K/N",
+     .brief = "the K-th of N parts of a CSV, TSV, JSONL, npy file",
+     .manual =
+         "Read the K-th of N parts of a CSV, TSV, JSON Lines or npy file. Text is divided by "
+         "bytes, and a line belongs to the part that holds its first one; npy is divided by rows. "
+         "Every part reads the header, the first alone writes it. The parts' CSV or JSON Lines, "
+         "one after the other, are the undivided output. Implies `--ndmin 2`.",
+     .take = [](Options& o, const std::string& word) { o.read.part = part(word); }},
+
+    {.command = Flag::apply,
+     .group = Flag::operation,
+     .name = "--mode",
+     .value = Flag::list,
+     .variable = "LIST",
+     .words = mode_names,
+     .standard = "leaky",
+     .screen = Flag::both,
+     .brief = "activations such as relu,elu(0.5): --list-modes",
+     .manual =
+         "An activation, or a list such as `relu,leaky`, which gives each result under its name. "
+         "PyTorch's names of functions and modules are taken, too, in any case: `leaky_relu`, "
+         "`nn.LeakyReLU`. Parameters stand in parentheses, by position or by PyTorch's name: "
+         "`leaky(0.2)`, `elu(alpha=0.5)`, `softmax(dim=0)`. `--list-modes` tells them all.",
+     .take = [](Options& o,
+                const std::string& word) { o.operation.modes = modes_of("--mode", word); },
+     .field = "modes"},
+    {.command = Flag::apply,
+     .group = Flag::operation,
+     .name = "--slope",
+     .value = Flag::number,
+     .variable = "X",
+     .standard = "0.01",
+     .screen = Flag::both,
+     .brief = "leaky's negative_slope",
+     .manual = "The `negative_slope` of Leaky ReLU, where the list gives none: any finite number "
+               "that the dtype can hold.",
+     .take = [](Options& o, const std::string& word) { o.slopes = {finite("--slope", word)}; }},
+    {.command = Flag::apply,
+     .group = Flag::operation,
+     .name = "--inplace",
+     .brief = "operate in the input's own memory",
+     .manual = "Operate in the input's own memory. The result is the same, and a file is never "
+               "changed by it; `--echo` then shows the changed input, and `--grad` is computed "
+               "from the output, which PyTorch refuses for a negative slope.",
+     .take = [](Options& o, const std::string&) { o.operation.inplace = true; }},
+    {.command = Flag::apply,
+     .group = Flag::operation,
+     .name = "--grad",
+     .screen = Flag::apply,
+     .brief = "the input's gradient instead of the output",
+     .manual = "Instead of the output, the gradient that reaches the input on "
+               "`output.backward(torch.ones_like(output))`.",
+     .take = [](Options& o, const std::string&) { o.operation.gradient = true; }},
+    {.command = Flag::apply,
+     .group = Flag::operation,
+     .name = "--echo",
+     .screen = Flag::apply,
+     .brief = "the input before the output",
+     .manual = "The input before the output, each under its name.",
+     .take = [](Options& o, const std::string&) { o.operation.echo = true; }},
+    {.command = Flag::compare,
+     .group = Flag::operation,
+     .name = "--mode",
+     .value = Flag::list,
+     .variable = "LIST",
+     .words = mode_names,
+     .standard = "relu,leaky",
+     .screen = Flag::both,
+     .brief = "what to compare; the first is the baseline",
+     .manual = "What to compare; the first is the baseline.",
+     .take = [](Options& o,
+                const std::string& word) { o.operation.modes = modes_of("--mode", word); }},
+    {.command = Flag::compare,
+     .group = Flag::operation,
+     .name = "--slope",
+     .value = Flag::text,
+     .variable = "X[,X...]",
+     .standard = "0.01",
+     .screen = Flag::both,
+     .brief = "leaky's negative_slope; several are compared",
+     .manual =
+         "The `negative_slope` of Leaky ReLU, where the list gives none; several are compared "
+         "with one another.",
+     .take = [](Options& o, const std::string& word) { o.slopes = numbers("--slope", word); }},
+    {.command = Flag::compare,
+     .group = Flag::report,
+     .name = "--unit-axis",
+     .value = Flag::text,
+     .variable = "N",
+     .standard = "-1",
+     .screen = Flag::both,
+     .brief = "the axis of the units, or none",
+     .manual = "The axis of the units; negative ones count from the last. With `none`, and for a "
+               "1-D input, all values are one unit.",
+     .take =
+         [](Options& o, const std::string& word) {
+           if (word == "none") {
+             o.compare.unit_axis.reset();
+           } else {
+             o.compare.unit_axis = whole<std::int64_t>("--unit-axis", word, -128, 127);
+           }
+         }},
+    {.command = Flag::compare,
+     .group = Flag::report,
+     .name = "--dead-below",
+     .value = Flag::number,
+     .variable = "P",
+     .standard = "0",
+     .brief = "dead: a share of live gradients of at most P",
+     .manual = "A unit is dead if the share of its gradients that are not zero is at most P. `0`: "
+               "no gradient on any sample of this input.",
+     .take = [](Options& o,
+                const std::string& word) { o.dead_below = share("--dead-below", word); }},
+    {.command = Flag::compare,
+     .group = Flag::report,
+     .name = "--per-unit",
+     .screen = Flag::both,
+     .brief = "every unit, not the worst alone",
+     .manual = "Report every unit, not the worst alone.",
+     .take = [](Options& o, const std::string&) { o.per_unit = true; }},
+    {.command = Flag::compare,
+     .group = Flag::report,
+     .name = "--plot",
+     .value = Flag::file,
+     .variable = "FILE",
+     .screen = Flag::both,
+     .brief = "draw FILE.svg, FILE.png, or - in the terminal",
+     .manual = "Draw FILE`.svg` or FILE`.png`, or `-` in the terminal, by gnuplot(1): the share of "
+               "active samples per unit, and the inputs with the activations over them.",
+     .take = [](Options& o, const std::string& word) { o.plot = word; }},
+    {.command = Flag::compare,
+     .group = Flag::gate,
+     .name = "--fail-if-dead",
+     .value = Flag::number,
+     .variable = "F",
+     .screen = Flag::both,
+     .brief = "exit 3 if more than this share of the units is dead",
+     .manual = "Exit 3 if the share of dead units is greater than F; `0` allows none.",
+     .take = [](Options& o,
+                const std::string& word) { o.fail_if_dead = share("--fail-if-dead", word); }},
+    {.command = Flag::compare,
+     .group = Flag::gate,
+     .name = "--check",
+     .value = Flag::choice,
+     .variable = "MODE",
+     .words = mode_names,
+     .standard = "the baseline",
+     .brief = "what --fail-if-dead looks at",
+     .manual = "The activation that `--fail-if-dead` looks at; under the worst of its slopes, if "
+               "there are several.",
+     .take = [](Options& o, const std::string& word) { o.check_text = word; }},
+    {.command = Flag::compare,
+     .group = Flag::gate,
+     .name = "--fail-if-nan",
+     .brief = "exit 3 if the input has a NaN",
+     .manual = "Exit 3 if the input has a NaN.",
+     .take = [](Options& o, const std::string&) { o.fail_if_nan = true; }},
+    {.command = Flag::compare,
+     .group = Flag::gate,
+     .name = "--partial",
+     .screen = Flag::both,
+     .brief = "write figures that --merge adds, as JSON",
+     .manual =
+         "Write figures that `--merge` adds, as JSON. Their sums are exact: the merged report "
+         "is the undivided one's.",
+     .take = [](Options& o, const std::string&) { o.partial = true; },
+     .field = "Tally::partial"},
+    {.command = Flag::compare,
+     .group = Flag::gate,
+     .name = "--merge",
+     .screen = Flag::both,
+     .brief = "the INPUTs are such partial figures",
+     .manual = "The INPUTs are such figures, of all parts of one input in any order; the report is "
+               "that of the undivided input.",
+     .take = [](Options& o, const std::string&) { o.merge = true; }},
+
+    {.command = Flag::both,
+     .group = Flag::operation,
+     .name = "--threads",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "the processors available",
+     .brief = "",
+     .manual = "How many threads work. The result does not depend on it.",
+     .take = [](Options& o,
+                const std::string& word) { o.run.threads = whole("--threads", word, 1u, 1024u); }},
+
+    {.command = Flag::both,
+     .group = Flag::output,
+     .name = "--output",
+     .letter = 'o',
+     .value = Flag::file,
+     .variable = "FILE",
+     .standard = "standard output",
+     .screen = Flag::both,
+     .brief = "replaced whole, or left as it is",
+     .manual =
+         "Write to FILE, which may be the input. It is replaced whole once all is written, or "
+         "left as it was; links are followed, mode and owner kept. What is not a regular file "
+         "is written to directly.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.output = word == "-" ? std::nullopt : std::optional(word);
+         }},
+    {.command = Flag::compare,
+     .group = Flag::output,
+     .name = "--to",
+     .value = Flag::choice,
+     .variable = "FORMAT",
+     .words = report_formats,
+     .standard = "FILE's, or table",
+     .screen = Flag::both,
+     .brief = "",
+     .manual = "The format of the report. Without it, the one that the extension of the `-o` file "
+               "names (`.txt`: `table`); a file with another extension, or none, needs `--to`.",
+     .take =
+         [](Options& o, const std::string& word) {
+           choice("--to", word, report_formats());
+           o.report_format = word;
+         }},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--to",
+     .value = Flag::choice,
+     .variable = "FORMAT",
+     .words = writable_formats,
+     .standard = "FILE's, or torch",
+     .screen = Flag::both,
+     .brief = "",
+     .manual = "The format of the output; `torch` is what `print(tensor)` prints. Without it, the "
+               "one that the extension of the `-o` file names (`.txt`: `torch`); a file with "
+               "another extension, or none, needs `--to`. A print that shows only edges and goes "
+               "into a file is noted on standard error.",
+     .take =
+         [](Options& o, const std::string& word) {
+           choice("--to", word, writable_formats());
+           o.write.format = word;
+         },
+     .field = "write.format"},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--out-header",
+     .value = Flag::choice,
+     .variable = "WHEN",
+     .words = when,
+     .standard = "auto",
+     .brief = "CSV: write a header",
+     .manual = "CSV: whether a header is written. `auto`: if the input has one, or if there are "
+               "several results to tell apart.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.header = static_cast<Header>(choice("--out-header", word, when()));
+         },
+     .field = "write.header"},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--nan",
+     .value = Flag::choice,
+     .variable = "AS",
+     .words = nan_texts,
+     .standard = "literal",
+     .brief = "JSON: NaN and the infinities",
+     .manual = "JSON: NaN and the infinities as `literal` (`NaN`, `Infinity`, as Python's json "
+               "writes and reads them), `null` or `string`.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.nan = static_cast<NanText>(choice("--nan", word, nan_texts()));
+         }},
+
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--profile",
+     .value = Flag::choice,
+     .variable = "NAME",
+     .words = profiles,
+     .brief = "",
+     .manual = "`default`, `short` (precision 2, 2 edge items) or `full` (no threshold). The "
+               "options below override it.",
+     .take =
+         [](Options& o, const std::string& word) {
+           PrintOptions& print = o.write.print;
+           const std::size_t profile = choice("--profile", word, profiles());
+           if (profile == 1) print.precision = print.edgeitems = 2;
+           if (profile == 2) print.threshold = PrintOptions::kNoThreshold;
+         }},
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--precision",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "4",
+     .brief = "digits after the point",
+     .manual = "Digits after the point.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.print.precision = whole<std::int64_t>("--precision", word, 0, 1000);
+         }},
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--threshold",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "1000",
+     .screen = Flag::apply,
+     .brief = "elements above which only edges show, or inf",
+     .manual = "With more elements than this, only the edges are shown; `inf` shows all.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.print.threshold =
+               word == "inf"
+                   ? PrintOptions::kNoThreshold
+                   : whole<std::int64_t>("--threshold", word, 0, PrintOptions::kNoThreshold);
+         }},
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--edgeitems",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "3",
+     .brief = "items at each edge",
+     .manual = "How many items are shown at each edge of a dimension.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.print.edgeitems = whole<std::int64_t>("--edgeitems", word, 0, kMost);
+         }},
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--linewidth",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "80",
+     .brief = "characters a line",
+     .manual = "Characters a line.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.print.linewidth = whole<std::int64_t>("--linewidth", word, 1, kMost);
+         }},
+    {.command = Flag::apply,
+     .group = Flag::printing,
+     .name = "--sci-mode",
+     .value = Flag::choice,
+     .variable = "WHEN",
+     .words = scientific,
+     .standard = "auto",
+     .brief = "scientific notation",
+     .manual = "Whether numbers are in scientific notation.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.print.sci_mode = static_cast<SciMode>(choice("--sci-mode", word, scientific()));
+         }},
+
+    {.name = "--verbose",
+     .letter = 'v',
+     .brief = "tell the seed of --randn",
+     .manual = "Tell the seed of `--randn` on standard error.",
+     .take = [](Options& o, const std::string&) { o.verbose = true; }},
+    {.name = "-h",
+     .letter = 'h',
+     .brief = "a screen of help",
+     .manual = "A screen of help.",
+     .take = [](Options& o, const std::string&) { o.ask = Options::Ask::short_help; }},
+    {.name = "--help",
+     .screen = Flag::both,
+     .brief = "every option explained",
+     .manual = "Every option explained.",
+     .take = [](Options& o, const std::string&) { o.ask = Options::Ask::help; }},
+    {.name = "--list-modes",
+     .screen = Flag::both,
+     .brief = "every mode with its parameters and formula",
+     .manual = "Every mode with its formula, its parameters and their defaults, and PyTorch's "
+               "module.",
+     .take = [](Options& o, const std::string&) { o.ask = Options::Ask::list_modes; }},
+    {.name = "--man",
+     .brief = "the manual, for man -l -",
+     .manual = "Print this manual, as man(1) reads it: `rectify --man | man -l -`.",
+     .take = [](Options& o, const std::string&) { o.ask = Options::Ask::manual; }},
+    {.name = "--completion",
+     .value = Flag::choice,
+     .variable = "SHELL",
+     .words = shells,
+     .brief = "",
+     .manual = "Print what makes a shell complete options, formats, modes and dtypes: `source "
+               "<(rectify --completion bash)`, and so for zsh; `rectify --completion fish | "
+               "source`. A package has installed it.",
+     .take =
+         [](Options& o, const std::string& word) {
+           choice("--completion", word, shells());
+           o.shell = word;
+           o.ask = Options::Ask::completion;
+         }},
+    {.name = "--version",
+     .brief = "the release, and the PyTorch it follows",
+     .manual = "The release, and the PyTorch that it follows.",
+     .take = [](Options& o, const std::string&) { o.ask = Options::Ask::version; }},
+};
+
+}  // namespace
+
+std::vector<std::string> report_formats() { return {"table", "json", "jsonl", "csv", "tsv"}; }
+
+std::span<const Flag> flags() { return kFlags; }
+
+std::string_view heading(Flag::Group group) {
+  constexpr std::string_view kHeadings[] = {"Input",  "Operation",
+                                            "Report", "For scripts and CI",
+                                            "Output", "Printing, as torch.set_printoptions",
+                                            "Other"};
+  return kHeadings[group];
+}
+
+bool applies(const Flag& flag, Options::Command command) {
+  return flag.command == Flag::both ||
+         (flag.command == Flag::compare) == (command == Options::Command::compare);
+}
+
+bool reads(const Flag& flag) {
+  return flag.group == Flag::input || flag.name == "--mode" || flag.name == "--slope" ||
+         flag.name == "--unit-axis";
+}
+
+}  // namespace rectify::app
