@@ -259,13 +259,14 @@ Source::~Source() = default;
 
 namespace {
 
-void look_at(int fd, bool& regular, std::uint64_t& base, std::uint64_t& length,
+/// `opened`: by us, so that it stands at its start.
+void look_at(int fd, bool opened, bool& regular, std::uint64_t& base, std::uint64_t& length,
              const std::string& name) {
   struct stat status {};
   if (::fstat(fd, &status) != 0) fail(name, "cannot read: ", errno);
   if (S_ISDIR(status.st_mode)) fail(name, "cannot read: ", EISDIR);
   if (!S_ISREG(status.st_mode)) return;
-  const off_t at = ::lseek(fd, 0, SEEK_CUR);
+  const off_t at = opened ? 0 : ::lseek(fd, 0, SEEK_CUR);
   if (at < 0) fail(name, "cannot read: ", errno);
   regular = true;
   base = static_cast<std::uint64_t>(at);
@@ -284,7 +285,7 @@ Source Source::file(const std::string& path) {
   const int fd = open_file(path, O_RDONLY);
   if (fd < 0) fail(path, "cannot open: ", errno);
   state->file = Descriptor(fd, true);
-  look_at(fd, state->regular, state->base, state->length, path);
+  look_at(fd, true, state->regular, state->base, state->length, path);
   return Source(std::move(state));
 }
 
@@ -293,7 +294,7 @@ Source Source::standard_input() {
   state->name = "<stdin>";
   state->is_file = true;
   state->file = Descriptor(STDIN_FILENO, false);
-  look_at(STDIN_FILENO, state->regular, state->base, state->length, state->name);
+  look_at(STDIN_FILENO, false, state->regular, state->base, state->length, state->name);
   return Source(std::move(state));
 }
 
@@ -333,6 +334,8 @@ std::string_view Source::peek(std::size_t least, std::size_t size) {
   State& s = *state_;
   if (!s.is_file) return s.text.substr(s.position);
   const std::size_t have = s.peeked();
+  // No more memory than a small file needs: it may be one of thousands.
+  if (s.regular) size = std::min<std::size_t>(size, s.length - std::min(s.length, s.position));
   if (have < size) {
     if (s.ahead_begin != 0) {
       std::memmove(s.ahead.data(), s.ahead.data() + s.ahead_begin, have);

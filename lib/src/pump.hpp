@@ -67,8 +67,9 @@ class Pump {
       run(source);
       return;
     }
-    const std::size_t together =
+    const std::size_t most =
         std::clamp<std::size_t>(sources.count / (std::size_t{8} * threads_), 1, kMostTogether);
+    std::size_t together = std::min(most, kFirstTogether);
     std::size_t next = 0;
     ordered<Batch>(
         threads_,
@@ -83,7 +84,11 @@ class Pump {
         [&](Batch& batch) {
           for (Small& small : batch.small) deliver(small);
           const std::size_t delivered = batch.small.size();
-          batch.small.clear();
+          // What is here is freed by who fills the batch again: freeing is work, too.
+          if (delivered != 0) {
+            const std::uint64_t mean = batch.bytes / delivered + 1;
+            together = std::clamp<std::size_t>(kTogetherBytes / mean, 1, most);
+          }
           if (batch.error) std::rethrow_exception(batch.error);
           for (std::size_t i = batch.begin + delivered; i < batch.end; ++i) {
             std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
@@ -98,7 +103,11 @@ class Pump {
 
  private:
   static constexpr std::uint64_t kSmallBytes = std::uint64_t{64} << 10;
-  static constexpr std::size_t kMostTogether = 16;
+  // So many at a time that waking a thread for them is a small part of the work, and no more than
+  // memory is easily had for.
+  static constexpr std::size_t kFirstTogether = 16;
+  static constexpr std::size_t kMostTogether = 128;
+  static constexpr std::uint64_t kTogetherBytes = std::uint64_t{512} << 10;
 
   /// An input and its decoder, and how an error of theirs is told.
   struct Input {
@@ -181,6 +190,7 @@ class Pump {
   struct Batch {
     std::size_t begin = 0, end = 0;
     std::vector<Small> small;
+    std::uint64_t bytes = 0;       // of the small files
     std::unique_ptr<Source> next;  // the first that is not, opened
     std::exception_ptr error;      // of opening it
   };
@@ -188,6 +198,7 @@ class Pump {
   /// Works on the inputs of a batch up to the first that is not a small file. Any thread.
   void work_on_small(const Sources& sources, Batch& batch) const {
     batch.small.clear();
+    batch.bytes = 0;
     batch.error = nullptr;
     for (std::size_t i = batch.begin; i < batch.end; ++i) {
       if (sources.waits && sources.waits(i)) return;
@@ -203,6 +214,7 @@ class Pump {
         batch.next = std::move(source);
         return;
       }
+      batch.bytes += *size;
       Small& small = batch.small.emplace_back();
       small.name = source->name();
       try {
