@@ -11,6 +11,7 @@
 #include <random>
 #include <utility>
 
+#include "first_words.hpp"
 #include "merge.hpp"
 #include "plot.hpp"
 #include "progress.hpp"
@@ -34,7 +35,14 @@ Tensor noise(const Options& options) {
 
 Source open(const Options& options, const std::string& input) {
   if (options.tensor) return Source::memory(*options.tensor, "--tensor");
-  return input == "-" ? Source::standard_input() : Source::file(input);
+  if (input == "-") return Source::standard_input();
+  try {
+    return Source::file(input);
+  } catch (const Error& error) {
+    std::error_code none;
+    if (std::filesystem::exists(input, none)) throw;
+    throw Error(error.kind(), error.message(), hint_for_input(input, options), error.place());
+  }
 }
 
 /// The inputs there are; standard input if none is named, and the literal, which has no name.

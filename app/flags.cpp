@@ -358,8 +358,11 @@ const Flag kFlags[] = {
          "PyTorch's names of functions and modules are taken, too, in any case: `leaky_relu`, "
          "`nn.LeakyReLU`. Parameters stand in parentheses, by position or by PyTorch's name: "
          "`leaky(0.2)`, `elu(alpha=0.5)`, `softmax(dim=0)`. `--list-modes` tells them all.",
-     .take = [](Options& o,
-                const std::string& word) { o.operation.modes = modes_of("--mode", word); },
+     .take =
+         [](Options& o, const std::string& word) {
+           o.operation.modes = modes_of("--mode", word);
+           o.mode_text = word;
+         },
      .field = "modes"},
     {.command = Flag::apply,
      .group = Flag::operation,
@@ -405,8 +408,11 @@ const Flag kFlags[] = {
      .screen = Flag::both,
      .brief = "what to compare; the first is the baseline",
      .manual = "What to compare; the first is the baseline.",
-     .take = [](Options& o,
-                const std::string& word) { o.operation.modes = modes_of("--mode", word); }},
+     .take =
+         [](Options& o, const std::string& word) {
+           o.operation.modes = modes_of("--mode", word);
+           o.mode_text = word;
+         }},
     {.command = Flag::compare,
      .group = Flag::operation,
      .name = "--slope",

@@ -10,6 +10,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "first_words.hpp"
 #include "flags.hpp"
 
 #ifndef RECTIFY_VERSION
@@ -21,23 +22,6 @@ namespace {
 
 constexpr char kShield = '\x01';
 
-/// " (did you mean --slope?)" or where to look.
-std::string hint_for(std::string_view typed, Options::Command command) {
-  std::vector<std::string_view> names;
-  for (const Flag& flag : flags()) {
-    if (applies(flag, command)) names.push_back(flag.name);
-  }
-  const std::string_view meant = nearest(typed, names);
-  if (!meant.empty()) return "did you mean " + std::string(meant) + "?";
-  for (const Flag& flag : flags()) {
-    if (applies(flag, command) || flag.name != typed) continue;
-    return flag.command == Flag::compare ? "it is an option of rectify compare"
-                                         : "rectify compare does not take it";
-  }
-  return command == Options::Command::compare ? "rectify compare -h lists the options"
-                                              : "rectify -h lists the options";
-}
-
 /// What the library calls the field that `flag` sets.
 std::string field_of(const Flag& flag) {
   if (!flag.field.empty()) return std::string(flag.field);
@@ -48,11 +32,12 @@ std::string field_of(const Flag& flag) {
 
 /// CLI11's complaint in our words.
 [[noreturn]] void translate(const CLI::ParseError& error, const CLI::App& app,
-                            Options::Command command) {
+                            const std::vector<std::string>& words, Options::Command command) {
   if (dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr) {
     for (const std::string& word : app.remaining()) {
-      const std::string name = word.substr(0, word.find('='));
-      refuse("no such option: " + in_quotes(word), hint_for(name, command));
+      const std::vector<std::string> before(words.begin(),
+                                            std::find(words.begin(), words.end(), word));
+      refuse("no such option: " + in_quotes(word), hint_for_option(word, command, before));
     }
   }
   std::string text = error.what();  // "--slope: 1 required TEXT missing", "inplace was given ..."
@@ -213,7 +198,7 @@ Options parse_options(int argc, const char* const* argv) {
   try {
     app.parse(argc, shielded.data());
   } catch (const CLI::ParseError& error) {
-    translate(error, app, options.command);
+    translate(error, app, words, options.command);
   }
 
   const auto restored = [](std::string& word) {
@@ -236,6 +221,7 @@ Options parse_options(int argc, const char* const* argv) {
   }
   if (options.ask != Options::Ask::run) return options;
 
+  check_stray_words(options);
   if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
     refuse("one kind of source a call: files, --tensor or --randn");
   }
@@ -264,7 +250,13 @@ Options parse_options(int argc, const char* const* argv) {
                        in_quotes({&delimiter, 1})),
            "--delimiter ';'");
   }
-  options.operation.modes = with_slopes(options.operation.modes, options.slopes);
+  const std::vector<Module> given_modes = options.operation.modes;
+  options.operation.modes = with_slopes(given_modes, options.slopes);
+  if (!options.slopes.empty() && options.operation.modes == given_modes && !options.merge) {
+    refuse(fmt::format("--slope is the negative_slope of leaky, and --mode {} leaves none open",
+                       options.mode_text),
+           "leave --slope out");
+  }
   if (options.command == Options::Command::compare) {
     settle_compare(options);
   } else {

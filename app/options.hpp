@@ -25,6 +25,7 @@ struct Options {
 
   ReadOptions read;
   Operation operation;
+  std::string mode_text;       // as --mode has it; empty: not given
   std::vector<double> slopes;  // of the modes that leave theirs open
   WriteOptions write;
   RunOptions run;

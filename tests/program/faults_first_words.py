@@ -1,0 +1,130 @@
+"""What people type first, coming from other programs or from PyTorch, and the right words that answer it."""
+import shlex
+
+from harness import need, row
+
+# A command line and what stands in the parentheses of the answer. {} in the line is a table of numbers.
+LINES = r"""
+--tensor 2 -4 5                    | --tensor '[2,-4,5]'
+--tensor 2 4 5                     | --tensor '[2,4,5]'
+--tensor -1 -2                     | --tensor '[-1,-2]'
+--tensor {}                        | a file is named without an option: rectify {}
+--randn 2 3                        | --randn 2,3
+--randn 2 3 4                      | --randn 2,3,4
+--randn 2 relu                     | an activation is chosen by --mode relu
+--tensor 1 --mode relu leaky       | an activation is chosen by --mode relu,leaky
+--inplace true {}                  | an option that stands alone takes no value
+--grad yes {}                      | an option that stands alone takes no value
+relu {}                            | an activation is chosen by --mode relu
+LeakyReLU {}                       | an activation is chosen by --mode leaky
+F.leaky_relu {}                    | an activation is chosen by --mode leaky
+1,-2,3                             | a literal is --tensor '[1,-2,3]'
+'1 -2 3'                           | a literal is --tensor '[1,-2,3]'
+[1,-2]                             | a literal is --tensor '[1,-2]'
+[[1,-2],[3,4]]                     | a literal is --tensor '[[1,-2],[3,4]]'
+2.5                                | a literal is --tensor 2.5
+help                               | rectify --help
+version                            | rectify --version
+compare help                       | rectify compare --help
+compre {}                          | did you mean rectify compare?
+Compare {}                         | did you mean rectify compare?
+http://a.example/acts.csv          | curl -sSL http://a.example/acts.csv | rectify
+https://a.example/acts.csv         | curl -sSL https://a.example/acts.csv | rectify
+'https://a.example/?a=1&b=2'       | curl -sSL 'https://a.example/?a=1&b=2' | rectify
+s3://bucket/acts.csv               | copy it here, or pipe it in
+-s 0.1 {}                          | did you mean --seed, --slope, --s
+-m relu {}                         | --mode
+-t csv {}                          | did you mean --tensor, --threads, --to, --threshold?
+-p 3 {}                            | --precision
+-d ';' {}                          | --delimiter C
+-F ';' {}                          | --delimiter C
+-j 4 {}                            | --threads N
+-i {}                              | an input is named without an option
+-V                                 | --version
+-?                                 | --help
+-z {}                              | rectify -h lists the options
+-slope 0.1 {}                      | did you mean --slope?
+--slop 0.1 {}                      | did you mean --slope?
+--Slope 0.1 {}                     | did you mean --slope?
+--negative_slope 0.1 {}            | --slope X
+--negative-slope=0.1 {}            | --slope X
+--alpha 0.1 {}                     | --slope X
+--dim 1 {}                         | --mode 'softmax(dim=N)'
+--axis 1 {}                        | --unit-axis N
+--manual-seed 1 --randn 2          | --seed N
+--manual_seed=1 --randn 2          | --seed N
+--shape 2,3                        | --randn SIZES
+--json {}                          | --to json
+--csv {}                           | --to csv
+--format csv {}                    | --to FORMAT for the output, --from FORMAT for the input
+--output-format csv {}             | --to FORMAT
+--icsv {}                          | --from csv
+--ojson {}                         | --to json
+--no-header {}                     | --header no
+--headerless-csv-output {}         | --out-header no
+--quiet {}                         | 2>/dev/null
+--relu {}                          | --mode relu
+--leaky_relu {}                    | --mode leaky
+--activation relu {}               | --mode LIST
+--modes relu {}                    | --mode LIST
+--in-place {}                      | --inplace
+--gradient {}                      | --grad
+--sep ';' {}                       | --delimiter C
+--delim ';' {}                     | --delimiter C
+--na-values NA {}                  | --missing nan
+--fillna 0 {}                      | --missing X
+--type float64 {}                  | --dtype T
+--jobs 4 {}                        | --threads N
+--out a.csv {}                     | -o FILE
+--outfile a.csv {}                 | -o FILE
+--input {}                         | an input is named without an option
+--digits 3 {}                      | --precision N
+--usage                            | --help
+--compare {}                       | rectify compare FILE
+--per-unit {}                      | it is an option of rectify compare
+compare --echo {}                  | rectify compare does not take it
+compare --grad {}                  | rectify compare does not take it
+--mode relu --slope 0.1 {}         | leave --slope out
+--mode 'leaky(0.2)' --slope 0.1 {} | leave --slope out
+--mode lreky {}                    | did you mean leaky?
+--mode 'leaky(slope=0.2)' {}       | negative_slope
+--to jsn {}                        | torch, json
+--dtype fp32 {}                    | float32
+"""
+
+
+def cases():
+    for line in LINES.strip().splitlines():
+        words, _, answer = line.partition("|")
+        yield words.strip(), answer.strip()
+
+
+@row
+def the_first_words_of_a_newcomer_get_one_right_line(s):
+    s.write("acts.csv", b"1,-2\n3,-4\n")
+    wrong = []
+    for line, answer in cases():
+        outcome = s.run(*shlex.split(line.replace("{}", "acts.csv")))
+        text = outcome.stderr.decode()
+        if outcome.status not in (1, 2) or outcome.stdout or text.count("\n") != 1 or \
+                answer.replace("{}", "acts.csv") not in text:
+            wrong.append(f"{line}: expected {answer!r} in one line, got {outcome}")
+    need(not wrong, "\n".join(wrong))
+    need(len(list(cases())) >= 60, "the table is shorter")
+
+
+@row
+def following_an_answer_that_is_a_command_line_leads_on(s):
+    s.write("acts.csv", b"1,-2\n3,-4\n")
+    for line, answer in cases():
+        answer = answer.replace("{}", "acts.csv")
+        for start in ("a literal is ", "an activation is chosen by ", "a file is named without an option: rectify ", ""):
+            if start and answer.startswith(start):
+                answer = answer[len(start):] + (" acts.csv" if "--mode" in answer else "")
+                break
+        if not answer.startswith(("--tensor", "--randn 2", "--mode relu", "--mode leaky", "acts.csv")) or "LIST" in answer:
+            continue
+        words = shlex.split(answer)
+        if "--mode" in words and "acts.csv" not in words:
+            words.append("acts.csv")
+        s.run(*words).succeeds()
