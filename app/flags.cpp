@@ -256,7 +256,9 @@ const Flag kFlags[] = {
      .variable = "P",
      .screen = Flag::apply,
      .brief = "JSON: the value at /a/b of a document (RFC 6901)",
-     .manual = "JSON: the value at P of each document, such as `/layers/0/acts` (RFC 6901).",
+     .manual = "JSON: the value at P of each document, such as `/layers/0/acts` (RFC 6901). A step "
+               "`*` leads into every element of a list: `/data/*/embedding` are the rows of one "
+               "tensor.",
      .take = [](Options& o, const std::string& word) { o.read.pointer = word; }},
     {.command = Flag::both,
      .group = Flag::input,

@@ -21,7 +21,9 @@ COMMENT_OR_STRING = re.compile(
 INNER = {
     "lib/src/activation/": r"activation/|kernels/target\.hpp|rectify/|dispatch\.hpp|half\.hpp|number\.hpp",
     "lib/src/kernels/": r"kernels/|rectify/",
-    "lib/src/formats/": r"format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number\.hpp|utf8\.hpp",
+    "lib/src/formats/": r"(csv|json)_\w+\.hpp|format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number\.hpp|utf8\.hpp",
+    "lib/src/formats/csv": r"(?!json)",
+    "lib/src/formats/json": r"(?!csv)",
     "lib/src/error.cpp": r"rectify/error\.hpp|utf8\.hpp",
     "lib/src/bytes.cpp": r"rectify/(stream|error)\.hpp",
     "lib/src/tensor.cpp": r"rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",

@@ -111,6 +111,26 @@ TEST_CASE("a pointer takes one value out of a document") {
   CHECK(read_at("/a", "{\"a\": [1]} {\"a\": [2]}") == "[1] 1.0; [1] 2.0");
 }
 
+TEST_CASE("a pointer's step * leads into every element of a list") {
+  const std::string_view text = R"({"data": [{"e": [1, -2], "n": 0}, {"n": 1, "e": [3, 4]}]})";
+  CHECK(read_at("/data/*/e", text) == "[2, 2] 1.0 -2.0 3.0 4.0");
+  CHECK(read_at("/data/*/n", text) == "[2] 0.0 1.0");
+  CHECK(read_at("/*/1", "[[1, 2], [3, -4], [5, 6]]") == "[3] 2.0 -4.0 6.0");
+  CHECK(read_at("/*/*", "[[1, 2], [3, -4]]") == "[4] 1.0 2.0 3.0 -4.0");
+  // A member of that name is one, and of two of one name the last counts.
+  CHECK(read_at("/*", R"({"*": 7})") == "[1] 7.0");
+  CHECK(read_at("/a/*/b", R"({"a": [{"b": 1}, {"b": 2}], "a": [{"b": 5, "b": 6}]})") == "[1] 6.0");
+  // No element is passed over in silence, nor is a list without any.
+  CHECK(
+      read_at("/data/*/x", text)
+          .starts_with("in:1:11: element 0 of the list has no value at the pointer '/data/*/x' ("));
+  CHECK(read_at("/*/e", R"([{"e": 1}, {"f": 2}])")
+            .starts_with("in:1:12: element 1 of the list has no value at the pointer '/*/e' ("));
+  CHECK(read_at("/*", "[]").starts_with("in:1:1: the document has no value at the pointer '/*' ("));
+  CHECK(read_at("/*/e", R"([{"e": [1, 2]}, {"e": [3]}])")
+            .starts_with("in:1:23: a list of length 1 where the first has 2 (dimension 0)"));
+}
+
 TEST_CASE("a document around a pointer's value is checked, too") {
   using namespace std::string_view_literals;
   struct Row {

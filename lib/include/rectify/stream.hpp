@@ -206,7 +206,8 @@ struct ReadOptions {
   std::string format;
   /// Of the result; nothing: float32 for text, its own for npy.
   std::optional<DType> dtype;
-  /// JSON: RFC 6901 pointer to the value to read.
+  /// JSON: RFC 6901 pointer to the value to read. A step `*` leads into every element of a list; the
+  /// values found are the rows of one tensor.
   std::optional<std::string> pointer;
   /// CSV: whether the first row is one; automatic: see Header.
   Header header = Header::automatic;

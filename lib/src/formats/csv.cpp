@@ -10,10 +10,10 @@
 #include <cstring>
 #include <utility>
 
+#include "csv_first_row.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "number.hpp"
-#include "utf8.hpp"
 
 namespace rectify {
 namespace {
@@ -21,99 +21,11 @@ namespace {
 /// A quoted header field longer than this is taken for a quote that was never closed.
 constexpr std::size_t kMostQuotedBytes = std::size_t{1} << 20;
 
-std::string plural(std::size_t count, std::string_view noun) {
-  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
-}
-
-// ---- the first row -----------------------------------------------------------------------------
-
 /// What to do about a first row that may be data or a header.
 std::string ask_for_header(std::string_view row) {
   return option("read.header", "yes") + " takes " + std::string(row) + " as names, " +
          option("read.header", "no") + " as data";
 }
-
-/// What a field of the first row may be.
-enum class Kind {
-  empty,
-  number,
-  like_number,  // begins like one, but is not one: data that was damaged, a date, a name like 1.0.0
-  missing_word,  // stands for a missing value, or is a name
-  name,
-};
-
-/// Written in lower case. What R, pandas, SQL, SAS, Stata, Excel and programs' printf write.
-constexpr std::string_view kMissingWords[] = {
-    "na",   "n/a", "#n/a", "#na",           "<na>",    "n.a.",    "n/d",       "n.d.",     "nat",
-    "null", "nil", "none", "\\n",           "missing", "nothing", "undefined", "undef",    "nd",
-    "bdl",  "lod", "n a",  "not available", "unknown", "?",       "*",         "nan(ind)", "-",
-    "--",   "---", ".",    "#value!",       "#ref!",   "#div/0!", "#num!",     "#name?",   "#null!",
-};
-
-/// The character at the start of `text`, which is not empty, and its length. A byte that is not
-/// UTF-8 is taken for Latin-1, where the signs of currencies and the no-break space are the same.
-std::uint32_t character_at(std::string_view text, std::size_t& length) {
-  std::uint32_t code = 0;
-  length = utf8_length(text, code);
-  if (length != 0) return code;
-  length = 1;
-  return static_cast<unsigned char>(text[0]);
-}
-
-/// A blank of Unicode, which people do not see, or a carriage return that went astray.
-bool is_invisible(std::uint32_t code) {
-  return code == ' ' || (code >= '\t' && code <= '\r') || code == 0xA0 || code == 0xFEFF ||
-         code == 0x202F || code == 0x205F || code == 0x3000 || (code >= 0x2000 && code <= 0x200B);
-}
-
-/// A digit, a sign, a point or the sign of a currency.
-bool is_start_of_number(std::uint32_t code) {
-  constexpr std::uint32_t kZeros[] = {'0', 0x660, 0x6F0, 0x966, 0xFF10};
-  for (const std::uint32_t zero : kZeros) {
-    if (code >= zero && code <= zero + 9) return true;
-  }
-  return code == '+' || code == '-' || code == 0x2212 || (code >= 0x2010 && code <= 0x2015) ||
-         code == 0xFE63 || code == 0xFF0B || code == 0xFF0D || code == '.' || code == ',' ||
-         code == '$' || (code >= 0xA2 && code <= 0xA5) || (code >= 0x20A0 && code <= 0x20CF);
-}
-
-std::string_view without_invisible(std::string_view text) {
-  std::size_t begin = text.size();
-  std::size_t end = text.size();
-  for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
-    if (is_invisible(character_at(text.substr(at), length))) continue;
-    begin = std::min(begin, at);
-    end = at + length;
-  }
-  return text.substr(begin, end - begin);
-}
-
-/// Of a field that is neither empty nor a number.
-Kind kind_of_words(std::string_view text) {
-  text = without_invisible(text);
-  // Accountants' (1.50) is negative, and '1' is quoted for some readers.
-  if (text.size() > 2 && ((text.front() == '(' && text.back() == ')') ||
-                          (text.front() == '\'' && text.back() == '\''))) {
-    text = without_invisible(text.substr(1, text.size() - 2));
-  }
-  // What laboratories and spreadsheets write before a number: <0.01, ~5, '-5.
-  while (text.size() > 1 && std::string_view("<>~='").find(text.front()) != std::string_view::npos)
-    text = without_invisible(text.substr(1));
-  for (const std::string_view sign : {"\u2264", "\u2265", "\u2248", "\u00B1"}) {
-    if (text.starts_with(sign)) text = without_invisible(text.substr(sign.size()));
-  }
-  if (text.empty()) return Kind::missing_word;
-  const auto is_same = [&](std::string_view word) {
-    return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-  };
-  if (std::any_of(std::begin(kMissingWords), std::end(kMissingWords), is_same))
-    return Kind::missing_word;
-  std::size_t length = 0;
-  return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
-}
-
 class CsvDecoder final : public Decoder {
  public:
   CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter)
@@ -845,210 +757,6 @@ class CsvDecoder final : public Decoder {
   bool row_behind_ = false;    // a row follows behind the part
 };
 
-// ---- writing -----------------------------------------------------------------------------------
-
-class CsvEncoder final : public detail::Encoder {
- public:
-  CsvEncoder(Output& output, const WriteOptions& options, char delimiter)
-      : output_(output), header_(options.header), delimiter_(delimiter) {}
-
-  bool takes_slabs(const Result&, std::size_t) const override { return true; }
-  bool takes_stacks() const override { return true; }
-  bool tells_rows_from_vectors() const override { return false; }
-  bool tells_records() const override { return true; }
-
-  void encode(const Result& result, std::string& text) const override {
-    Lines lines(text, delimiter_);
-    if (result.columns.size() == 1) {
-      const Column& column = result.columns[0];
-      const Table table = table_of(result, column);
-      dispatch(column.tensor.dtype(), [&](auto type) {
-        const auto* values = column.tensor.data<typename decltype(type)::type>().data();
-        for (std::size_t row = 0; row < table.rows; ++row) {
-          values = lines.add(values, table.width);
-          lines.end();
-        }
-      });
-      lines.flush();
-      return;
-    }
-    std::vector<Table> tables;
-    std::vector<const std::byte*> at;
-    for (const Column& column : result.columns) {
-      tables.push_back(table_of(result, column));
-      at.push_back(column.tensor.bytes());
-      if (tables.back().rows == tables[0].rows) continue;
-      throw Error(ErrorKind::unsupported,
-                  "a result of " + plural(tables.back().rows, "row") +
-                      " does not stand beside one of " + std::to_string(tables[0].rows),
-                  option("write.format", "json") + " holds tensors of any shape");
-    }
-    for (std::size_t row = 0; row < tables[0].rows; ++row) {
-      for (std::size_t i = 0; i < at.size(); ++i) {
-        dispatch(result.columns[i].tensor.dtype(), [&](auto type) {
-          using T = typename decltype(type)::type;
-          at[i] = reinterpret_cast<const std::byte*>(
-              lines.add(reinterpret_cast<const T*>(at[i]), tables[i].width));
-        });
-      }
-      lines.end();
-    }
-    lines.flush();
-  }
-
-  void put(const Result& result, std::string_view text) override {
-    if (result.begins) {
-      std::size_t width = 0;
-      for (const Column& column : result.columns) width += table_of(result, column).width;
-      if (!begun_) {
-        begun_ = true;
-        width_ = width;
-        names_ = result.names;
-        write_header(result);
-      } else if (width != width_) {
-        throw Error(
-            ErrorKind::unsupported,
-            "a tensor of " + plural(width, "column") + " after one of " + std::to_string(width_),
-            "rows of a CSV have one length; " + option("write.format", "jsonl") +
-                " holds tensors of any shape");
-      } else if (result.names != names_ && !result.names.empty() && header_ != Header::no) {
-        throw Error(ErrorKind::unsupported, "a header other than the first input's",
-                    option("write.header", "no") + " leaves headers out");
-      }
-    }
-    output_.write(text);
-  }
-
- private:
-  /// A column of a Result as lines of values.
-  struct Table {
-    std::size_t rows, width;
-  };
-
-  static Table table_of(const Result& result, const Column& column) {
-    check_text(column.tensor);
-    const Shape& shape = column.tensor.shape();
-    const auto numel = static_cast<std::size_t>(column.tensor.numel());
-    if (result.lines == rectify::Lines::rows) {
-      const std::size_t width = fields_of(result, column);
-      return {width == 0 ? 0 : numel / width, width};
-    }
-    if (shape.size() > 2) {
-      throw Error(
-          ErrorKind::unsupported,
-          "a tensor of " + std::to_string(shape.size()) + " dimensions has no CSV",
-          "at most 2 dimensions do; " + option("write.format", "json") + " or npy holds any");
-    }
-    if (shape.size() < 2) return {numel, 1};
-    return {static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1])};
-  }
-
-  /// Numbers on lines, in a small buffer that is emptied into `text` when it is nearly full.
-  class Lines {
-   public:
-    Lines(std::string& text, char delimiter) : text_(text), delimiter_(delimiter) {}
-    Lines(const Lines&) = delete;
-    Lines& operator=(const Lines&) = delete;
-
-    /// Adds `count` values to the line at hand, and returns their end.
-    template <class T>
-    const T* add(const T* values, std::size_t count) {
-      for (const T* const last = values + count; values != last; ++values) {
-        p_ = format_number(p_, *values);
-        *p_++ = delimiter_;
-        make_room();
-      }
-      empty_ = empty_ && count == 0;
-      return values;
-    }
-
-    void end() {
-      if (empty_) {
-        *p_++ = '\n';
-        make_room();
-      } else if (p_ != buffer_) {  // instead of the last delimiter
-        p_[-1] = '\n';
-      } else {
-        text_.back() = '\n';
-      }
-      empty_ = true;
-    }
-
-    /// To be called after the last line.
-    void flush() {
-      text_.append(buffer_, p_);
-      p_ = buffer_;
-    }
-
-   private:
-    void make_room() {
-      if (p_ > buffer_ + sizeof buffer_ - kNumberBytes - 2) flush();
-    }
-
-    std::string& text_;
-    char delimiter_;
-    bool empty_ = true;  // the line at hand
-    char buffer_[4096];
-    char* p_ = buffer_;
-  };
-
-  void write_header(const Result& result) {
-    const bool labelled = result.columns.size() > 1;
-    // Names are those of the input's columns, and of no others.
-    const bool named =
-        !names_.empty() && names_.size() == table_of(result, result.columns.front()).width;
-    if (header_ == Header::no || (header_ == Header::automatic && !named && !labelled)) return;
-    std::string line;
-    std::size_t first_name_end = 0;
-    for (const Column& column : result.columns) {
-      const std::size_t width = table_of(result, column).width;
-      const bool has_names = names_.size() == width;
-      for (std::size_t i = 0; i < width; ++i) {
-        const bool is_first = i == 0 && &column == &result.columns.front();
-        if (!is_first) line += delimiter_;
-        const bool column_alone = labelled && width == 1 && !has_names;
-        std::string name = has_names ? names_[i] : std::to_string(i);
-        if (column_alone) {
-          name = column.label;
-        } else if (labelled) {
-          name.insert(0, column.label + '.');
-        }
-        line += field_text(name, labelled || width > 1);
-        if (is_first) first_name_end = line.size();
-      }
-    }
-    if (is_mistaken(line)) {  // as a file that begins so would be
-      line.insert(first_name_end, 1, '"');
-      line.insert(0, 1, '"');
-    }
-    output_.write(line + "\n");
-  }
-
-  /// RFC 4180: quoted where the name would otherwise be read as something else.
-  std::string field_text(const std::string& name, bool has_neighbours) const {
-    const auto blank = [](char c) { return c == ' ' || c == '\t'; };
-    const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()) ||
-                                         name.starts_with(kByteOrderMark));
-    const bool empty_line = name.empty() && !has_neighbours;
-    if (!edges && !empty_line &&
-        name.find_first_of(std::string("\"\r\n") + delimiter_) == std::string::npos)
-      return name;
-    std::string text = "\"";
-    for (const char c : name) {
-      if (c == '"') text += '"';
-      text += c;
-    }
-    return text + '"';
-  }
-
-  Output& output_;
-  Header header_;
-  char delimiter_;
-  bool begun_ = false;
-  std::size_t width_ = 0;
-  std::vector<std::string> names_;
-};
-
 }  // namespace
 
 std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options,
@@ -1060,13 +768,4 @@ std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options,
                                      const Wanted& wanted) {
   return std::make_unique<CsvDecoder>(source, options, wanted, '\t');
 }
-
-std::unique_ptr<detail::Encoder> csv_encoder(Output& output, const WriteOptions& options) {
-  return std::make_unique<CsvEncoder>(output, options, ',');
-}
-
-std::unique_ptr<detail::Encoder> tsv_encoder(Output& output, const WriteOptions& options) {
-  return std::make_unique<CsvEncoder>(output, options, '\t');
-}
-
 }  // namespace rectify

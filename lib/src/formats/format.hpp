@@ -193,6 +193,11 @@ inline std::size_t fields_of(const Result& result, const Column& column) {
 /// nothing, many million times.
 void check_text(const Tensor& tensor);
 
+/// "1 row", "2 rows".
+inline std::string plural(std::size_t count, std::string_view noun) {
+  return std::to_string(count) + " " + std::string(noun) + (count == 1 ? "" : "s");
+}
+
 /// A row of the table of formats. A format reads, writes, or both.
 struct Format {
   enum class Kind : std::uint8_t {

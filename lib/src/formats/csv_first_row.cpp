@@ -1,0 +1,86 @@
+// What the words of a first row may be.
+
+#include "csv_first_row.hpp"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "utf8.hpp"
+
+namespace rectify {
+namespace {
+
+/// Written in lower case. What R, pandas, SQL, SAS, Stata, Excel and programs' printf write.
+constexpr std::string_view kMissingWords[] = {
+    "na",   "n/a", "#n/a", "#na",           "<na>",    "n.a.",    "n/d",       "n.d.",     "nat",
+    "null", "nil", "none", "\\n",           "missing", "nothing", "undefined", "undef",    "nd",
+    "bdl",  "lod", "n a",  "not available", "unknown", "?",       "*",         "nan(ind)", "-",
+    "--",   "---", ".",    "#value!",       "#ref!",   "#div/0!", "#num!",     "#name?",   "#null!",
+};
+
+/// The character at the start of `text`, which is not empty, and its length. A byte that is not
+/// UTF-8 is taken for Latin-1, where the signs of currencies and the no-break space are the same.
+std::uint32_t character_at(std::string_view text, std::size_t& length) {
+  std::uint32_t code = 0;
+  length = utf8_length(text, code);
+  if (length != 0) return code;
+  length = 1;
+  return static_cast<unsigned char>(text[0]);
+}
+
+/// A blank of Unicode, which people do not see, or a carriage return that went astray.
+bool is_invisible(std::uint32_t code) {
+  return code == ' ' || (code >= '\t' && code <= '\r') || code == 0xA0 || code == 0xFEFF ||
+         code == 0x202F || code == 0x205F || code == 0x3000 || (code >= 0x2000 && code <= 0x200B);
+}
+
+/// A digit, a sign, a point or the sign of a currency.
+bool is_start_of_number(std::uint32_t code) {
+  constexpr std::uint32_t kZeros[] = {'0', 0x660, 0x6F0, 0x966, 0xFF10};
+  for (const std::uint32_t zero : kZeros) {
+    if (code >= zero && code <= zero + 9) return true;
+  }
+  return code == '+' || code == '-' || code == 0x2212 || (code >= 0x2010 && code <= 0x2015) ||
+         code == 0xFE63 || code == 0xFF0B || code == 0xFF0D || code == '.' || code == ',' ||
+         code == '$' || (code >= 0xA2 && code <= 0xA5) || (code >= 0x20A0 && code <= 0x20CF);
+}
+
+std::string_view without_invisible(std::string_view text) {
+  std::size_t begin = text.size();
+  std::size_t end = text.size();
+  for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
+    if (is_invisible(character_at(text.substr(at), length))) continue;
+    begin = std::min(begin, at);
+    end = at + length;
+  }
+  return text.substr(begin, end - begin);
+}
+
+}  // namespace
+
+Kind kind_of_words(std::string_view text) {
+  text = without_invisible(text);
+  // Accountants' (1.50) is negative, and '1' is quoted for some readers.
+  if (text.size() > 2 && ((text.front() == '(' && text.back() == ')') ||
+                          (text.front() == '\'' && text.back() == '\''))) {
+    text = without_invisible(text.substr(1, text.size() - 2));
+  }
+  // What laboratories and spreadsheets write before a number: <0.01, ~5, '-5.
+  while (text.size() > 1 && std::string_view("<>~='").find(text.front()) != std::string_view::npos)
+    text = without_invisible(text.substr(1));
+  for (const std::string_view sign : {"\u2264", "\u2265", "\u2248", "\u00B1"}) {
+    if (text.starts_with(sign)) text = without_invisible(text.substr(sign.size()));
+  }
+  if (text.empty()) return Kind::missing_word;
+  const auto is_same = [&](std::string_view word) {
+    return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
+      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
+    });
+  };
+  if (std::any_of(std::begin(kMissingWords), std::end(kMissingWords), is_same))
+    return Kind::missing_word;
+  std::size_t length = 0;
+  return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
+}
+
+}  // namespace rectify

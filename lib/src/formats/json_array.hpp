@@ -1,0 +1,221 @@
+// Nested arrays of numbers, the values of JSON that are tensors.
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <limits>
+#include <utility>
+#include <vector>
+
+#include "format.hpp"
+#include "half.hpp"
+#include "json_text.hpp"
+#include "number.hpp"
+
+namespace rectify {
+
+inline constexpr std::size_t kMostDimensions = 128;  // torch's own limit
+
+/// The sizes that an array turns out to have. Those of the first rows bind the others.
+struct Sizes {
+  static constexpr std::int64_t kUnknown = -1;
+  std::size_t rank = kMostDimensions + 1;  // until a number or an empty list tells
+  std::size_t met = 0;                     // dimensions whose size is set, if only to unknown
+  std::array<std::int64_t, kMostDimensions> size;
+
+  // NOLINTNEXTLINE(modernize-use-equals-default): Sizes{} leaves `size` alone, too
+  Sizes() {}  // there may be one of these for every line
+  /// With these sizes, which all values must have.
+  explicit Sizes(const Shape& shape) : rank(shape.size()), met(shape.size()) {
+    std::copy(shape.begin(), shape.end(), size.begin());
+  }
+  bool rank_known() const { return rank <= kMostDimensions; }
+  Shape shape() const {
+    return Shape(size.begin(), size.begin() + static_cast<std::ptrdiff_t>(rank));
+  }
+};
+
+/// Reads arrays of numbers of type T from a chunk.
+template <class T>
+class ArrayReader {
+ public:
+  ArrayReader(const Chunk& chunk, const std::string& name)
+      : chunk_(chunk), name_(name), end_(chunk.bytes.data() + chunk.size) {}
+
+  /// Reads values into `values` from `p` on, which stands at depth `depth` of an array, before an
+  /// element (`after_open`: behind its bracket, so that none need follow). Stops behind the value,
+  /// or at the end of the chunk if that is behind a comma at depth 1
+  /// (`partial`). Returns where it stopped. `rows` counts the elements at depth 1.
+  const char* read(const char* p, std::size_t depth, bool after_open, bool partial, Sizes& sizes,
+                   std::vector<T>& values, std::int64_t& rows) {
+    std::array<std::int64_t, kMostDimensions> count;
+    std::array<const char*, kMostDimensions> open;
+    count[0] = 0;
+    open[0] = nullptr;
+    bool want_value = true;
+    for (;;) {
+      p = skip_space(p, end_);
+      if (p == end_) {
+        if (partial && depth == 1 && want_value && !after_open) {
+          rows = count[0];
+          return p;
+        }
+        fail_end();
+      }
+      const char c = *p;
+      if (want_value) {
+        if (c == '[') {
+          if (depth == kMostDimensions)
+            fail(p, "more than 128 dimensions", "PyTorch has no more either");
+          if (sizes.rank_known() && depth >= sizes.rank) {
+            fail(p, "a list stands where a number was expected, as in the rows before",
+                 "rows must have one shape");
+          }
+          open[depth] = p;
+          count[depth] = 0;
+          if (depth == sizes.met) sizes.size[sizes.met++] = Sizes::kUnknown;
+          ++depth;
+          after_open = true;
+          ++p;
+          continue;
+        }
+        if (c == ']' && after_open) {  // an empty list
+          settle_rank(sizes, depth, p, true);
+          close(sizes, depth, 0, open[depth - 1], p);
+          --depth;
+          ++p;
+        } else {
+          settle_rank(sizes, depth, p, false);
+          p = number(p, values);
+          after_open = false;
+          // The numbers of an innermost row follow one another: a tight loop for them.
+          if (depth != 0) {
+            std::int64_t& numbers = count[depth - 1];
+            ++numbers;
+            while (p != end_ && *p == ',') {
+              const char* next = p + 1;
+              while (next != end_ && is_space(*next)) ++next;
+              const ParsedNumber<T> parsed = parse_number<T>(next, end_, NumberGrammar::json);
+              if (parsed.status != NumberStatus::ok ||
+                  (parsed.end != end_ && *parsed.end != ',' && *parsed.end != ']'))
+                break;
+              values.push_back(parsed.value);
+              p = parsed.end;
+              ++numbers;
+            }
+            want_value = false;
+            continue;
+          }
+        }
+      } else if (c == ',') {
+        ++p;
+        want_value = true;
+        after_open = false;
+        continue;
+      } else if (c == ']') {
+        close(sizes, depth, count[depth - 1], open[depth - 1], p);
+        if (depth == 1) rows = count[0];
+        --depth;
+        ++p;
+      } else {
+        fail(p, "expected ',' or ']' but found " + kind_at(p, end_),
+             c == '\n' || c == '}' ? "" : "numbers of a list are separated by commas");
+      }
+      after_open = false;
+      want_value = false;
+      if (depth == 0) return p;
+      if (p[-1] == ']') ++count[depth - 1];
+    }
+  }
+
+  [[noreturn]] void fail(const char* at, std::string message, std::string hint = {}) const {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk_, name_, at));
+  }
+
+  [[noreturn]] void fail_end() const {
+    fail(end_, "unexpected end of input inside a list", "a ']' is missing");
+  }
+
+ private:
+  void settle_rank(Sizes& sizes, std::size_t depth, const char* p, bool empty_list) const {
+    if (!sizes.rank_known()) {
+      sizes.rank = depth;
+    } else if (sizes.rank != depth) {
+      if (empty_list) {
+        fail(p, "an empty list stands where a list of lists was expected, as in the rows before",
+             "rows must have one shape");
+      }
+      if (*p != '-' && *p != 'n' && *p != 'N' && *p != 'I' && !(*p >= '0' && *p <= '9')) {
+        std::vector<T> scrap;
+        number(p, scrap);  // says what is wrong with it
+      }
+      fail(p, "a number stands where a list was expected, as in the rows before",
+           "rows must have one shape");
+    }
+  }
+
+  void close(Sizes& sizes, std::size_t depth, std::int64_t count, const char* open,
+             const char* p) const {
+    std::int64_t& size = sizes.size[depth - 1];
+    if (size == Sizes::kUnknown) {
+      size = count;
+    } else if (size != count) {
+      fail(open == nullptr ? p : open,
+           "a list of length " + std::to_string(count) + " where the first has " +
+               std::to_string(size) + " (dimension " + std::to_string(depth - 1) + ")",
+           "rows must have one length");
+    }
+  }
+
+  /// The number at `p`, appended to `values`; its end.
+  const char* number(const char* p, std::vector<T>& values) const {
+    const ParsedNumber<T> parsed = parse_number<T>(p, end_, NumberGrammar::json);
+    const bool ends = parsed.end == end_ || ends_token(*parsed.end);
+    if (parsed.status == NumberStatus::ok && ends) {
+      values.push_back(parsed.value);
+      return parsed.end;
+    }
+    const std::string_view token = token_at(p, end_);
+    if (token == "null") {
+      if constexpr (is_floating<T>) {
+        values.push_back(narrow<T>(std::numeric_limits<Compute<T>>::quiet_NaN()));
+        return p + token.size();
+      } else {
+        fail(p, "null is NaN, which does not fit " + std::string(rectify::name(dtype_of<T>)),
+             "choose a floating dtype");
+      }
+    }
+    if (ends && parsed.status == NumberStatus::out_of_range) {
+      fail(p, in_quotes(token) + " does not fit " + std::string(rectify::name(dtype_of<T>)),
+           "choose a wider " + option("dtype"));
+    }
+    if (ends && parsed.status == NumberStatus::too_large) {
+      fail(p, "the integer " + in_quotes(token) + " is too large for any floating dtype",
+           "written with a point or exponent it is read as Infinity");
+    }
+    if (*p == '{') {
+      fail(p, "expected a number or a list but found an object",
+           option("pointer", "/NAME") + " takes one value out of a document");
+    }
+    if (*p == '"' || token == "true" || token == "false")
+      fail(p, "expected a number but found " + kind_at(p, end_));
+    if (*p == ',' || *p == ']' || *p == '}') {
+      fail(p, "expected a number but found '" + std::string(1, *p) + "'",
+           *p == ',' ? "a number is missing, or the comma is one too many"
+                     : "a comma is one too many");
+    }
+    if (token == "nan" || token == "inf" || token == "-inf" || token == "+Infinity" ||
+        token == "-NaN" || token == "infinity" || token == "None") {
+      fail(p, in_quotes(token) + " is not a JSON number",
+           "NaN, Infinity, -Infinity and null are read");
+    }
+    fail(p, in_quotes(token) + " is not a JSON number");
+  }
+
+  const Chunk& chunk_;
+  const std::string& name_;
+  const char* end_;
+};
+
+}  // namespace rectify

@@ -1,0 +1,218 @@
+#include "json_pointer.hpp"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "json_text.hpp"
+#include "number.hpp"
+#include "utf8.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::string_view kEach = "*";
+
+class DocumentReader {
+ public:
+  DocumentReader(const Chunk& chunk, const std::string& name, const std::string& pointer,
+                 const std::vector<std::string>& steps, std::vector<const char*>& found)
+      : chunk_(chunk),
+        name_(name),
+        pointer_(pointer),
+        steps_(steps),
+        found_(found),
+        end_(chunk.bytes.data() + chunk.size) {}
+
+  const char* read(const char* p) {
+    const char* const document = p;
+    found_.clear();
+    bool on_path = true;  // the steps lead to the value about to be read
+    for (;;) {
+      p = to_text(p);
+      const bool into = on_path && levels_.size() < steps_.size();
+      if (on_path && !into) found_.push_back(p);
+      if (*p == '{' || *p == '[') {
+        if (levels_.size() == kMostDepth)
+          fail(p, "more than " + std::to_string(kMostDepth) + " levels of nesting");
+        levels_.push_back({*p == '{', into, 0, found_.size(), nullptr});
+        p = to_text(p + 1);
+        if (*p != (levels_.back().object ? '}' : ']')) {
+          p = enter(p, on_path);
+          continue;
+        }
+        levels_.pop_back();
+        ++p;
+      } else {
+        p = scalar(p);
+      }
+      // A value has ended: close what ends with it, or go on to the next element.
+      for (;; levels_.pop_back(), ++p) {
+        if (levels_.empty()) {
+          if (found_.empty()) fail_absent(document, "the document");
+          return p;
+        }
+        Level& level = levels_.back();
+        if (level.element != nullptr && found_.size() == level.found)
+          fail_absent(level.element, "element " + std::to_string(level.index) + " of the list");
+        p = to_text(p);
+        if (*p == ',') break;
+        if (*p != (level.object ? '}' : ']')) {
+          fail(p, std::string("expected ',' or '") + (level.object ? "}" : "]") + "' but found " +
+                      kind_at(p, end_));
+        }
+      }
+      ++levels_.back().index;
+      p = enter(skip_space(p + 1, end_), on_path);
+    }
+  }
+
+ private:
+  /// An object or a list that is open.
+  struct Level {
+    bool object;
+    bool on_path;         // the steps up to here lead to it, and there is one more
+    std::uint64_t index;  // of the element at hand
+    std::size_t found;    // how many values had been found in front of what the step leads into
+    const char* element;  // the one at hand, if the step leads into each
+  };
+
+  [[noreturn]] void fail(const char* at, std::string message, std::string hint = {}) const {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk_, name_, at));
+  }
+  [[noreturn]] void fail_absent(const char* at, const std::string& what) const {
+    fail(at, what + " has no value at the pointer " + in_quotes(pointer_),
+         "names and indices are matched exactly, indices count from 0");
+  }
+
+  /// The next character that is not white space. There has to be one.
+  const char* to_text(const char* p) const {
+    p = skip_space(p, end_);
+    if (p == end_) fail(p, "unexpected end of input");
+    return p;
+  }
+
+  /// At the start of an element of the innermost level: reads an object's key. Tells whether the
+  /// steps lead into it.
+  const char* enter(const char* p, bool& into) {
+    Level& level = levels_.back();
+    const std::string* const step = level.on_path ? &steps_[levels_.size() - 1] : nullptr;
+    if (!level.object) {
+      const bool each = step != nullptr && *step == kEach;
+      into = each || (step != nullptr && *step == std::to_string(level.index));
+      if (each) level.element = p;
+      if (each) level.found = found_.size();
+      return p;
+    }
+    if (p == end_) fail(p, "unexpected end of input");
+    if (*p != '"') fail(p, "expected a name in quotes but found " + kind_at(p, end_));
+    std::string key;
+    p = string(p, step != nullptr ? &key : nullptr);
+    into = step != nullptr && *step == key;
+    if (into) found_.resize(level.found);  // what another member of that name had no longer counts
+    p = skip_space(p, end_);
+    if (p == end_ || *p != ':') fail(p, "expected ':' after a name");
+    return p + 1;
+  }
+
+  const char* scalar(const char* p) const {
+    if (*p == '"') return string(p, nullptr);
+    const std::string_view token = token_at(p, end_);
+    if (token == "true" || token == "false" || token == "null") return p + token.size();
+    const ParsedNumber<double> number = parse_number<double>(p, end_, NumberGrammar::json);
+    if (number.status == NumberStatus::not_a_number || number.end != p + token.size()) {
+      fail(p, "expected a value but found " + kind_at(p, end_));
+    }
+    return number.end;
+  }
+
+  /// Past the string at `p`; its text, unescaped, appended to `text` if wanted.
+  const char* string(const char* p, std::string* text) const {
+    const char* const quote = p++;
+    for (;;) {
+      const char* plain = p;
+      while (p != end_ && *p != '"' && *p != '\\' && static_cast<unsigned char>(*p) >= 0x20 &&
+             static_cast<unsigned char>(*p) < 0x80)
+        ++p;
+      if (text != nullptr) text->append(plain, p);
+      if (p == end_) fail(quote, "this string is never closed");
+      if (*p == '"') return p + 1;
+      if (static_cast<unsigned char>(*p) >= 0x80) {
+        const std::size_t length = utf8_sequence(p);
+        if (text != nullptr) text->append(p, length);
+        p += length;
+      } else if (*p == '\\') {
+        p = escape(p, text);
+      } else {
+        fail(p, "a control character inside a string: " + in_quotes({p, 1}));
+      }
+    }
+  }
+
+  std::size_t utf8_sequence(const char* p) const {
+    std::uint32_t code = 0;
+    const std::size_t length = utf8_length({p, static_cast<std::size_t>(end_ - p)}, code);
+    if (length == 0) fail(p, "invalid UTF-8: " + in_quotes({p, 1}));
+    return length;
+  }
+
+  const char* escape(const char* p, std::string* text) const {
+    const std::string_view rest(p, static_cast<std::size_t>(end_ - p));
+    if (rest.size() < 6 || rest[1] != 'u') return escape(rest.substr(0, 2), text);
+    const bool surrogate =
+        (rest[2] == 'd' || rest[2] == 'D') &&
+        std::string_view("89abcdefABCDEF").find(rest[3]) != std::string_view::npos &&
+        is_hexadecimal(rest[4]) && is_hexadecimal(rest[5]);
+    if (!surrogate) return escape(rest.substr(0, 6), text);
+    // nlohmann_json reads a pair and no half of one. Python and JavaScript write halves, so there
+    // are documents with them; a pointer, which is UTF-8, names none.
+    if (accepts(rest.substr(0, 12))) return escape(rest.substr(0, 12), text);
+    if (text != nullptr) *text += '\0';
+    return p + 6;
+  }
+
+  static bool is_hexadecimal(char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+  }
+  static bool accepts(std::string_view inside_a_string) {
+    return nlohmann::json::accept("\"" + std::string(inside_a_string) + "\"");
+  }
+  const char* escape(std::string_view bytes, std::string* text) const {
+    const nlohmann::json value =
+        nlohmann::json::parse("\"" + std::string(bytes) + "\"", nullptr, false);
+    if (!value.is_string()) fail(bytes.data(), "not an escape: " + in_quotes(bytes));
+    if (text != nullptr) *text += value.get<std::string>();
+    return bytes.data() + bytes.size();
+  }
+
+  const Chunk& chunk_;
+  const std::string& name_;
+  const std::string& pointer_;
+  const std::vector<std::string>& steps_;
+  std::vector<const char*>& found_;
+  const char* end_;
+  std::vector<Level> levels_;
+};
+
+}  // namespace
+
+JsonPointer::JsonPointer(std::string text) : text_(std::move(text)) {
+  try {
+    for (nlohmann::json::json_pointer pointer(text_); !pointer.empty(); pointer.pop_back())
+      steps_.push_back(pointer.back());
+  } catch (const nlohmann::json::exception&) {
+    throw Error(ErrorKind::usage, option("pointer", in_quotes(text_)) + " is not a JSON pointer",
+                "RFC 6901: /a/0 for element 0 of member a; ~0 is ~, ~1 is /");
+  }
+  std::reverse(steps_.begin(), steps_.end());
+}
+
+bool JsonPointer::names_several() const {
+  return std::find(steps_.begin(), steps_.end(), kEach) != steps_.end();
+}
+
+const char* JsonPointer::find(const Chunk& chunk, const std::string& source, const char* p,
+                              std::vector<const char*>& found) const {
+  return DocumentReader(chunk, source, text_, steps_, found).read(p);
+}
+
+}  // namespace rectify

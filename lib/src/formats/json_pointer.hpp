@@ -1,0 +1,32 @@
+// The values inside a JSON document that a pointer names.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "format.hpp"
+
+namespace rectify {
+
+/// A JSON pointer (RFC 6901). In a list the step `*` leads into every element.
+class JsonPointer {
+ public:
+  /// Throws Error{usage} for what is not a pointer.
+  explicit JsonPointer(std::string text);
+
+  /// Whether it has a step `*`: it may name several values of a document.
+  bool names_several() const;
+
+  /// Reads the document at `p` of the chunk, which may be any JSON, and returns its end. `found`
+  /// gets where the values stand that the pointer names, at least one. Of members of one name the
+  /// last counts, as in Python. Throws Error{data} with the place, also where an element that `*`
+  /// leads into has no value at the pointer.
+  const char* find(const Chunk& chunk, const std::string& source, const char* p,
+                   std::vector<const char*>& found) const;
+
+ private:
+  std::string text_;
+  std::vector<std::string> steps_;
+};
+
+}  // namespace rectify

@@ -1,0 +1,45 @@
+// The words of JSON text, for its readers.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "rectify/error.hpp"
+
+namespace rectify {
+
+inline constexpr std::size_t kMostDepth = 1000;  // of a document that a pointer looks into
+
+inline bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
+
+inline const char* skip_space(const char* p, const char* end) {
+  while (p != end && is_space(*p)) ++p;
+  return p;
+}
+
+inline bool ends_token(char c) {
+  return is_space(c) || c == ',' || c == ']' || c == '[' || c == '}' || c == '{' || c == ':';
+}
+
+/// What may stand inside a number, a literal, or the misspelling of one.
+inline bool is_wordlike(char c) {
+  return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '+' ||
+         c == '-' || c == '.';
+}
+
+inline std::string_view token_at(const char* p, const char* end) {
+  const char* token = p;
+  while (p != end && !ends_token(*p)) ++p;
+  if (p == token && p != end) ++p;
+  return {token, static_cast<std::size_t>(p - token)};
+}
+
+/// What a value that is not a number is called in a message.
+inline std::string kind_at(const char* p, const char* end) {
+  const std::string_view token = token_at(p, end);
+  if (*p == '"') return "a string";
+  if (*p == '{') return "an object";
+  if (token == "true" || token == "false") return "a boolean (" + std::string(token) + ")";
+  return in_quotes(token);
+}
+}  // namespace rectify
