@@ -25,7 +25,7 @@ INNER = {
     "lib/src/formats/csv": r"(?!json)",
     "lib/src/formats/json": r"(?!csv)",
     "lib/src/error.cpp": r"rectify/error\.hpp|utf8\.hpp",
-    "lib/src/bytes.cpp": r"rectify/(stream|error)\.hpp",
+    "lib/src/io/": r"(descriptor|reader)\.hpp|rectify/(io|error)\.hpp",
     "lib/src/tensor.cpp": r"rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
     "lib/src/number.": r"number\.hpp|rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp|powers_of_ten\.hpp",
     "lib/src/randn.cpp": r"rectify/(random|tensor|error)\.hpp|dispatch\.hpp|half\.hpp",

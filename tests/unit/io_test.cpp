@@ -203,6 +203,38 @@ TEST_CASE("what has a size can be read anywhere without moving") {
   CHECK_FALSE(pipe.size());
 }
 
+TEST_CASE("a slice is read by itself, and keeps what it is of") {
+  Folder folder;
+  put_content(folder / "in", "0123456789");
+  std::optional<Source> whole = Source::file(folder / "in");
+  Source slice = whole->slice(2, 6, "in:member");
+  Source inner = slice.slice(1, 3, "in:member:part");
+  CHECK(slice.name() == "in:member");
+  CHECK(slice.size() == 6);
+  CHECK(take(*whole, 1) == "0");
+  whole.reset();
+  CHECK(slice.peek(2).starts_with("23"));
+  CHECK(take(slice, 4) == "2345");
+  CHECK(take_at(slice, 5, 10) == "7");
+  CHECK(take_at(slice, 6, 10) == "");
+  CHECK(take(inner, 10) == "345");
+  slice.restrict_to(1, 3);
+  CHECK(take(slice, 10) == "34");
+  Source memory = Source::memory("0123456789", "memory").slice(3, 2, "memory:member");
+  CHECK(memory.peek(1) == "34");
+  memory.skip(1);
+  CHECK(memory.peek(1) == "4");
+}
+
+TEST_CASE("a slice of what is not there is refused") {
+  const Source source = Source::memory("0123", "memory");
+  CHECK_THROWS_AS(source.slice(2, 3, "slice"), Error);
+  CHECK_THROWS_AS(source.slice(5, 0, "slice"), Error);
+  CHECK_THROWS_AS(source.slice(1, UINT64_MAX, "slice"), Error);
+  const Source pipe = Source::file(pipe_with("0123"));
+  CHECK_THROWS_AS(pipe.slice(0, 0, "slice"), Error);
+}
+
 TEST_CASE("the name is the path as given") {
   Folder folder;
   put_content(folder / "x", "");
