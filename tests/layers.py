@@ -19,15 +19,15 @@ COMMENT_OR_STRING = re.compile(
 # What a file of the first may include of the project, by the path in the directive. Those that are not named here may
 # include anything of the library.
 INNER = {
-    "lib/src/activation/": r"activation/|kernels/target\.hpp|rectify/|dispatch\.hpp|half\.hpp|number\.hpp",
+    "lib/src/activation/": r"activation/|kernels/target\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp",
     "lib/src/kernels/": r"kernels/|rectify/",
-    "lib/src/formats/": r"(csv|json)_\w+\.hpp|format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number\.hpp|utf8\.hpp",
+    "lib/src/formats/": r"(csv|json)_\w+\.hpp|format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp|utf8\.hpp",
     "lib/src/formats/csv": r"(?!json)",
     "lib/src/formats/json": r"(?!csv)",
     "lib/src/error.cpp": r"rectify/error\.hpp|utf8\.hpp",
     "lib/src/io/": r"(descriptor|reader)\.hpp|rectify/(io|error)\.hpp",
     "lib/src/tensor.cpp": r"rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
-    "lib/src/number.": r"number\.hpp|rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp|powers_of_ten\.hpp",
+    "lib/src/number/": r"number/|rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
     "lib/src/randn.cpp": r"rectify/(random|tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
     "lib/src/workers.": r"workers\.hpp",
     "lib/src/pump.hpp": r"formats/format\.hpp|gather\.hpp|rectify/|workers\.hpp",

@@ -16,7 +16,7 @@
 #include "dispatch.hpp"
 #include "fuzz.hpp"
 #include "half.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 
 namespace rectify::fuzz {
 namespace {

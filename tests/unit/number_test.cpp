@@ -1,4 +1,4 @@
-#include "number.hpp"
+#include "number/number.hpp"
 
 #include <doctest/doctest.h>
 

@@ -25,7 +25,7 @@
 
 #include "dispatch.hpp"
 #include "golden.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 #include "rectify/error.hpp"
 #include "rectify/print.hpp"
 #include "rectify/stream.hpp"

@@ -8,7 +8,7 @@
 #include <string>
 #include <utility>
 
-#include "number.hpp"
+#include "number/number.hpp"
 #include "rectify/activation.hpp"
 #include "rectify/error.hpp"
 #include "rectify/nn.hpp"

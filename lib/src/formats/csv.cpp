@@ -13,7 +13,7 @@
 #include "csv_first_row.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 
 namespace rectify {
 namespace {

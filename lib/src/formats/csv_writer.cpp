@@ -4,7 +4,7 @@
 
 #include "dispatch.hpp"
 #include "format.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 
 namespace rectify {
 namespace {

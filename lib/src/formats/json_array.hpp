@@ -11,7 +11,7 @@
 #include "format.hpp"
 #include "half.hpp"
 #include "json_text.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 
 namespace rectify {
 

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "json_text.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 #include "utf8.hpp"
 
 namespace rectify {

@@ -6,7 +6,7 @@
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "half.hpp"
-#include "number.hpp"
+#include "number/number.hpp"
 
 namespace rectify {
 namespace {

@@ -87,6 +87,13 @@ constexpr const PowerOfTen& power_of_ten(int k) {
   return detail::kPowersOfTen[static_cast<std::size_t>(k - kSmallestPower)];
 }
 
+/// 1, 10, 100, … 10^19.
+inline constexpr auto kTens = []() {
+  std::array<std::uint64_t, 20> tens{1};
+  for (std::size_t i = 1; i < tens.size(); ++i) tens[i] = 10 * tens[i - 1];
+  return tens;
+}();
+
 /// floor(log2(10^k)), for |k| <= 1650.
 constexpr int floor_log2_power_of_ten(int k) { return (k * 1741647) >> 19; }
 
