@@ -6,7 +6,7 @@
 set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$top/app/install.sh"
-need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev
+need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev
 tools
 build=$top/build/release
 

@@ -21,11 +21,11 @@ COMMENT_OR_STRING = re.compile(
 INNER = {
     "lib/src/activation/": r"activation/|kernels/target\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp",
     "lib/src/kernels/": r"kernels/|rectify/",
-    "lib/src/formats/": r"(csv|json)_\w+\.hpp|format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp|utf8\.hpp",
+    "lib/src/formats/": r"io/(inflate|reader)\.hpp|(csv|json)_\w+\.hpp|format\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp|utf8\.hpp",
     "lib/src/formats/csv": r"(?!json)",
     "lib/src/formats/json": r"(?!csv)",
     "lib/src/error.cpp": r"rectify/error\.hpp|utf8\.hpp",
-    "lib/src/io/": r"(descriptor|reader)\.hpp|rectify/(io|error)\.hpp",
+    "lib/src/io/": r"(descriptor|inflate|reader)\.hpp|rectify/(io|error)\.hpp",
     "lib/src/tensor.cpp": r"rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
     "lib/src/number/": r"number/|rectify/(tensor|error)\.hpp|dispatch\.hpp|half\.hpp",
     "lib/src/randn.cpp": r"rectify/(random|tensor|error)\.hpp|dispatch\.hpp|half\.hpp",

@@ -23,7 +23,7 @@ dev | clang | asan | tsan | coverage | analyze) ;;
   ;;
 esac
 
-need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev doctest-dev python3
+need g++ cmake ninja-build libcli11-dev libfmt-dev nlohmann-json3-dev zlib1g-dev doctest-dev python3
 case $preset in
 clang) need clang ;;
 coverage) need gcovr ;;

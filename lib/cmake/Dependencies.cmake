@@ -1,5 +1,5 @@
 # Targets that an outside project already has; then installed packages (Debian: libcli11-dev libfmt-dev
-# nlohmann-json3-dev doctest-dev); else the pinned releases.
+# nlohmann-json3-dev zlib1g-dev doctest-dev); else the pinned releases.
 include(FetchContent)
 
 macro(rectify_dependency target name repository tag)
@@ -11,6 +11,27 @@ endmacro()
 
 if(NOT TARGET Threads::Threads)
   find_package(Threads REQUIRED)
+endif()
+# zlib as an archive: a library more to load would be a tenth of the time of a short run. A shared rectify takes the shared
+# one, since an archive need not be made for libraries.
+if(NOT TARGET ZLIB::ZLIB AND NOT BUILD_SHARED_LIBS)
+  set(ZLIB_USE_STATIC_LIBS ON)
+  find_package(ZLIB QUIET)
+  unset(ZLIB_USE_STATIC_LIBS)
+endif()
+if(NOT TARGET ZLIB::ZLIB)
+  unset(ZLIB_LIBRARY_RELEASE CACHE)
+  unset(ZLIB_LIBRARY_DEBUG CACHE)
+  find_package(ZLIB QUIET)
+endif()
+if(NOT TARGET ZLIB::ZLIB)
+  set(ZLIB_BUILD_EXAMPLES OFF)
+  FetchContent_Declare(zlib GIT_REPOSITORY https://github.com/madler/zlib GIT_TAG v1.3.1 GIT_SHALLOW ON)
+  FetchContent_MakeAvailable(zlib)
+  set_property(TARGET zlibstatic PROPERTY POSITION_INDEPENDENT_CODE ON)
+  add_library(ZLIB::ZLIB INTERFACE IMPORTED GLOBAL)
+  target_link_libraries(ZLIB::ZLIB INTERFACE zlibstatic)
+  target_include_directories(ZLIB::ZLIB SYSTEM INTERFACE ${zlib_SOURCE_DIR} ${zlib_BINARY_DIR})
 endif()
 rectify_dependency(nlohmann_json::nlohmann_json nlohmann_json https://github.com/nlohmann/json v3.11.2)
 if(RECTIFY_APP)

@@ -210,7 +210,7 @@ class Pump {
         return;
       }
       const auto size = source->size();
-      if (!size || *size > kSmallBytes) {
+      if (!size || *size > kSmallBytes || is_compressed(*source)) {
         batch.next = std::move(source);
         return;
       }

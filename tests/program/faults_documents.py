@@ -114,12 +114,6 @@ def archives_are_named_with_a_remedy(s):
     for name in ("a.csv", "a.json", "a.npz", "a.xlsx", "a.npy"):
         s.write(name, archive.getvalue())
         s.run(name).refuses(rf"{re.escape(name)}.*(?i:zip|npz)")
-    s.write("b.csv", b"\x1f\x8b\x08" + bytes(30))
-    s.run("b.csv").refuses("gzip -dc")
-    s.write("b.json", b"\x1f\x8b\x08" + bytes(30))
-    s.run("b.json").refuses("gzip -dc")
-    for form in ("csv", "json", "jsonl", "npy"):
-        s.run("--from", form, data=b"\x1f\x8b\x08" + bytes(30)).refuses("gzip -dc")
     for form in ("csv", "json"):
         for code in ("utf-16-le", "utf-16-be"):
             s.run("--from", form, data="\ufeff[1,2]\n".encode(code)).refuses("UTF-16.*iconv")

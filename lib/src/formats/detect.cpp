@@ -17,6 +17,8 @@ constexpr std::size_t kSniffBytes = std::size_t{64} << 10;
 constexpr std::size_t kMostSniffBytes = std::size_t{4}
                                         << 20;  // the longest first line that tells JSON Lines
 
+constexpr std::string_view kGzip = "\x1F\x8B";
+
 struct Mistake {
   std::string_view magic;
   std::string_view what;
@@ -25,7 +27,6 @@ struct Mistake {
 
 /// What people pass by mistake, by how it begins.
 constexpr Mistake kMistakes[] = {
-    {"\x1F\x8B", "gzip data", "gzip -dc FILE | rectify"},
     {"PK\x03\x04", "a zip archive (.npz, .pt and .xlsx are such)",
      "numpy.save the array to .npy, or unzip -p it"},
     {"BZh91AY&SY", "bzip2 data", "bzip2 -dc FILE | rectify"},
@@ -235,21 +236,37 @@ std::string taker_of(const FormatOption& option) {
   return name;
 }
 
+/// A path whose extension is that of what gzip data hold.
+std::string_view without_gz(std::string_view path) {
+  constexpr std::string_view kExtension = ".gz";
+  return path.ends_with(kExtension) ? path.substr(0, path.size() - kExtension.size()) : path;
+}
+
 }  // namespace
 
 bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
 
+bool is_compressed(Source& source) {
+  const std::string_view head = source.peek(kGzip.size());
+  return head.starts_with(kGzip);
+}
+
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
-                                      const Wanted& wanted) {
+                                      const Wanted& wanted, bool inflated) {
   const Format* format = nullptr;
   if (options.format.empty()) {
-    format = find_format(format_of_extension(source.name()));
+    format = find_format(format_of_extension(without_gz(source.name())));
   } else {
     format = find_format(options.format);
     if (format == nullptr || format->decoder == nullptr)
       throw Error(ErrorKind::usage, "no format " + in_quotes(options.format) + " can be read");
   }
   Head head(source);
+  if (head.starts_with(kGzip)) {
+    if (!inflated) return gzip_decoder(source, options, wanted);
+    throw Error(ErrorKind::data, "this is gzip data within gzip data", "gzip -dc FILE | rectify",
+                {source.name()});
+  }
   recognize_mistakes(source, head);
   if (format == nullptr || format->decoder == nullptr) {
     // The format's name, which an error tells, or what is made of several values, may depend on

@@ -217,9 +217,13 @@ struct Format {
 
 /// The decoder of the format that the options name or, where they name none, that the input has by
 /// its extension or its content. Throws Error{data} for what people pass by mistake, Error{usage}
-/// for options that the format does not take.
+/// for options that the format does not take. `inflated`: what gzip data hold, which may not be such
+/// data again.
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
-                                      const Wanted& wanted);
+                                      const Wanted& wanted, bool inflated = false);
+
+/// Whether a source's content is compressed, so that its size says little. Looks at its first bytes.
+bool is_compressed(Source& source);
 
 /// A field of ReadOptions that only some formats take, as option() calls it.
 struct FormatOption {
@@ -245,6 +249,7 @@ std::unique_ptr<Decoder> tsv_decoder(Source&, const ReadOptions&, const Wanted&)
 std::unique_ptr<Decoder> json_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> jsonl_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> gzip_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<detail::Encoder> csv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> tsv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> json_encoder(Output&, const WriteOptions&);

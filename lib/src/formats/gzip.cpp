@@ -1,0 +1,40 @@
+// Gzip data, read as what they hold.
+
+#include <utility>
+
+#include "format.hpp"
+#include "io/inflate.hpp"
+
+namespace rectify {
+namespace {
+
+class GzipDecoder final : public Decoder {
+ public:
+  GzipDecoder(Source& source, const ReadOptions& options, const Wanted& wanted)
+      : inflated_(gunzip(source), source.name()),
+        decoder_(make_decoder(inflated_, options, wanted, true)) {}
+
+  bool cut(Chunk& chunk) override { return decoder_->cut(chunk); }
+  void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    decoder_->decode(chunk, results);
+  }
+  std::uint64_t lines_before() const override { return decoder_->lines_before(); }
+
+ private:
+  Source inflated_;
+  std::unique_ptr<Decoder> decoder_;
+};
+
+}  // namespace
+
+std::unique_ptr<Decoder> gzip_decoder(Source& source, const ReadOptions& options,
+                                      const Wanted& wanted) {
+  if (options.part) {
+    throw Error(ErrorKind::usage,
+                option("part") + " takes what can be read anywhere, and gzip data come in order",
+                {}, {source.name()});
+  }
+  return std::make_unique<GzipDecoder>(source, options, wanted);
+}
+
+}  // namespace rectify
