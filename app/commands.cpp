@@ -15,7 +15,7 @@
 #include "merge.hpp"
 #include "plot.hpp"
 #include "progress.hpp"
-#include "report.hpp"
+#include "report/report.hpp"
 
 namespace rectify::app {
 namespace {

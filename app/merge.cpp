@@ -3,12 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
+#include <istream>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <streambuf>
 #include <utility>
 
-#include "report.hpp"
+#include "report/report.hpp"
 
 namespace rectify::app {
 namespace {
@@ -24,61 +25,36 @@ constexpr std::string_view kPartialHint = "rectify compare --partial writes thos
   throw Error(ErrorKind::data, std::move(message), std::string(hint), {file});
 }
 
-/// A file's bytes one by one, read as the parser takes them: what is not a report may have no end.
-class Bytes {
+/// A Source as a stream, which is read as the parser takes it: what is not a report may have no end.
+class SourceBuffer final : public std::streambuf {
  public:
-  explicit Bytes(Source source) : source_(std::move(source)), block_(std::size_t{64} << 10) {}
-
-  bool at_end() {
-    if (next_ == size_) {
-      size_ = source_.read(block_.data(), block_.size());
-      next_ = 0;
-    }
-    return size_ == 0;
-  }
-  char get() const { return block_[next_]; }
-  void next() { ++next_; }
+  explicit SourceBuffer(Source source)
+      : source_(std::move(source)), block_(std::size_t{64} << 10) {}
 
  private:
+  int_type underflow() override {
+    const std::size_t size = source_.read(block_.data(), block_.size());
+    setg(block_.data(), block_.data(), block_.data() + size);
+    return size == 0 ? traits_type::eof() : traits_type::to_int_type(block_[0]);
+  }
+
   Source source_;
   std::vector<char> block_;
-  std::size_t next_ = 0;
-  std::size_t size_ = 0;
-};
-
-/// An input iterator over Bytes; one without them is the end.
-class Byte {
- public:
-  using iterator_category = std::input_iterator_tag;
-  using value_type = char;
-  using difference_type = std::ptrdiff_t;
-  using pointer = const char*;
-  using reference = char;
-
-  explicit Byte(Bytes* bytes = nullptr) : bytes_(bytes) {}
-  char operator*() const { return bytes_->get(); }
-  Byte& operator++() {
-    bytes_->next();
-    return *this;
-  }
-  bool operator==(const Byte& other) const { return is_end() == other.is_end(); }
-
- private:
-  bool is_end() const { return bytes_ == nullptr || bytes_->at_end(); }
-
-  Bytes* bytes_;
 };
 
 /// The document of a partial file. Brackets upon brackets are refused before anything walks down
 /// them.
-Json parse(const std::string& file, Bytes bytes) {
+Json parse(const std::string& file, Source source) {
   const auto is_shallow = [&](int depth, Json::parse_event_t event, const Json&) {
     if (depth == 0 && event == Json::parse_event_t::array_start)
       fail(file, "it is not a partial report", kPartialHint);
     if (depth > kDeepest) fail(file, "it is not a partial report: it nests too deep", kPartialHint);
     return true;
   };
-  Json document = Json::parse(Byte(&bytes), Byte(), is_shallow, false);
+  SourceBuffer buffer(std::move(source));
+  std::istream stream(&buffer);
+  stream.exceptions(std::ios::badbit);  // what reading throws comes through
+  Json document = Json::parse(stream, is_shallow, false);
   const auto schema = document.is_object() ? document.find("schema") : document.end();
   if (schema == document.end() || *schema != kSchema)
     fail(file, "it is not a partial report", kPartialHint);
@@ -165,8 +141,7 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
 
 std::vector<PartialTensor> read_file(const std::string& path) {
   const std::string name = path == "-" ? "<stdin>" : path;
-  const Json document =
-      parse(name, Bytes(path == "-" ? Source::standard_input() : Source::file(path)));
+  const Json document = parse(name, path == "-" ? Source::standard_input() : Source::file(path));
   std::vector<PartialTensor> tensors;
   try {
     const double dead_below = document.at("dead_below").get<double>();

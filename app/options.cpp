@@ -51,13 +51,16 @@ std::string field_of(const Flag& flag) {
   refuse(escaped(text), "rectify -h lists the options");
 }
 
+constexpr std::string_view kSlope = "negative_slope";
+
+bool leaves_slope_open(const Module& mode) { return mode.has(kSlope) && !mode.gave(kSlope); }
+
 /// The modes, those whose slope is open once with each of the slopes.
 std::vector<Module> with_slopes(const std::vector<Module>& modes,
                                 const std::vector<double>& slopes) {
-  constexpr std::string_view kSlope = "negative_slope";
   std::vector<Module> all;
   for (const Module& mode : modes) {
-    if (slopes.empty() || !mode.has(kSlope) || mode.gave(kSlope)) {
+    if (slopes.empty() || !leaves_slope_open(mode)) {
       all.push_back(mode);
       continue;
     }
@@ -250,13 +253,14 @@ Options parse_options(int argc, const char* const* argv) {
                        in_quotes({&delimiter, 1})),
            "--delimiter ';'");
   }
-  const std::vector<Module> given_modes = options.operation.modes;
-  options.operation.modes = with_slopes(given_modes, options.slopes);
-  if (!options.slopes.empty() && options.operation.modes == given_modes && !options.merge) {
+  std::vector<Module>& modes = options.operation.modes;
+  if (!options.slopes.empty() && !options.merge &&
+      std::none_of(modes.begin(), modes.end(), leaves_slope_open)) {
     refuse(fmt::format("--slope is the negative_slope of leaky, and --mode {} leaves none open",
                        options.mode_text),
            "leave --slope out");
   }
+  modes = with_slopes(modes, options.slopes);
   if (options.command == Options::Command::compare) {
     settle_compare(options);
   } else {

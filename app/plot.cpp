@@ -30,6 +30,7 @@
 #include "rectify/rectify.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has no header for it
+#include "text_width.hpp"
 
 namespace rectify::app {
 namespace {

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "rectify/compare.hpp"
-#include "report.hpp"
+#include "report/report.hpp"
 
 namespace rectify::app {
 

@@ -126,7 +126,7 @@ def includes():
             inner = match[1] == '"' or target.startswith("rectify/")
             if inner and any(re.match(rf"(?:{rule})", target) is None for rule in rules):
                 fail(path, number, f"{target} is not for this layer")
-            if inner and name.startswith("app/") and re.match(r"rectify/", target) is None and "/" in target:
+            if inner and name.startswith("app/") and re.match(r"(rectify|report)/", target) is None and "/" in target:
                 fail(path, number, f"{target} is inside the library")
             if not inner and OTHERS.match(target):
                 rule = next(rule for start, rule in OUTER.items() if name.startswith(start))

@@ -17,7 +17,7 @@
 #include "fuzz.hpp"
 #include "merge.hpp"
 #include "options.hpp"
-#include "report.hpp"
+#include "report/report.hpp"
 
 namespace rectify::fuzz {
 namespace {

@@ -114,6 +114,13 @@ def the_first_words_of_a_newcomer_get_one_right_line(s):
 
 
 @row
+def a_slope_that_is_the_standard_one_is_taken(s):
+    for arguments in (["--slope", "0.01"], ["--slope", "0.01", "--mode", "relu,leaky"]):
+        s.run("--tensor", "[-1]", "--to", "jsonl", *arguments).succeeds()
+    s.run("compare", "--tensor", "[-1]", "--slope", "0.01").succeeds()
+
+
+@row
 def following_an_answer_that_is_a_command_line_leads_on(s):
     s.write("acts.csv", b"1,-2\n3,-4\n")
     for line, answer in cases():

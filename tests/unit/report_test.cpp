@@ -1,5 +1,6 @@
 // The table, JSON, CSV and pictures of `compare`, on figures worked out here the plain way.
-#include "report.hpp"
+#include "report/report.hpp"
+#include "text_width.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -276,7 +277,7 @@ TEST_CASE("strings in JSON are valid UTF-8 whatever bytes a name holds") {
   const Row rows[] = {
       {"plain", "plain", "nothing to do"},
       {"a\"b\\c/", "a\\\"b\\\\c/", "quote and backslash"},
-      {"\n\r\t\b\x1f", "\\n\\r\\t\\u0008\\u001f", "controls"},
+      {"\n\r\t\b\x1f", "\\n\\r\\t\\b\\u001f", "controls"},
       {"\x7f\xc2\x9b", "\\u007f\\u009b", "what a terminal would obey"},
       {"\xe5\xb1\xa4\xf0\x9f\x94\xa5", "\xe5\xb1\xa4\xf0\x9f\x94\xa5", "UTF-8 stays"},
       {"\xff\xfe", "\xef\xbf\xbd\xef\xbf\xbd", "no UTF-8"},

@@ -80,11 +80,4 @@ std::vector<std::size_t> worst_first(const ActivationFigures& figures);
 /// The unit's name as printable UTF-8; its index as text if it has none.
 std::string unit_name(const NamedReport& report, std::size_t unit);
 
-/// Columns that printable UTF-8 takes on a terminal: 2 for East Asian wide characters, 0 for
-/// combining ones.
-std::size_t display_width(std::string_view text);
-
-/// `text` cut to at most `columns`, with an ellipsis where something is missing.
-std::string shortened(std::string_view text, std::size_t columns, bool utf8);
-
 }  // namespace rectify::app

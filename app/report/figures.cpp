@@ -1,0 +1,80 @@
+#include "report/figures.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+#include <variant>
+
+#include "rectify/error.hpp"
+
+namespace rectify::app {
+
+void append_double(std::string& out, double value) {
+  const std::size_t begin = out.size();
+  fmt::format_to(std::back_inserter(out), "{}", value);
+  if (out.find_first_of(".en", begin) == std::string::npos) out += ".0";
+}
+
+std::optional<double> value_of(const Figure& figure) {
+  if (const double* real = std::get_if<double>(&figure)) return *real;
+  if (const std::int64_t* whole = std::get_if<std::int64_t>(&figure))
+    return static_cast<double>(*whole);
+  return std::nullopt;
+}
+
+bool has_values(const Figures& figures) { return figures.n > figures.nan; }
+
+bool has_names(const NamedReport& report) {
+  return !report.names.empty() &&
+         report.names.size() == static_cast<std::size_t>(report.figures.units);
+}
+
+std::string label(const Module& mode) {
+  // As the values are, so that reports that were merged say the same.
+  if (!mode.has("negative_slope")) return mode.told_by_values().label();
+  return fmt::format("{} {}", mode.activation().name, mode.value("negative_slope"));
+}
+
+std::size_t judge(const TensorFigures& figures, const ReportOptions& options) {
+  if (!options.check) return 0;
+  for (std::size_t i = 0; i < figures.activations.size(); ++i) {
+    if (options.check->mode == label(figures.activations[i].mode)) return i;
+  }
+  for (std::size_t i = 0; i < figures.activations.size(); ++i) {
+    if (options.check->mode == figures.activations[i].mode.activation().name) return i;
+  }
+  return 0;
+}
+
+std::vector<std::size_t> worst_first(const ActivationFigures& figures) {
+  struct Rank {
+    int group;
+    double live, active;
+    std::size_t unit;
+    auto operator<=>(const Rank&) const = default;  // NOLINT(modernize-use-nullptr): clang-tidy 14
+  };
+  std::vector<Rank> ranks;
+  ranks.reserve(figures.units.size());
+  for (std::size_t i = 0; i < figures.units.size(); ++i) {
+    const UnitFigures& unit = figures.units[i];
+    ranks.push_back({unit.dead          ? 0
+                     : has_values(unit) ? 2
+                                        : 1,
+                     value_of(unit.live_frac).value_or(0), value_of(unit.active_frac).value_or(0),
+                     i});
+  }
+  std::sort(ranks.begin(), ranks.end(), [](const Rank& a, const Rank& b) { return a < b; });
+  std::vector<std::size_t> order;
+  order.reserve(ranks.size());
+  for (const Rank& rank : ranks) order.push_back(rank.unit);
+  return order;
+}
+
+std::string unit_name(const NamedReport& report, std::size_t unit) {
+  if (!has_names(report) || report.names[unit].empty()) return fmt::format("{}", unit);
+  return escaped(report.names[unit]);
+}
+
+}  // namespace rectify::app
