@@ -73,9 +73,12 @@ def an_installed_tree_has_the_program_its_manual_the_library_and_its_headers_alo
     prefix = installed(path)
     files = {str(file.relative_to(prefix)) for file in prefix.rglob("*") if not file.is_dir()}
     library = cache()["CMAKE_INSTALL_LIBDIR"]
-    wanted = {"bin/rectify", "share/man/man1/rectify.1",
+    tool("gzip")
+    wanted = {"bin/rectify", "share/man/man1/rectify.1.gz", "share/doc/rectify/changelog.gz",
+              "share/doc/librectify-dev/changelog.gz", "share/doc/librectify-dev/copyright",
+              f"{library}/pkgconfig/rectify.pc",
               "share/bash-completion/completions/rectify", "share/zsh/site-functions/_rectify",
-              "share/fish/vendor_completions.d/rectify.fish", "share/doc/rectify/LICENSE", f"{library}/librectify.a"}
+              "share/fish/vendor_completions.d/rectify.fish", "share/doc/rectify/copyright", f"{library}/librectify.a"}
     wanted |= {f"include/rectify/{header.name}" for header in (SOURCE / "lib" / "include" / "rectify").iterdir()}
     wanted |= {f"{library}/cmake/rectify/rectify{name}.cmake" for name in ("Config", "ConfigVersion", "Targets")}
     rest = {file for file in files - wanted if not re.fullmatch(rf"{library}/cmake/rectify/rectifyTargets-\w+\.cmake", file)}
@@ -93,6 +96,41 @@ def an_outside_project_finds_the_package(path):
     for file in prefix.rglob("*.cmake"):
         text = file.read_text()
         need(str(SOURCE) not in text and str(path) not in text, f"{file.name} names a folder of the build")
+
+
+@row
+def an_outside_program_is_built_with_what_pkg_config_says(path):
+    prefix = installed(path)
+    pkg_config = tool("pkg-config")
+    os.environ["PKG_CONFIG_PATH"] = str(prefix / cache()["CMAKE_INSTALL_LIBDIR"] / "pkgconfig")
+    try:
+        flags = call(pkg_config, "--cflags", "--libs", "rectify").split()
+    finally:
+        del os.environ["PKG_CONFIG_PATH"]
+    need(str(prefix) in " ".join(flags) or ".." in " ".join(flags), f"the flags are {flags}, the prefix {prefix}")
+    variables = cache()
+    call(variables["CMAKE_CXX_COMPILER"], *variables["CMAKE_CXX_FLAGS"].split(), "-std=c++20",
+         SOURCE / "samples" / "basic.cpp", *flags, "-o", path / "basic")
+    need(call(path / "basic") == EXPECTED, "the sample prints something else")
+
+
+@row
+def packages_have_what_they_promise_and_run(path):
+    """From the build as it is: what cpack makes of it, unpacked."""
+    tool("dpkg-deb")
+    call(tool("cpack"), "-G", "DEB", "-B", path, cwd=BUILD)
+    packages = {file.name.split("_")[0]: file for file in path.glob("*.deb")}
+    need(set(packages) == {"rectify", "librectify-dev"}, f"there are {sorted(packages)}")
+    fields = {name: call("dpkg-deb", "--field", file) for name, file in packages.items()}
+    need(re.search(r"^Suggests: gnuplot-nox, parallel$", fields["rectify"], re.MULTILINE), fields["rectify"])
+    if shutil.which("dpkg-shlibdeps"):
+        need(re.search(r"^Depends: .*libc6", fields["rectify"], re.MULTILINE), fields["rectify"])
+    for name, file in packages.items():
+        call("dpkg-deb", "--extract", file, path / name)
+    programs = list((path / "rectify").rglob("bin/rectify"))
+    need(len(programs) == 1 and not list((path / "librectify-dev").rglob("bin")), f"the programs are {programs}")
+    need(call(programs[0], "--tensor", "[2,-4]") == "tensor([ 2.0000, -0.0400])\n", "it prints something else")
+    need(list((path / "librectify-dev").rglob("rectify.hpp")), "there are no headers")
 
 
 @row
@@ -115,6 +153,18 @@ def a_program_with_a_shared_library_starts_in_whatever_prefix_the_two_are_instal
         need(list((prefix / libraries).glob("librectify.so.*")), "it is not a shared library")
         shown = call(prefix / "bin" / "rectify", "--tensor", "[2,-4,5,-6]", "--slope", "0.4")
         need(shown == "tensor([ 2.0000, -1.6000,  5.0000, -2.4000])\n", f"the installed program prints {shown!r}")
+
+
+@row
+def one_file_runs_on_any_linux(path):
+    if os.environ.get("RECTIFY_QUICK"):
+        raise Skip("--quick leaves out a second build")
+    built(SOURCE, path / "build", "-DRECTIFY_STATIC=ON", "-DCMAKE_BUILD_TYPE=None", "-DRECTIFY_HARDENING=OFF",
+          "-DRECTIFY_INSTALL=OFF")
+    program = path / "build" / "app" / "rectify"
+    need("INTERP" not in call(tool("readelf"), "--wide", "--program-headers", program), "it asks for a loader")
+    (path / "acts.csv").write_text("1,-2\n")
+    need(call(program, path / "acts.csv", "--to", "csv", "--threads", "2") == "1.0,-0.02\n", "it prints something else")
 
 
 @row
