@@ -10,6 +10,8 @@
 #include <cstdlib>
 #include <cstring>
 #include <limits>
+#include <memory>
+#include <span>
 #include <string>
 #include <type_traits>
 
@@ -209,6 +211,48 @@ void check_format(std::string_view bytes) {
   }
 }
 
+/// A run is what single numbers are, as far as it goes.
+template <class T>
+void check_runs(std::string_view text, NumberGrammar grammar, char decimal) {
+  const bool json = grammar == NumberGrammar::json;
+  const Dialect dialect{
+      .grammar = grammar, .delimiter = decimal == ',' ? ';' : ',', .point = decimal, .fields = 3};
+  const std::string where = "a run of " + std::string(name(dtype_of<T>)) + " in '" + escaped(text);
+  const std::unique_ptr<T[]> room_for_values(new T[text.size() + 64]);
+  std::span<T> values(room_for_values.get(), text.size() + 64);
+  const char* p = text.data();
+  const char* const last = p + text.size();
+  const auto run = read_numbers<T>(p, last, dialect, 1, values);
+  values = values.first(run.count);
+  for (std::size_t i = 0; i < run.count; ++i) {
+    while (p != last && (*p == ' ' || *p == (json ? '\n' : '\t'))) ++p;
+    const ParsedNumber<T> number = parse_number<T>(p, last, grammar, decimal);
+    need(
+        number.status == NumberStatus::ok && std::memcmp(&number.value, &values[i], sizeof(T)) == 0,
+        where + ": another value");
+    p = number.end;
+    if (json && run.closed && i + 1 == run.count) {
+      need(p == run.end && *p == ']', where + ": another bracket");
+      break;
+    }
+    const bool ends_row = !json && (i + 2) % 3 == 0;
+    if (ends_row && p != last && *p == '\r') ++p;
+    need(p != last && *p++ == (ends_row ? '\n' : dialect.delimiter), where + ": another gap");
+  }
+  need(run.count == 0 || p <= run.end || run.closed, where + ": another end");
+
+  std::vector<char> room(values.size() * kRunBytes);
+  const char* const end = write_numbers<T>(room.data(), values, {", ", "],[", 3}, 1);
+  std::string expected;
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    std::array<char, kNumberBytes> out;
+    expected.append(out.data(), format_number(out.data(), values[i]));
+    expected += (i + 2) % 3 == 0 ? "],[" : ", ";
+  }
+  need(std::string_view(room.data(), static_cast<std::size_t>(end - room.data())) == expected,
+       where + ": written otherwise");
+}
+
 void run(std::string_view text) {
   Settings settings(text);
   const std::size_t choice = settings.below(3);
@@ -218,6 +262,11 @@ void run(std::string_view text) {
   const std::vector<char> copy(text.begin(), text.end());
   const std::string_view number(copy.data(), copy.size());
   const std::string among = std::string(text) + ",1234567890123456789,-2.5e-3\n";
+  const std::string_view comma = decimal == ',' ? ";" : ",";
+  std::string many(text), rows(text);
+  for (int i = 0; i < 12; ++i) many += (i % 3 == 1 ? "\n" : comma), many += text;
+  for (int i = 0; i < 20; ++i)
+    rows += (i % 3 == 1 ? "\n" : comma), rows += i % 7 == 3 ? text : "-0.25";
   for (const DType dtype :
        {DType::float16, DType::bfloat16, DType::float32, DType::float64, DType::int8, DType::int16,
         DType::int32, DType::int64, DType::uint8, DType::boolean}) {
@@ -226,6 +275,8 @@ void run(std::string_view text) {
       check_parse<T>(number, grammar, decimal);
       check_parse<T>(among, grammar, decimal);
       check_format<T>(number);
+      check_runs<T>(many, grammar, decimal);
+      check_runs<T>(rows, grammar, decimal);
     });
   }
 }

@@ -26,6 +26,9 @@ std::string ask_for_header(std::string_view row) {
   return option("read.header", "yes") + " takes " + std::string(row) + " as names, " +
          option("read.header", "no") + " as data";
 }
+/// A row with more fields that no run begins with is read field by field.
+constexpr int kMostVainRuns = 8;
+
 class CsvDecoder final : public Decoder {
  public:
   CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter)
@@ -537,7 +540,12 @@ class CsvDecoder final : public Decoder {
     const std::size_t most =
         lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
     const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
-    Tensor values = Tensor::empty({static_cast<std::int64_t>(most + blank_rows)}, dtype_of<T>);
+    const std::size_t size = most + blank_rows;
+    const Dialect dialect{.grammar = NumberGrammar::csv,
+                          .delimiter = delimiter_,
+                          .point = decimal_,
+                          .fields = fields_};
+    Tensor values = Tensor::empty({static_cast<std::int64_t>(size)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
     std::size_t count = blank_rows;
@@ -559,8 +567,19 @@ class CsvDecoder final : public Decoder {
         p = content;
       }
       const char* line_end = nullptr;  // found when it is first needed
+      int vain = 0;                    // runs that ended at once
       for (std::size_t field = 1;; ++field) {
         p = skip_blanks(p, end);
+        if (vain < kMostVainRuns && field <= fields_) {
+          const Run run = read_numbers<T>(p, end, dialect, field - 1, {out + count, size - count});
+          count += run.count;
+          p = run.end;
+          vain += run.count == 0 ? 1 : 0;
+          if (field + run.count > fields_) line_end = nullptr;
+          field = (field - 1 + run.count) % fields_ + 1;
+          if (field == 1 && run.count != 0) break;  // a blank line may be next
+          p = skip_blanks(p, end);
+        }
         const ParsedNumber<T> number = parse_number<T>(p, end, NumberGrammar::csv, decimal_);
         const char* next = skip_blanks(number.end, end);
         const char c = *next;

@@ -1,5 +1,7 @@
 // CSV and TSV: RFC 4180 with LF, a line a row; columns of several names stand side by side.
 
+#include <algorithm>
+#include <span>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -26,9 +28,10 @@ class CsvEncoder final : public detail::Encoder {
       const Table table = table_of(result, column);
       dispatch(column.tensor.dtype(), [&](auto type) {
         const auto* values = column.tensor.data<typename decltype(type)::type>().data();
-        for (std::size_t row = 0; row < table.rows; ++row) {
-          values = lines.add(values, table.width);
-          lines.end();
+        if (table.width != 0) {
+          lines.add_rows(values, table.rows, table.width);
+        } else {
+          for (std::size_t row = 0; row < table.rows; ++row) lines.end();
         }
       });
       lines.flush();
@@ -115,19 +118,21 @@ class CsvEncoder final : public detail::Encoder {
     /// Adds `count` values to the line at hand, and returns their end.
     template <class T>
     const T* add(const T* values, std::size_t count) {
-      for (const T* const last = values + count; values != last; ++values) {
-        p_ = format_number(p_, *values);
-        *p_++ = delimiter_;
-        make_room();
-      }
+      if (count != 0) put(values, count, count, delimiter_);
       empty_ = empty_ && count == 0;
-      return values;
+      return values + count;
+    }
+
+    /// Adds whole lines of `width` values.
+    template <class T>
+    void add_rows(const T* values, std::size_t rows, std::size_t width) {
+      put(values, rows * width, width, '\n');
     }
 
     void end() {
       if (empty_) {
+        make_room(1);
         *p_++ = '\n';
-        make_room();
       } else if (p_ != buffer_) {  // instead of the last delimiter
         p_[-1] = '\n';
       } else {
@@ -143,14 +148,29 @@ class CsvEncoder final : public detail::Encoder {
     }
 
    private:
-    void make_room() {
-      if (p_ > buffer_ + sizeof buffer_ - kNumberBytes - 2) flush();
+    static constexpr std::size_t kNumbers = 256;
+
+    /// `count` values in rows of `width`, with a delimiter or `after_row` behind each.
+    template <class T>
+    void put(const T* values, std::size_t count, std::size_t width, char after_row) {
+      const Separators separators{
+          .between = {&delimiter_, 1}, .after_row = {&after_row, 1}, .width = width};
+      for (std::size_t done = 0; done < count;) {
+        const std::size_t some = std::min(count - done, kNumbers);
+        make_room(some * kRunBytes);
+        p_ = write_numbers(p_, std::span(values + done, some), separators, done % width);
+        done += some;
+      }
+    }
+
+    void make_room(std::size_t size) {
+      if (static_cast<std::size_t>(buffer_ + sizeof buffer_ - p_) < size) flush();
     }
 
     std::string& text_;
     char delimiter_;
     bool empty_ = true;  // the line at hand
-    char buffer_[4096];
+    char buffer_[kNumbers * kRunBytes];
     char* p_ = buffer_;
   };
 

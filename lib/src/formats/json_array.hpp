@@ -87,24 +87,34 @@ class ArrayReader {
           ++p;
         } else {
           settle_rank(sizes, depth, p, false);
-          p = number(p, values);
           after_open = false;
-          // The numbers of an innermost row follow one another: a tight loop for them.
-          if (depth != 0) {
+          if (depth == 0) {
+            p = number(p, values);
+          } else {
+            // The numbers of an innermost row follow one another.
             std::int64_t& numbers = count[depth - 1];
-            ++numbers;
-            while (p != end_ && *p == ',') {
-              const char* next = p + 1;
-              while (next != end_ && is_space(*next)) ++next;
-              const ParsedNumber<T> parsed = parse_number<T>(next, end_, NumberGrammar::json);
+            const char* const first = p;
+            bool closed = read_run(p, values, numbers);
+            if (!closed) {
+              if (p != first) continue;
+              p = number(p, values);
+              ++numbers;
+            }
+            want_value = false;
+            while (!closed && p != end_ && *p == ',') {
+              p = skip_space(p + 1, end_);
+              closed = read_run(p, values, numbers);
+              if (closed) break;
+              const ParsedNumber<T> parsed = parse_number<T>(p, end_, NumberGrammar::json);
               if (parsed.status != NumberStatus::ok ||
-                  (parsed.end != end_ && *parsed.end != ',' && *parsed.end != ']'))
+                  (parsed.end != end_ && *parsed.end != ',' && *parsed.end != ']')) {
+                want_value = true;
                 break;
+              }
               values.push_back(parsed.value);
               p = parsed.end;
               ++numbers;
             }
-            want_value = false;
             continue;
           }
         }
@@ -165,6 +175,20 @@ class ArrayReader {
            "a list of length " + std::to_string(count) + " where the first has " +
                std::to_string(size) + " (dimension " + std::to_string(depth - 1) + ")",
            "rows must have one length");
+    }
+  }
+
+  /// Moves `p` past a run of numbers with their commas, which go to `values` and are counted. True:
+  /// to the bracket that closes their list, else to the start of a value.
+  bool read_run(const char*& p, std::vector<T>& values, std::int64_t& numbers) const {
+    std::array<T, 256> some;
+    for (;;) {
+      const Run run = read_numbers<T>(p, end_, {.grammar = NumberGrammar::json}, 0, some);
+      values.insert(values.end(), some.begin(),
+                    some.begin() + static_cast<std::ptrdiff_t>(run.count));
+      numbers += static_cast<std::int64_t>(run.count);
+      p = skip_space(run.end, end_);
+      if (run.closed || run.count == 0) return run.closed;
     }
   }
 

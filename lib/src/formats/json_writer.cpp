@@ -1,11 +1,11 @@
 // JSON: a nested array a tensor, a value a line in json; a value for each record in jsonl. Several
 // columns are the members of an object.
 
-#include <cmath>
+#include <algorithm>
+#include <span>
 
 #include "dispatch.hpp"
 #include "format.hpp"
-#include "half.hpp"
 #include "number/number.hpp"
 
 namespace rectify {
@@ -39,62 +39,63 @@ class JsonEncoder final : public detail::Encoder {
 
  private:
   /// Text in a small buffer that is emptied into `text` when it is nearly full.
-  struct Sink {
-    std::string& text;
-    char buffer[4096];
-    char* p = buffer;
-
-    void reserve() {
-      if (p > buffer + sizeof buffer - kNumberBytes - 2) flush();
+  class Sink {
+   public:
+    Sink(std::string& text, NanText nan) : text_(text) {
+      if (nan == NanText::null) words_ = {"null", "null", "null"};
+      if (nan == NanText::literal) words_ = {"NaN", "Infinity", "-Infinity"};
+      if (nan == NanText::string) words_ = {"\"NaN\"", "\"Infinity\"", "\"-Infinity\""};
     }
+    Sink(const Sink&) = delete;
+    Sink& operator=(const Sink&) = delete;
+
     void put(char c) {
-      reserve();
-      *p++ = c;
+      make_room(1);
+      *p_++ = c;
     }
     void put(std::string_view words) {
       flush();
-      text += words;
+      text_ += words;
+    }
+    /// The values in rows of `width`, without a separator behind the last one.
+    template <class T>
+    void put_numbers(std::span<const T> values, std::string_view after_row, std::size_t width) {
+      const Separators separators{.between = ", ", .after_row = after_row, .width = width};
+      std::size_t column = 0;
+      while (!values.empty()) {
+        const std::size_t count = std::min(values.size(), kNumbers);
+        make_room(count * kRunBytes);
+        p_ = write_numbers(p_, values.first(count), separators, column, words_);
+        column = (column + count) % width;
+        values = values.subspan(count);
+        if (values.empty()) {
+          p_ -= column == 0 ? separators.after_row.size() : separators.between.size();
+        }
+      }
     }
     void flush() {
-      text.append(buffer, p);
-      p = buffer;
+      text_.append(buffer_, p_);
+      p_ = buffer_;
     }
+
+   private:
+    static constexpr std::size_t kNumbers = 256;
+
+    void make_room(std::size_t size) {
+      if (static_cast<std::size_t>(buffer_ + sizeof buffer_ - p_) < size) flush();
+    }
+
+    std::string& text_;
+    NumberWords words_;
+    char buffer_[kNumbers * kRunBytes];
+    char* p_ = buffer_;
   };
-
-  template <class T>
-  char* number(char* p, T value) const {
-    if constexpr (is_floating<T>) {
-      const auto wide = widen(value);
-      if (!std::isfinite(wide)) [[unlikely]] {
-        std::string_view word = std::isnan(wide) ? "NaN" : wide > 0 ? "Infinity" : "-Infinity";
-        if (nan_ == NanText::null) word = "null";
-        if (nan_ == NanText::string) *p++ = '"';
-        p = std::copy(word.begin(), word.end(), p);
-        if (nan_ == NanText::string) *p++ = '"';
-        return p;
-      }
-    }
-    return format_number(p, value);
-  }
-
-  template <class T>
-  void encode_row(Sink& sink, const T* values, std::size_t count) const {
-    for (std::size_t i = 0; i < count; ++i) {
-      if (i != 0) {
-        *sink.p++ = ',';
-        *sink.p++ = ' ';
-      }
-      sink.p = number(sink.p, values[i]);
-      sink.reserve();
-    }
-  }
 
   /// The dimensions of `shape` from `dim` on, nested; returns the end of the values used.
   template <class T>
-  const T* encode_nested(Sink& sink, const Shape& shape, std::size_t dim, const T* values) const {
+  static const T* encode_nested(Sink& sink, const Shape& shape, std::size_t dim, const T* values) {
     if (dim == shape.size()) {
-      sink.reserve();
-      sink.p = number(sink.p, *values);
+      sink.put_numbers(std::span(values, 1), "", 1);
       return values + 1;
     }
     sink.put('[');
@@ -105,18 +106,32 @@ class JsonEncoder final : public detail::Encoder {
 
   /// The elements of dimension `dim` with what separates them, without brackets around.
   template <class T>
-  const T* encode_elements(Sink& sink, const Shape& shape, std::size_t dim, const T* values) const {
-    const std::int64_t size = shape[dim];
+  static const T* encode_elements(Sink& sink, const Shape& shape, std::size_t dim,
+                                  const T* values) {
+    const auto size = static_cast<std::size_t>(shape[dim]);
     if (dim + 1 == shape.size()) {
-      sink.reserve();
-      encode_row(sink, values, static_cast<std::size_t>(size));
+      if (size != 0) sink.put_numbers(std::span(values, size), "", size);
       return values + size;
     }
-    for (std::int64_t i = 0; i < size; ++i) {
+    if (dim + 2 == shape.size() && shape[dim + 1] != 0) {
+      return encode_rows(sink, "], [", size, static_cast<std::size_t>(shape[dim + 1]), values);
+    }
+    for (std::size_t i = 0; i < size; ++i) {
       if (i != 0) sink.put(", ");
       values = encode_nested(sink, shape, dim + 1, values);
     }
     return values;
+  }
+
+  /// Rows of numbers in brackets, with `between` for what closes one and opens the next.
+  template <class T>
+  static const T* encode_rows(Sink& sink, std::string_view between, std::size_t rows,
+                              std::size_t width, const T* values) {
+    if (rows == 0) return values;
+    sink.put('[');
+    sink.put_numbers(std::span(values, rows * width), between, width);
+    sink.put(']');
+    return values + rows * width;
   }
 
   static std::string key(const Column& column) {
@@ -125,7 +140,7 @@ class JsonEncoder final : public detail::Encoder {
 
   void encode_tensor(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
-    Sink sink{text, {}};
+    Sink sink(text, nan_);
     for (std::size_t i = 0; i < result.columns.size(); ++i) {
       const Tensor& tensor = result.columns[i].tensor;
       if (object) sink.put((i == 0 ? "{" : ", ") + key(result.columns[i]));
@@ -165,7 +180,7 @@ class JsonEncoder final : public detail::Encoder {
 
   void encode_lines(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
-    Sink sink{text, {}};
+    Sink sink(text, nan_);
     std::vector<Record> records;
     std::vector<const std::byte*> at;
     for (const Column& column : result.columns) {
@@ -175,6 +190,17 @@ class JsonEncoder final : public detail::Encoder {
       throw Error(ErrorKind::unsupported,
                   "results of different numbers of rows have no common lines",
                   option("write.format", "json") + " holds tensors of any shape");
+    }
+    if (!object && records[0].shape.size() == 1 && records[0].shape[0] != 0) {
+      dispatch(result.columns[0].tensor.dtype(), [&](auto type) {
+        using T = typename decltype(type)::type;
+        encode_rows(sink, "]\n[", static_cast<std::size_t>(records[0].lines),
+                    static_cast<std::size_t>(records[0].shape[0]),
+                    reinterpret_cast<const T*>(at[0]));
+      });
+      if (records[0].lines != 0) sink.put('\n');
+      sink.flush();
+      return;
     }
     for (std::int64_t line = 0; line < records[0].lines; ++line) {
       for (std::size_t i = 0; i < at.size(); ++i) {

@@ -9,7 +9,11 @@ namespace {
 
 Target best_target() {
 #if RECTIFY_X86_KERNELS
-  if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) return Target::baseline;
+  // No processor with BMI2 is without lzcnt, which not every compiler can ask about.
+  for (const bool has : {__builtin_cpu_supports("avx2"), __builtin_cpu_supports("fma"),
+                         __builtin_cpu_supports("bmi"), __builtin_cpu_supports("bmi2")}) {
+    if (!has) return Target::baseline;
+  }
   for (const bool has : {__builtin_cpu_supports("avx512f"), __builtin_cpu_supports("avx512vl"),
                          __builtin_cpu_supports("avx512dq"), __builtin_cpu_supports("avx512bw"),
                          __builtin_cpu_supports("avx512ifma")}) {

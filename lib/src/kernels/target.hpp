@@ -17,7 +17,7 @@ namespace rectify {
 enum class Target : std::uint8_t {
   /// What every processor of the architecture has.
   baseline,
-  /// AVX2 and FMA.
+  /// AVX2, FMA, BMI and BMI2, hence LZCNT.
   avx2,
   /// AVX-512 with F, VL, DQ, BW and IFMA.
   avx512,

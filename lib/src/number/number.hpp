@@ -4,6 +4,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
+#include <string_view>
 
 #include "rectify/tensor.hpp"
 
@@ -59,5 +61,60 @@ inline constexpr std::size_t kNumberBytes = 40;
 /// kNumberBytes.
 template <class T>
 char* format_number(char* out, T value);
+
+// ---- Runs of numbers: what the single number does, for many at a time
+
+/// How the numbers of a table, or of a list in JSON, are written.
+struct Dialect {
+  NumberGrammar grammar = NumberGrammar::csv;
+  char delimiter = ',';
+  char point = '.';
+  /// csv: numbers of a row, each with the delimiter behind it but the last, which has a line break.
+  std::size_t fields = 1;
+};
+
+struct Run {
+  /// Where the run ended: the start of a number or of what stands in its place, blanks before it
+  /// included.
+  const char* end = nullptr;
+  /// Numbers in it.
+  std::size_t count = 0;
+  /// json: the last number was the last of its list, and `end` is the bracket behind it.
+  bool closed = false;
+};
+
+/// Reads a run of numbers with their separators from `first` on, the start of number `column` (from
+/// 0) of its row, as parse_number() would. It ends before whatever is not plainly a number that
+/// belongs there with its separator behind it, before the last characters of the text, and before
+/// `out` is full: from there on it is for the caller to read number by number, and to say what is
+/// wrong. May end at once.
+template <class T>
+Run read_numbers(const char* first, const char* last, const Dialect& dialect, std::size_t column,
+                 std::span<T> out);
+
+/// What stands behind the numbers of a table: `between` behind each, but `after_row` behind every
+/// `width`-th; at most 8 characters each.
+struct Separators {
+  std::string_view between = ",";
+  std::string_view after_row = "\n";
+  std::size_t width = 1;
+};
+
+/// What is written for values that are no numbers; at most 12 characters each.
+struct NumberWords {
+  std::string_view nan = "nan";
+  std::string_view infinity = "inf";
+  std::string_view minus_infinity = "-inf";
+};
+
+/// Enough room for each of the numbers of a run and what stands behind it.
+inline constexpr std::size_t kRunBytes = kNumberBytes + 8;
+
+/// Writes the values as format_number() would, each with its separator behind it, and returns the
+/// end. The first of them is number `column` (from 0) of its row. `out` needs room for kRunBytes a
+/// value.
+template <class T>
+char* write_numbers(char* out, std::span<const T> values, const Separators& separators,
+                    std::size_t column, const NumberWords& words = {});
 
 }  // namespace rectify
