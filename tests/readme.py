@@ -1,13 +1,13 @@
 #!/usr/bin/python3
 """The documents against the program: readme.py BINARY [--update]
 
-1. Every fenced block of README.md with the language `console` is a session: a line that begins with `$ ` is a
-   command, what follows is its exact output, standard error merged. All of them run in order, by `sh`, in one scratch
-   folder with copies of samples/data and `rectify` on PATH. --update writes what the program prints now into
-   README.md instead: review the result as a diff.
-2. Every `cpp` block is found, whole, in a file of samples/.
+1. Every fenced block of README.md and samples/guide.md with the language `console` is a session: a line that begins with `$ ` is a
+   command, what follows is its exact output, standard error merged. All of a document run in order, by `sh`, in one
+   scratch folder with copies of samples/data and `rectify` on PATH. --update writes what the program prints now into
+   the document instead: review the result as a diff.
+2. Every `cpp` block of theirs is found, whole, in a file of samples/.
 3. Every option that --help lists stands in the manual (--man), which names no option that --help does not list.
-4. -h fits a screen of 24 lines and 80 columns.
+4. -h fits a screen of 24 lines and 80 columns, README.md has at most 300 lines.
 
 The exit status is 1 when something failed.
 """
@@ -23,7 +23,7 @@ sys.dont_write_bytecode = True  # in the tree
 from harness import ENVIRONMENT  # noqa: E402 (beside this file)
 
 TOP = pathlib.Path(__file__).resolve().parent.parent
-README = TOP / "README.md"
+DOCUMENTS = [TOP / "README.md", TOP / "samples" / "guide.md"]
 PROMPT = "$ "
 SECONDS = 60
 
@@ -53,7 +53,7 @@ def blocks(lines, language):
                 yield begin, i
             begin = None
     if begin is not None:
-        check(f"README.md:{begin}: the block that begins here ends", False)
+        check(f"line {begin}: the block that begins here ends", False)
 
 
 def run(command, folder, binary):
@@ -65,12 +65,12 @@ def run(command, folder, binary):
 
 
 def difference(expected, got):
-    return "\n".join(difflib.unified_diff(expected.splitlines(), got.splitlines(), "in README.md", "printed now",
+    return "\n".join(difflib.unified_diff(expected.splitlines(), got.splitlines(), "in the document", "printed now",
                                           lineterm=""))
 
 
-def sessions(binary, update):
-    lines = README.read_text(encoding="utf-8").splitlines()
+def sessions(document, binary, update):
+    lines = document.read_text(encoding="utf-8").splitlines()
     result, copied = [], 0
     with tempfile.TemporaryDirectory(prefix="rectify-readme-") as name:
         folder = pathlib.Path(name)
@@ -78,7 +78,7 @@ def sessions(binary, update):
         (folder / "bin" / "rectify").symlink_to(binary)
         shutil.copytree(TOP / "samples" / "data", folder / "data")
         for begin, end in blocks(lines, "console"):
-            check(f"README.md:{begin + 1}: the block begins with a command", lines[begin].startswith(PROMPT))
+            check(f"{document.name}:{begin + 1}: the block begins with a command", lines[begin].startswith(PROMPT))
             starts = [i for i in range(begin, end) if lines[i].startswith(PROMPT)]
             for i, following in zip(starts, [*starts[1:], end]):
                 command = lines[i][len(PROMPT):]
@@ -87,19 +87,19 @@ def sessions(binary, update):
                     got = run(command, folder, binary)
                 except subprocess.TimeoutExpired:
                     got = f"(not done after {SECONDS} seconds)\n"
-                check(f"README.md:{i + 1}: {command}", update or got == expected, difference(expected, got))
+                check(f"{document.name}:{i + 1}: {command}", update or got == expected, difference(expected, got))
                 result += lines[copied:i + 1] + got.splitlines()
                 copied = following
     if update:
-        README.write_text("".join(line + "\n" for line in result + lines[copied:]), encoding="utf-8")
+        document.write_text("".join(line + "\n" for line in result + lines[copied:]), encoding="utf-8")
 
 
-def snippets():
-    lines = README.read_text(encoding="utf-8").splitlines()
+def snippets(document):
+    lines = document.read_text(encoding="utf-8").splitlines()
     samples = {path.name: path.read_text(encoding="utf-8") for path in (TOP / "samples").glob("*.cpp")}
     for begin, end in blocks(lines, "cpp"):
         text = "".join(line + "\n" for line in lines[begin:end])
-        check(f"README.md:{begin + 1}: the C++ stands in a file of samples/",
+        check(f"{document.name}:{begin + 1}: the C++ stands in a file of samples/",
               any(text in sample for sample in samples.values()))
 
 
@@ -132,8 +132,10 @@ def main():
     if len(arguments) != 1:
         sys.exit(__doc__)
     binary = pathlib.Path(arguments[0]).resolve()
-    sessions(binary, "--update" in sys.argv)
-    snippets()
+    for document in DOCUMENTS:
+        sessions(document, binary, "--update" in sys.argv)
+        snippets(document)
+    check("README.md has at most 300 lines", len(DOCUMENTS[0].read_text(encoding="utf-8").splitlines()) <= 300)
     options(binary)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
