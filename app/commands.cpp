@@ -238,6 +238,7 @@ bool compare(Options options) {
   fit_to_terminal(show);
   show.colour = show.colour && !options.output;
   show.per_unit = options.per_unit;
+  show.top = options.top;
   show.dead_below = options.dead_below;
   const std::vector<Module>& modes = options.compare.modes;
   const Worst worst = worst_of(named, modes, options.check);
@@ -253,6 +254,8 @@ bool compare(Options options) {
     Output output = open_output(options);
     if (options.report_format == "table") {
       output.write(report_table(named, show));
+    } else if (options.report_format == "markdown") {
+      output.write(report_markdown(named, show));
     } else if (options.report_format == "csv" || options.report_format == "tsv") {
       output.write(report_csv(named, show, options.report_format == "csv" ? ',' : '\t'));
     } else {

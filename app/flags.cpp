@@ -465,6 +465,18 @@ const Flag kFlags[] = {
      .take = [](Options& o, const std::string&) { o.per_unit = true; }},
     {.command = Flag::compare,
      .group = Flag::report,
+     .name = "--top",
+     .value = Flag::number,
+     .variable = "N",
+     .brief = "how many tensors, and units of each, a table shows",
+     .manual = "How many tensors, and how many units of each, the table and the report in Markdown "
+               "show, worst first. Without it the table shows what fits a screen.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.top = whole<std::size_t>("--top", word, 0, std::numeric_limits<std::int32_t>::max());
+         }},
+    {.command = Flag::compare,
+     .group = Flag::report,
      .name = "--plot",
      .value = Flag::file,
      .variable = "FILE",
@@ -557,7 +569,9 @@ const Flag kFlags[] = {
      .screen = Flag::both,
      .brief = "",
      .manual = "The format of the report. Without it, the one that the extension of the `-o` file "
-               "names (`.txt`: `table`); a file with another extension, or none, needs `--to`.",
+               "names (`.txt`: `table`, `.md`: `markdown`); a file with another extension, or "
+               "none, needs "
+               "`--to`. `markdown` is for a pull request or the summary of a CI run.",
      .take =
          [](Options& o, const std::string& word) {
            choice("--to", word, report_formats());
@@ -741,7 +755,9 @@ const Flag kFlags[] = {
 
 }  // namespace
 
-std::vector<std::string> report_formats() { return {"table", "json", "jsonl", "csv", "tsv"}; }
+std::vector<std::string> report_formats() {
+  return {"table", "json", "jsonl", "csv", "tsv", "markdown"};
+}
 
 std::span<const Flag> flags() { return kFlags; }
 

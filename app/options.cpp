@@ -152,6 +152,8 @@ void settle_compare(Options& options) {
       refuse("a report is not an array: " + in_quotes(*options.output), "FILE.json");
     if (options.partial && (format == "csv" || format == "tsv"))
       refuse("--partial writes JSON, not " + format);
+    if (options.report_format.empty() && options.output->ends_with(".md"))
+      options.report_format = "markdown";
     if (options.report_format.empty()) {
       options.report_format = format_of_output(*options.output, "table", report_formats());
       if (options.report_format == "torch") options.report_format = "table";  // both are .txt

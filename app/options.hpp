@@ -39,6 +39,7 @@ struct Options {
   std::string report_format;  // table, json, jsonl, csv or tsv
   double dead_below = -1.0;   // not given: 0, or with --merge what the parts have
   bool per_unit = false;
+  std::optional<std::size_t> top;
   std::optional<double> fail_if_dead;
   std::string check_text;       // as --check has it; empty: not given
   std::optional<Module> check;  // with every value of what it leaves open; none: the baseline

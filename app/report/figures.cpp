@@ -24,6 +24,38 @@ std::optional<double> value_of(const Figure& figure) {
   return std::nullopt;
 }
 
+bool is_one(const Figure& share) { return value_of(share) == 1.0; }
+
+std::string percent(double share) {
+  // 0.0 % and 100.0 % are kept for what is exactly that: it is the difference between dead and not.
+  if (share > 0 && share < 0.0005) return "<0.1 %";
+  if (share < 1 && share > 0.9995) return ">99.9 %";
+  return fmt::format("{:.1f} %", 100 * share);
+}
+
+std::string percent(const Figure& share) {
+  const std::optional<double> value = value_of(share);
+  return value ? percent(*value) : "-";
+}
+
+std::string percent(std::uint64_t part, std::uint64_t whole) {
+  return whole == 0 ? "-" : percent(static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string limit_text(double share) { return fmt::format("{:.6g} %", 100 * share); }
+
+std::string number(const Figure& figure, int digits) {
+  if (const std::int64_t* whole = std::get_if<std::int64_t>(&figure))
+    return fmt::format("{}", *whole);
+  const std::optional<double> value = value_of(figure);
+  if (!value) return "-";
+  return fmt::format("{:.{}g}", *value == 0 ? 0.0 : *value, digits);
+}
+
+std::string plural(std::uint64_t count, std::string_view noun) {
+  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
+}
+
 bool has_values(const Figures& figures) { return figures.n > figures.nan; }
 
 bool has_names(const NamedReport& report) {

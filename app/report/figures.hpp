@@ -2,8 +2,10 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "report/report.hpp"
@@ -16,7 +18,26 @@ void append_double(std::string& out, double value);
 /// The figure as a double; nothing where it is undefined.
 std::optional<double> value_of(const Figure& figure);
 
+/// Whether a share is all.
+bool is_one(const Figure& share);
+
 bool has_values(const Figures& figures);
+
+// ---- for people --------------------------------------------------------------------------------
+
+/// "12.3 %", "-" where it is undefined. 0.0 % and 100.0 % are said of just that.
+std::string percent(double share);
+std::string percent(const Figure& share);
+std::string percent(std::uint64_t part, std::uint64_t whole);
+
+/// A limit as the user typed it: "10 %", "2.5 %".
+std::string limit_text(double share);
+
+/// In so many significant digits; "-" where it is undefined.
+std::string number(const Figure& figure, int digits = 5);
+
+/// "1 unit", "2 units".
+std::string plural(std::uint64_t count, std::string_view noun);
 
 /// Whether each unit has a name.
 bool has_names(const NamedReport& report);

@@ -33,6 +33,8 @@ struct Check {
 
 struct ReportOptions {
   bool per_unit = false;
+  /// Of tables: how many tensors, and how many units of each, are shown; nothing: as many as fit.
+  std::optional<std::size_t> top;
   double dead_below = 0;
   std::optional<Check> check;
 
@@ -65,6 +67,10 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
 /// For people: how many units are dead and which, then the activations beside one another, then the
 /// units, worst first. A screen for each tensor; with per_unit as long as it takes.
 std::string report_table(const std::vector<NamedReport>& reports, const ReportOptions& options);
+
+/// For a pull request: a table of the tensors, worst first, if there are several, and for each the
+/// activations beside one another and the worst units, `top` of them.
+std::string report_markdown(const std::vector<NamedReport>& reports, const ReportOptions& options);
 
 // ---- what plots share with tables --------------------------------------------------------------
 

@@ -17,40 +17,7 @@
 namespace rectify::app {
 namespace {
 
-bool is_one(const Figure& share) { return value_of(share) == 1.0; }
-
 enum class Style : std::uint8_t { plain, bold, dim, red, yellow, green };
-
-std::string percent(double share) {
-  // 0.0 % and 100.0 % are kept for what is exactly that: it is the difference between dead and not.
-  if (share > 0 && share < 0.0005) return "<0.1 %";
-  if (share < 1 && share > 0.9995) return ">99.9 %";
-  return fmt::format("{:.1f} %", 100 * share);
-}
-
-std::string percent(const Figure& share) {
-  const std::optional<double> value = value_of(share);
-  return value ? percent(*value) : "-";
-}
-
-std::string percent(std::uint64_t part, std::uint64_t whole) {
-  return whole == 0 ? "-" : percent(static_cast<double>(part) / static_cast<double>(whole));
-}
-
-/// As the user typed it: 10 %, 2.5 %.
-std::string limit_text(double share) { return fmt::format("{:.6g} %", 100 * share); }
-
-std::string number(const Figure& figure, int digits = 5) {
-  if (const std::int64_t* whole = std::get_if<std::int64_t>(&figure))
-    return fmt::format("{}", *whole);
-  const std::optional<double> value = value_of(figure);
-  if (!value) return "-";
-  return fmt::format("{:.{}g}", *value == 0 ? 0.0 : *value, digits);
-}
-
-std::string plural(std::uint64_t count, std::string_view noun) {
-  return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
-}
 
 class TableWriter {
  public:
@@ -61,30 +28,63 @@ class TableWriter {
         screen_((options.rows > 0 ? static_cast<std::size_t>(options.rows) : 24) - 1),
         reports_(reports) {}
 
+  /// Of several tensors a line each, those with the greatest share of dead units first, and totals.
   void overview(std::span<const NamedReport> reports) {
     if (reports.size() < 2) return;
     std::uint64_t dead = 0;
     std::uint64_t units = 0;
-    const NamedReport* worst = nullptr;
-    double worst_share = 0;
     const auto judged = [&](const NamedReport& report) -> const ActivationFigures& {
       return report.figures.activations[judge(report.figures, options_)];
     };
+    std::vector<const NamedReport*> order;
     for (const NamedReport& report : reports) {
       dead += judged(report).dead_units;
       units += static_cast<std::uint64_t>(report.figures.units);
-      const double share = value_of(judged(report).dead_frac).value_or(0);
-      if (share > worst_share) worst = &report, worst_share = share;
+      order.push_back(&report);
     }
+    std::stable_sort(order.begin(), order.end(), [&](const NamedReport* a, const NamedReport* b) {
+      const auto share = [&](const NamedReport* report) {
+        return value_of(judged(*report).dead_frac).value_or(-1);
+      };
+      return share(a) > share(b);
+    });
     std::string text =
         fmt::format("{} tensors: {} of {} dead", reports.size(), dead, plural(units, "unit"));
     if (units != 0) text += fmt::format(" ({})", percent(dead, units));
-    if (worst != nullptr) {
-      text += fmt::format(", most in {} ({})",
-                          shortened(escaped(worst->source), width_ / 2, options_.utf8),
-                          percent(worst_share));
-    }
+    text += " under " + label(judged(reports.front()).mode);
+    const std::size_t common = common_folder(reports);
+    if (common != 0)
+      text += fmt::format(
+          ", all in {}",
+          shortened(escaped(reports.front().source.substr(0, common)), width_ / 2, options_.utf8));
     paragraph("", words(text), dead == 0 ? Style::plain : Style::red);
+    line("");
+
+    const std::size_t shown = std::min(order.size(), options_.top.value_or(order.size()));
+    Column names;
+    Column size{"units", {}}, dead_units{"dead units", {}}, active{"active", {}};
+    Column grad{"grad mean", {}}, shape{"shape", {}};
+    for (const NamedReport* report : std::span(order).first(shown)) {
+      const ActivationFigures& row = judged(*report);
+      names.cells.push_back({shortened(escaped(report->source.substr(common)),
+                                       std::max<std::size_t>(width_ / 2, 12), options_.utf8),
+                             Style::bold});
+      size.cells.push_back({fmt::format("{}", report->figures.units)});
+      dead_units.cells.push_back({fmt::format("{} ({})", row.dead_units, percent(row.dead_frac)),
+                                  row.dead_units == 0 ? Style::plain : Style::red});
+      active.cells.push_back({percent(row.active_frac)});
+      grad.cells.push_back({number(row.grad_mean)});
+      shape.cells.push_back({to_string(report->figures.shape)});
+    }
+    fold(names, {{std::move(size), std::move(dead_units), std::move(active), std::move(grad)},
+                 {std::move(shape)}});
+    if (shown != order.size()) {
+      paragraph(
+          "  ",
+          words(fmt::format("{} {} more: --top {} shows all", options_.utf8 ? "\u2026" : "...",
+                            order.size() - shown, order.size())),
+          Style::dim);
+    }
     line("");
   }
 
@@ -146,6 +146,17 @@ class TableWriter {
     std::string header;
     std::vector<Cell> cells;
   };
+
+  /// How many bytes of their names all have in common, up to a slash.
+  static std::size_t common_folder(std::span<const NamedReport> reports) {
+    std::string_view common = reports.front().source;
+    for (const NamedReport& report : reports) {
+      const auto end =
+          std::mismatch(common.begin(), common.end(), report.source.begin(), report.source.end());
+      common = common.substr(0, static_cast<std::size_t>(end.first - common.begin()));
+    }
+    return common.rfind('/') + 1;
+  }
 
   static std::uint64_t samples_of(const TensorFigures& figures) {
     return figures.units <= 0 ? 0 : figures.input.n / static_cast<std::uint64_t>(figures.units);
@@ -426,7 +437,8 @@ class TableWriter {
     std::vector<std::size_t> order = worst_first(row);
 
     // If not all fit, the dead ones, which are named above, make room for those that come next.
-    const std::size_t rows = std::max(kFewestRows, screen > used ? screen - used : 0);
+    const std::size_t rows =
+        options_.top.value_or(std::max(kFewestRows, screen > used ? screen - used : 0));
     std::size_t hidden_dead = 0;
     std::vector<std::size_t> rest;
     if (!options_.per_unit && count > rows) {

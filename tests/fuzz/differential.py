@@ -374,7 +374,7 @@ APPLY = {
 COMPARE = {
     "--unit-axis": ("0", "1", "-1", "none", "7"), "--dead-below": ("0", "0.5", "1"), "--per-unit": None,
     "--fail-if-dead": ("0", "0.1", "1"), "--check": ("relu", "leaky"), "--fail-if-nan": None, "--partial": None,
-    "--merge": None, "--to": ("table", "json", "jsonl", "csv", "tsv"),
+    "--merge": None, "--to": ("table", "json", "jsonl", "csv", "tsv", "markdown"),
 }
 
 

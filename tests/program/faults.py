@@ -68,7 +68,7 @@ def commands(s):
     return [*(["big.csv", "--to", to] for to in ("torch", "json", "jsonl", "csv", "tsv", "npy")),
             ["big.csv", "--profile", "full", "--to", "torch"], ["big.csv", "--mode", "relu,leaky", "--to", "json"],
             ["big.csv", "--part", "2/3", "--to", "csv"], ["--randn", "100000", "--seed", "0", "--to", "jsonl"],
-            *(["compare", "big.csv", "--to", to] for to in ("table", "json", "jsonl", "csv", "tsv")),
+            *(["compare", "big.csv", "--to", to] for to in ("table", "json", "jsonl", "csv", "tsv", "markdown")),
             ["compare", "big.csv", "--part", "2/3", "--partial"], ["compare", "--merge", "part.json", "--to", "table"]]
 
 

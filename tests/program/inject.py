@@ -343,7 +343,7 @@ def compared(path, *arguments):
 
 @row
 def compare_to_every_format(path):
-    for to in ("table", "json", "jsonl", "csv", "tsv"):
+    for to in ("table", "json", "jsonl", "csv", "tsv", "markdown"):
         gives = compared(path, "a.csv", "--to", to, "--per-unit")
         (path / to).mkdir()
         arguments = ["compare", "a.csv", "--threads", "2", "--to", to, "--per-unit"]

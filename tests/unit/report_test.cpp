@@ -1,6 +1,5 @@
 // The table, JSON, CSV and pictures of `compare`, on figures worked out here the plain way.
 #include "report/report.hpp"
-#include "text_width.hpp"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
@@ -26,6 +25,7 @@
 
 #include "plot.hpp"
 #include "rectify/rectify.hpp"
+#include "text_width.hpp"
 
 using namespace rectify;
 using namespace rectify::app;
@@ -102,8 +102,7 @@ TensorFigures figures_of(const std::vector<std::vector<double>>& rows,
     const bool first = tensor.activations.empty();
     const auto of = [&](Figures& figures, const std::vector<double>& x) {
       const std::vector<double> baseline = outputs(modes.front(), x);
-      first ? fill(figures, x, baseline, baseline)
-            : fill(figures, x, outputs(mode, x), baseline);
+      first ? fill(figures, x, baseline, baseline) : fill(figures, x, outputs(mode, x), baseline);
     };
     of(row, all);
     for (std::size_t unit = 0; unit < units; ++unit) {
@@ -536,8 +535,47 @@ TEST_CASE("few samples are noted, a check is reported, several tensors are summe
   options.check = Check{"relu", 0.1, 1.0 / 3, false};
   CHECK(contains(table_of({many}, options),
                  "\ncheck: 33.3 % of units dead under relu, limit 10 %: failed\n"));
-  CHECK(table_of({few, many})
-            .starts_with("2 tensors: 4 of 12 units dead (33.3 %), most in acts.csv (33.3 %)\n\n"));
+  CHECK(table_of({few, many}).starts_with("2 tensors: 4 of 12 units dead (33.3 %) under relu\n\n"));
+}
+
+TEST_CASE("of several tensors the worst stands first, without the folder that all are in") {
+  NamedReport good = report_of(slanted(100, 6));
+  NamedReport bad = report_of(slanted(100, 3));
+  good.source = "acts/deep/a.npy";
+  bad.source = "acts/b.npy";
+  NamedReport worse = report_of({{-1, -1}, {-2, -1}});
+  worse.source = "acts/c.npy";
+  const std::string table = table_of({good, worse, bad});
+  CHECK(contains(table, "under relu, all in acts/\n"));
+  const auto at = [&](const char* text) { return table.find(text); };
+  CHECK(at("\n  c.npy") < at("\n  deep/a.npy"));
+  CHECK(at("\n  c.npy") < at("\n  b.npy"));
+  CHECK(at("\n  b.npy") != std::string::npos);
+  ReportOptions options;
+  options.top = 1;
+  CHECK(contains(table_of({good, worse, bad}, options), "2 more: --top 3 shows all"));
+  CHECK_FALSE(contains(table_of({good, worse, bad}, options), "\n  b.npy"));
+}
+
+TEST_CASE("Markdown shows names as they stand, and the worst first") {
+  NamedReport good = report_of(slanted(100, 6));
+  NamedReport bad = report_of({{-1, 1}, {-2, 1}}, {"a|b", "<i>*x*"});
+  bad.source = "acts_[1].npy\n# not a heading";
+  const std::string text = report_markdown({good, bad}, {});
+  CHECK(
+      text.starts_with("| tensor | units | dead units | active | grad mean |\n"
+                       "| --- | ---: | ---: | ---: | ---: |\n"
+                       "| acts\\_\\[1\\].npy\\\\n\\# not a heading | 2 | 1 (50.0 %) |"));
+  CHECK(contains(text, "**1 of 2 units dead** under relu (50.0 %): a\\|b\n"));
+  CHECK(contains(text, "\n| &lt;i\\>\\*x\\* | 100.0 % |"));
+  CHECK(contains(text, "linear |\n"));
+  CHECK_FALSE(contains(text, "\n\n\n"));
+  ReportOptions options;
+  options.top = 1;
+  CHECK(contains(report_markdown({bad}, options), "\n1 more units\n"));
+  options.check = Check{"relu", 0.1, 0.5, false};
+  CHECK(report_markdown({bad}, options)
+            .starts_with("**Check failed**: 50.0 % of units dead under relu, limit 10 %\n"));
 }
 
 TEST_CASE("a table of next to nothing") {
