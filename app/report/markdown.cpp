@@ -106,7 +106,7 @@ void add_tensor(std::string& text, const NamedReport& report, const ReportOption
                                                   : "");
     add_row(text, cells);
   }
-  if (shown != order.size()) text += fmt::format("\n{} more units\n", order.size() - shown);
+  if (shown != order.size()) text += fmt::format("\n{}\n", plural(order.size() - shown, "more unit"));
   text += '\n';
 }
 

@@ -572,7 +572,7 @@ TEST_CASE("Markdown shows names as they stand, and the worst first") {
   CHECK_FALSE(contains(text, "\n\n\n"));
   ReportOptions options;
   options.top = 1;
-  CHECK(contains(report_markdown({bad}, options), "\n1 more units\n"));
+  CHECK(contains(report_markdown({bad}, options), "\n1 more unit\n"));
   options.check = Check{"relu", 0.1, 0.5, false};
   CHECK(report_markdown({bad}, options)
             .starts_with("**Check failed**: 50.0 % of units dead under relu, limit 10 %\n"));
