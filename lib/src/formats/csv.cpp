@@ -13,6 +13,7 @@
 #include "csv_first_row.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
+#include "kernels/count.hpp"
 #include "number/number.hpp"
 
 namespace rectify {
@@ -213,8 +214,7 @@ class CsvDecoder final : public Decoder {
   }
 
   static std::uint64_t lines_in(const Chunk& chunk, std::size_t begin, std::size_t end) {
-    return static_cast<std::uint64_t>(
-        std::count(chunk.bytes.data() + begin, chunk.bytes.data() + end, '\n'));
+    return count_line_feeds(chunk.bytes.data() + begin, chunk.bytes.data() + end);
   }
 
   /// Whether anything but blank lines stands in the input from `at` on.
@@ -535,7 +535,7 @@ class CsvDecoder final : public Decoder {
     const char* const end = begin + chunk.size;
     begin[chunk.size] = '\n';  // the last line may have none
     const char* p = begin + (chunk.begins ? data_offset_ : 0);
-    const auto lines = static_cast<std::size_t>(std::count(p, end + 1, '\n'));
+    const auto lines = count_line_feeds(p, end + 1);
     // No row without a line, no field without a byte: whichever is less bounds the memory.
     const std::size_t most =
         lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;

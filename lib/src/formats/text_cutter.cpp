@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "format.hpp"
+#include "kernels/count.hpp"
 
 namespace rectify {
 namespace {
@@ -100,7 +101,7 @@ void TextCutter::split(Chunk& chunk, std::size_t size) {
   chunk.last = ended_ && rest_size_ == 0;
   const char* begin = chunk.bytes.data();
   const char* end = begin + size;
-  line_ += static_cast<std::uint64_t>(std::count(begin, end, '\n'));
+  line_ += count_line_feeds(begin, end);
   const void* newline = size == 0 ? nullptr : ::memrchr(begin, '\n', size);
   if (newline == nullptr) {
     column_ += size;
@@ -163,7 +164,7 @@ std::uint64_t TextCutter::lines_before_part() const {
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), part_begin_ - position));
     const std::size_t size = source_.read_at(position, block.data(), want);
     if (size == 0) break;
-    lines += static_cast<std::uint64_t>(std::count(block.data(), block.data() + size, '\n'));
+    lines += count_line_feeds(block.data(), block.data() + size);
     position += size;
   }
   return lines;
@@ -177,7 +178,7 @@ Place place_in(const Chunk& chunk, const std::string& source, const char* at) {
   if (newline == nullptr) {
     place.column += before;
   } else {
-    place.line += static_cast<std::uint64_t>(std::count(begin, at, '\n'));
+    place.line += count_line_feeds(begin, at);
     place.column = static_cast<std::uint64_t>(at - static_cast<const char*>(newline));
   }
   return place;
