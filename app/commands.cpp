@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
 
@@ -16,6 +17,7 @@
 #include "plot.hpp"
 #include "progress.hpp"
 #include "report/report.hpp"
+#include "text_width.hpp"
 
 namespace rectify::app {
 namespace {
@@ -76,6 +78,54 @@ void apply_to_noise(const Options& options, Writer& writer) {
   writer.write(std::move(result));
 }
 
+bool is_binary(const std::string& format) {
+  return format == "npy" || format == "npz" || format == "safetensors";
+}
+
+/// Says what is not an error.
+void note(const Error& error) { say("note: " + error.line(option_text)); }
+
+// ---- list --------------------------------------------------------------------------------------
+
+/// A line a tensor: name, dtype, shape, bytes, in columns.
+std::string list_table(const std::vector<std::pair<std::string, Entry>>& all, bool several) {
+  std::vector<std::vector<std::string>> rows;
+  std::vector<std::size_t> widths(4);
+  for (const auto& [source, entry] : all) {
+    std::string name = several || entry.name.empty() ? source : "";
+    if (!entry.name.empty()) name += (name.empty() ? "" : ":") + entry.name;
+    const std::string_view dtype = entry.known ? rectify::name(*entry.known) : entry.dtype;
+    rows.push_back(
+        {escaped(name), escaped(dtype), to_string(entry.shape), fmt::format("{}", entry.bytes)});
+    for (std::size_t i = 0; i < widths.size(); ++i)
+      widths[i] = std::max(widths[i], display_width(rows.back()[i]));
+  }
+  std::string text;
+  for (const std::vector<std::string>& row : rows) {
+    for (std::size_t i = 0; i < 3; ++i)
+      text += row[i] + std::string(widths[i] - display_width(row[i]) + 2, ' ');
+    text += fmt::format("{:>{}}\n", row[3], widths[3]);
+  }
+  return text;
+}
+
+std::string list_json(const std::vector<std::pair<std::string, Entry>>& all, bool lines) {
+  nlohmann::ordered_json document = nlohmann::ordered_json::array();
+  for (const auto& [source, entry] : all) {
+    document.push_back(
+        {{"source", source},
+         {"name", entry.name},
+         {"dtype", entry.known ? std::string(rectify::name(*entry.known)) : entry.dtype},
+         {"shape", entry.shape},
+         {"bytes", entry.bytes}});
+  }
+  constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
+  if (!lines) return document.dump(2, ' ', false, kReplace) + "\n";
+  std::string text;
+  for (const auto& record : document) text += record.dump(-1, ' ', false, kReplace) + "\n";
+  return text;
+}
+
 /// A file of numbers is meant to be read again: says that most of them are not there, and how to
 /// have them.
 void note_what_is_left_out(const Printed& printed) {
@@ -109,6 +159,7 @@ std::vector<Compared> tallies_of(const Options& options) {
   Progress progress(!options.output);
   RunOptions run_options = options.run;
   run_options.progress = [&](const Source& source) { progress.show(source); };
+  run_options.note = note;
   return rectify::compare(sources_of(options), options.read, options.compare, run_options);
 }
 
@@ -169,9 +220,26 @@ void say_dead(const NamedReport& report, std::size_t mode, double limit) {
 
 }  // namespace
 
+void list(const Options& options) {
+  const Sources sources = sources_of(options);
+  std::vector<std::pair<std::string, Entry>> all;
+  for (std::size_t i = 0; i < sources.count; ++i) {
+    Source source = sources.open(i);
+    const std::string name = source.name();
+    for (Entry& entry : rectify::list(std::move(source), options.read))
+      all.emplace_back(name, std::move(entry));
+  }
+  Output output = open_output(options);
+  const std::string& format = options.write.format;
+  output.write(format == "torch" ? list_table(all, sources.count > 1)
+                                 : list_json(all, format == "jsonl"));
+  output.commit();
+}
+
 void apply(const Options& options) {
-  if (options.write.format == "npy" && !options.output && ::isatty(STDOUT_FILENO) != 0) {
-    throw Error(ErrorKind::usage, "npy is binary, and standard output is a terminal",
+  if (is_binary(options.write.format) && !options.output && ::isatty(STDOUT_FILENO) != 0) {
+    throw Error(ErrorKind::usage,
+                options.write.format + " is binary, and standard output is a terminal",
                 "-o FILE, or > FILE");
   }
   Output output = open_output(options);
@@ -188,6 +256,7 @@ void apply(const Options& options) {
     Progress progress(!options.output);
     RunOptions run_options = options.run;
     run_options.progress = [&](const Source& source) { progress.show(source); };
+    run_options.note = note;
     try {
       run(sources_of(options), options.read, options.operation, writer, run_options);
     } catch (const ReaderGone&) {

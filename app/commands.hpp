@@ -9,6 +9,9 @@ namespace rectify::app {
 /// ReaderGone.
 void apply(const Options& options);
 
+/// Lists the tensors that the inputs hold. Throws as reading does.
+void list(const Options& options);
+
 /// Reports what the modes do to every tensor of every input, or merges partial reports. True
 /// if no --fail-if-... limit was passed; if one was, a line on standard error says which. Throws
 /// Error, ReaderGone.

@@ -96,7 +96,6 @@ constexpr Synonym kSynonyms[] = {
     {"digits", "--precision N"},
     {"decimals", "--precision N"},
     {"print-precision", "--precision N"},
-    {"list", "--list-modes"},
     {"usage", "--help"},
     {"compare", "compare stands first: rectify compare FILE"},
 };

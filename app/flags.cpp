@@ -262,6 +262,20 @@ const Flag kFlags[] = {
      .take = [](Options& o, const std::string& word) { o.read.pointer = word; }},
     {.command = Flag::both,
      .group = Flag::input,
+     .name = "--key",
+     .value = Flag::text,
+     .variable = "NAME",
+     .brief = "of a file of several tensors those of a name, or like 'enc.*'",
+     .manual =
+         "Of a file of several tensors, read the one called NAME, or those whose names match a "
+         "pattern as in a shell (`'encoder.*'`). May be given several times. Without it all "
+         "tensors are read; those that are not floating pass unchanged to a file of several, and "
+         "are left out elsewhere, each with a note.",
+     .repeats = true,
+     .take = [](Options& o, const std::string& word) { o.read.keys.push_back(word); },
+     .field = "keys"},
+    {.command = Flag::both,
+     .group = Flag::input,
      .name = "--header",
      .value = Flag::choice,
      .variable = "WHEN",
@@ -729,6 +743,13 @@ const Flag kFlags[] = {
      .manual = "Every mode with its formula, its parameters and their defaults, and PyTorch's "
                "module.",
      .take = [](Options& o, const std::string&) { o.ask = Options::Ask::list_modes; }},
+    {.command = Flag::apply,
+     .name = "--list",
+     .brief = "name, dtype, shape and bytes of each tensor",
+     .manual = "Instead of applying anything, list what the inputs hold: name, dtype, shape and "
+               "size in bytes of each tensor. Of binary files the headers alone are read. `--to "
+               "json` is for programs.",
+     .take = [](Options& o, const std::string&) { o.list = true; }},
     {.name = "--man",
      .brief = "the manual, for man -l -",
      .manual = "Print this manual, as man(1) reads it: `rectify --man | man -l -`.",

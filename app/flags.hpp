@@ -46,6 +46,8 @@ struct Flag {
   std::string_view brief;
   /// The paragraph of the manual and of --help; what is typed stands between backticks.
   std::string_view manual;
+  /// Whether it may be given several times, each of which counts.
+  bool repeats = false;
   /// What giving it does. `word` is "" for an option without a value.
   void (*take)(Options&, const std::string& word);
   /// The field of the library's options that it sets, as option() calls it, where that has another

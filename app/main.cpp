@@ -95,7 +95,7 @@ int run(int argc, char** argv) {
   if (options.command == Options::Command::compare) {
     return rectify::app::compare(options) ? kDone : kOverLimit;
   }
-  rectify::app::apply(options);
+  options.list ? rectify::app::list(options) : rectify::app::apply(options);
   return kDone;
 }
 

@@ -89,6 +89,14 @@ std::string format_of_output(const std::string& file, const std::string& otherwi
   refuse(fmt::format("-o {}: no format is called {}", in_quotes(file), in_quotes(extension)), hint);
 }
 
+void settle_list(Options& options) {
+  if (options.write.format.empty()) options.write.format = "torch";
+  const std::string& format = options.write.format;
+  if (format != "torch" && format != "json" && format != "jsonl")
+    refuse("--list is a table, or with --to json or jsonl a document: not " + format);
+  if (options.randn) refuse("--list is for what is read, not for --randn");
+}
+
 void settle_apply(Options& options) {
   if (options.write.format.empty() && options.output)
     options.write.format = format_of_output(*options.output, "torch", writable_formats());
@@ -190,6 +198,7 @@ Options parse_options(int argc, const char* const* argv) {
   app.set_help_flag();
   app.set_config();
   std::vector<std::string> values(flags().size());
+  std::vector<std::vector<std::string>> lists(flags().size());  // of those that repeat
   std::vector<CLI::Option*> given(flags().size());
   for (std::size_t i = 0; i < flags().size(); ++i) {
     const Flag& flag = flags()[i];
@@ -197,6 +206,7 @@ Options parse_options(int argc, const char* const* argv) {
     std::string name(flag.name);
     if (flag.letter != '\0' && flag.name.size() > 2) name += fmt::format(",-{}", flag.letter);
     given[i] = flag.value == Flag::none ? app.add_flag(name)->disable_flag_override()
+               : flag.repeats           ? app.add_option(name, lists[i])->allow_extra_args(false)
                                         : app.add_option(name, values[i])->take_last();
   }
   app.add_option("INPUT", options.inputs);
@@ -211,16 +221,21 @@ Options parse_options(int argc, const char* const* argv) {
   };
   std::for_each(options.inputs.begin(), options.inputs.end(), restored);
   std::for_each(values.begin(), values.end(), restored);
+  for (std::vector<std::string>& list : lists) std::for_each(list.begin(), list.end(), restored);
 
   std::string input_options;  // those that say how to read or what to compare
   std::string text_option;    // one that says how to read text
   for (std::size_t i = 0; i < flags().size(); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     const Flag& flag = flags()[i];
-    flag.take(options, values[i]);
+    if (flag.repeats) {
+      for (const std::string& word : lists[i]) flag.take(options, word);
+    } else {
+      flag.take(options, values[i]);
+    }
     if (reads(flag) && input_options.empty()) input_options = flag.name;
-    for (const std::string_view name :
-         {"--from", "--pointer", "--header", "--delimiter", "--decimal", "--missing", "--ndmin"}) {
+    for (const std::string_view name : {"--from", "--pointer", "--key", "--header", "--delimiter",
+                                        "--decimal", "--missing", "--ndmin"}) {
       if (flag.name == name) text_option = name;
     }
   }
@@ -265,6 +280,8 @@ Options parse_options(int argc, const char* const* argv) {
   modes = with_slopes(modes, options.slopes);
   if (options.command == Options::Command::compare) {
     settle_compare(options);
+  } else if (options.list) {
+    settle_list(options);
   } else {
     settle_apply(options);
   }

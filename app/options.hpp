@@ -31,6 +31,7 @@ struct Options {
   RunOptions run;
   std::optional<std::string> output;
   bool verbose = false;
+  bool list = false;  // the tensors, instead of applying anything
 
   // Of `rectify compare`:
   enum class Command : std::uint8_t { apply, compare };

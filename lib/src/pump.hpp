@@ -56,6 +56,12 @@ class Pump {
       });
       input.emplace(source, index, read_, sink_.wanted());
     }
+    if constexpr (requires { sink_.entries; }) {
+      if (auto entries = input->decoder->entries()) {
+        sink_.entries = std::move(*entries);
+        return;
+      }
+    }
     stream(*input);
   }
 
@@ -172,11 +178,20 @@ class Pump {
         if (result.begins) sink_.check(result);
         item.gathered.push_back(gathers(result));
         if (!item.gathered.back()) sink_.work(result, item.tensor, item.work);
+      } catch (const Error& error) {
+        item.error = std::make_exception_ptr(of_tensor(error, input, result));
+        item.results.resize(i);
       } catch (...) {
         item.error = std::current_exception();  // likewise
         item.results.resize(i);
       }
     }
+  }
+
+  /// An error of a tensor that has a name.
+  static Error of_tensor(const Error& error, const Input& input, const Result& result) {
+    if (result.name.empty() || error.kind() == ErrorKind::io) return error;
+    return error.at({input.source.name() + ":" + result.name});
   }
 
   /// A small file, worked on and closed.
@@ -248,6 +263,7 @@ class Pump {
         }
         item.tensor = input.tensor;
         work_on(input, item);
+        if (!item.error) input.decoder->decoded(item.chunk);
         if (item.error) item.error = placed(input, item.error);
         more = !item.error && !item.chunk.last;
         item.chunk = {};  // the results are enough
@@ -321,6 +337,7 @@ class Pump {
           [](const Item& item) { return item.chunk.last; },
           [&](Item& item) { work_on(input, item); },
           [&](Item& item) {
+            if (!item.error) input.decoder->decoded(item.chunk);
             deliver(item);
             if (options_.progress) options_.progress(input.source);
           });

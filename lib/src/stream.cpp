@@ -125,11 +125,11 @@ class Convert {
     }
   };
 
-  Convert(const ReadOptions& read, const Operation& operation, Writer& writer)
-      : read_(read),
-        operation_(operation),
+  Convert(const Operation& operation, Writer& writer, const RunOptions& options)
+      : operation_(operation),
         writer_(writer),
         encoder_(*writer.encoder_),
+        note_(options.note),
         elementwise_(is_elementwise(operation)) {}
 
   Wanted wanted() const {
@@ -145,6 +145,7 @@ class Convert {
   const PrintOptions* edges() const { return elementwise_ ? encoder_.edges() : nullptr; }
 
   void check(const Result& result) const {
+    if (result.passed) return;
     const Tensor& tensor = result.columns[0].tensor;
     for (const Module& mode : operation_.modes) mode.check(tensor.dtype(), tensor.shape());
     if (!result.of_part || !needs_all_rows(operation_, tensor.shape())) return;
@@ -153,45 +154,58 @@ class Convert {
   }
 
   bool needs_whole(const Result& result) const {
+    if (result.passed) return encoder_.is_container() && !encoder_.takes_slabs(result, 1);
     const std::size_t columns = operation_.modes.size() + (operation_.echo ? 1u : 0u);
     return !encoder_.takes_slabs(result, columns) ||
            needs_all_rows(operation_, result.columns[0].tensor.shape());
   }
 
   void work(Result& result, std::size_t, Work& work) const {
-    operate(operation_, result, true);
-    encoder_.encode(result, work.text);
+    if (!result.passed) operate(operation_, result, true);
+    if (!result.passed || encoder_.is_container()) encoder_.encode(result, work.text);
     work.ends.push_back(work.text.size());
   }
 
   void put(Result& result, std::size_t, Work& work, std::size_t i) {
     const std::size_t begin = i == 0 ? 0 : work.ends[i - 1];
+    if (result.passed && result.begins && note_) note_passed(result);
+    if (result.passed && !encoder_.is_container()) return;
     encoder_.put(result, std::string_view(work.text).substr(begin, work.ends[i] - begin));
   }
 
-  void begin(const std::string&) {}
+  void begin(const std::string& name) { source_ = name; }
 
   void before_waiting() {
     if (!writer_.output_.can_overwrite()) writer_.output_.flush();
   }
 
  private:
-  const ReadOptions& read_;
+  void note_passed(const Result& result) const {
+    const Tensor& tensor = result.columns[0].tensor;
+    note_(Error(ErrorKind::unsupported,
+                std::string(name(tensor.dtype())) + " is not floating: it " +
+                    (encoder_.is_container() ? "passes unchanged" : "is left out"),
+                option("keys", in_quotes(result.name)) + " takes it",
+                {source_ + ":" + result.name}));
+  }
+
   const Operation& operation_;
   Writer& writer_;
   detail::Encoder& encoder_;
+  std::function<void(const Error&)> note_;
+  std::string source_;
   bool elementwise_;
 };
 
 void run(Source& source, const ReadOptions& read, const Operation& operation, Writer& writer,
          const RunOptions& options) {
-  Convert sink(read, operation, writer);
+  Convert sink(operation, writer, options);
   Pump(read, sink, options).run(source);
 }
 
 void run(const Sources& sources, const ReadOptions& read, const Operation& operation,
          Writer& writer, const RunOptions& options) {
-  Convert sink(read, operation, writer);
+  Convert sink(operation, writer, options);
   Pump(read, sink, options).run(sources);
 }
 
@@ -212,23 +226,77 @@ class Collect {
   bool needs_whole(const Result&) const { return true; }
   void work(Result&, std::size_t, Work&) const {}
   void put(Result& result, std::size_t, Work&, std::size_t) {
-    tensors.push_back(std::move(result.columns[0].tensor));
+    tensors.push_back({std::move(result.name), std::move(result.columns[0].tensor)});
   }
   void begin(const std::string&) {}
   void before_waiting() {}
 
-  std::vector<Tensor> tensors;
+  std::vector<Named> tensors;
+};
+
+/// The sink of list(), where the decoder does not know beforehand.
+class Shapes {
+ public:
+  struct Work {
+    void clear() {}
+  };
+
+  Shapes() {
+    nothing_.threshold = 0;
+    nothing_.edgeitems = 0;
+  }
+
+  Wanted wanted() const { return {.edges = &nothing_}; }
+  const PrintOptions* edges() const { return &nothing_; }
+  void check(const Result&) const {}
+  bool needs_whole(const Result&) const { return true; }
+  void work(Result&, std::size_t, Work&) const {}
+  void put(Result& result, std::size_t, Work&, std::size_t) {
+    const Tensor& tensor = result.columns[0].tensor;
+    const Shape& shape = result.whole ? *result.whole : tensor.shape();
+    const auto count = static_cast<std::uint64_t>(numel(shape, tensor.dtype()));
+    entries.push_back({std::move(result.name), std::string(name(tensor.dtype())), tensor.dtype(),
+                       shape, count * itemsize(tensor.dtype())});
+  }
+  void begin(const std::string&) {}
+  void before_waiting() {}
+
+  std::vector<Entry> entries;
+
+ private:
+  PrintOptions nothing_;
 };
 
 }  // namespace
 
-std::vector<Tensor> load(Source source, const ReadOptions& options) {
+std::vector<Entry> list(Source source, const ReadOptions& options) {
+  Shapes sink;
+  const RunOptions run;
+  Pump(options, sink, run).run(source);
+  return std::move(sink.entries);
+}
+
+std::vector<Named> load_named(Source source, const ReadOptions& options) {
   Collect sink;
-  Pump(options, sink, RunOptions{}).run(source);
+  const RunOptions run;
+  Pump(options, sink, run).run(source);
   return std::move(sink.tensors);
 }
 
+std::vector<Tensor> load(Source source, const ReadOptions& options) {
+  std::vector<Tensor> tensors;
+  for (Named& named : load_named(std::move(source), options))
+    tensors.push_back(std::move(named.tensor));
+  return tensors;
+}
+
 void save(const std::string& path, std::span<const Tensor> tensors, WriteOptions options) {
+  std::vector<Named> named;
+  for (const Tensor& tensor : tensors) named.push_back({"", tensor});
+  save_named(path, named, std::move(options));
+}
+
+void save_named(const std::string& path, std::span<const Named> tensors, WriteOptions options) {
   if (options.format.empty()) options.format = format_of_extension(path);
   if (options.format.empty() && Output::puts_in_place(path)) {
     throw Error(ErrorKind::usage, "the extension names no format that can be written",
@@ -236,8 +304,9 @@ void save(const std::string& path, std::span<const Tensor> tensors, WriteOptions
   }
   Output output = Output::file(path);
   Writer writer(output, options);
-  for (const Tensor& tensor : tensors) {
+  for (const auto& [name, tensor] : tensors) {
     Result result;
+    result.name = name;
     result.columns.push_back({"", tensor});
     if (tensor.dim() >= 2) result.lines = Lines::slices;
     writer.write(std::move(result));

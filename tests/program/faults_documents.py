@@ -111,9 +111,14 @@ def archives_are_named_with_a_remedy(s):
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as file:
         file.writestr("a.npy", npy("(1,)", bytes(4)))
-    for name in ("a.csv", "a.json", "a.npz", "a.xlsx", "a.npy"):
+    for name in ("a.csv", "a.json", "a.npy"):
         s.write(name, archive.getvalue())
         s.run(name).refuses(rf"{re.escape(name)}.*(?i:zip|npz)")
+    for name in ("a.npz", "a.xlsx", "a"):
+        s.write(name, archive.getvalue())
+        s.run(name).gives(b"a:\ntensor([0.])\n")
+    s.write("b.xlsx", archive.getvalue().replace(b"a.npy", b"a.xml"))
+    s.run("b.xlsx").refuses("a zip archive without arrays: its first member is 'a.xml'")
     for form in ("csv", "json"):
         for code in ("utf-16-le", "utf-16-be"):
             s.run("--from", form, data="\ufeff[1,2]\n".encode(code)).refuses("UTF-16.*iconv")

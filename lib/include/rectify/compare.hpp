@@ -153,7 +153,8 @@ class Tally {
   std::unique_ptr<State> state_;
 };
 
-/// A tensor's Tally, the name of the input that it is from, and a header's names of its columns.
+/// A tensor's Tally, where it is from (an input, or "FILE:NAME" of a file of several tensors), and a
+/// header's names of its columns.
 struct Compared {
   std::string source;
   std::vector<std::string> names;

@@ -120,6 +120,9 @@ class Output {
   bool can_overwrite() const;
   /// Replaces bytes written earlier.
   void overwrite(std::uint64_t position, std::string_view bytes);
+  /// Where overwrite() works: moves what stands at `position` and behind it on by `size` bytes, which
+  /// overwrite() is to fill.
+  void insert(std::uint64_t position, std::uint64_t size);
   /// Bytes written so far.
   std::uint64_t position() const;
 

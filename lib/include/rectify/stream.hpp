@@ -17,9 +17,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "rectify/activation.hpp"
+#include "rectify/error.hpp"
 #include "rectify/io.hpp"
 #include "rectify/print.hpp"
 #include "rectify/tensor.hpp"
@@ -39,6 +41,28 @@ enum class Lines : std::uint8_t {
   slices,
 };
 
+/// What a file says of one of its tensors.
+struct Entry {
+  /// Empty if the file gives none.
+  std::string name;
+  /// As the file calls it.
+  std::string dtype;
+  /// Nothing: not one of rectify's.
+  std::optional<DType> known;
+  Shape shape;
+  std::uint64_t bytes = 0;
+};
+
+/// What a file of several tensors says of itself.
+struct Contents {
+  /// The tensors that are read of it, in their order, with the dtypes that they are read as.
+  std::vector<Entry> entries;
+  /// What safetensors call so: texts by their names.
+  std::vector<std::pair<std::string, std::string>> metadata;
+  /// Whether ReadOptions::keys chose the entries.
+  bool chosen = false;
+};
+
 /// A named part of a Result; the name is empty when there is only one.
 struct Column {
   std::string label;
@@ -53,6 +77,11 @@ struct Column {
 struct Result {
   /// The tensor's, in a file of several; empty if it gives none.
   std::string name;
+  /// Of a file of several tensors; the same for all of them.
+  std::shared_ptr<const Contents> file;
+  /// Of a file of several tensors one that is not floating and that no key chose: it passes as it
+  /// is.
+  bool passed = false;
   std::vector<Column> columns;
   bool begins = true;
   bool ends = true;
@@ -87,7 +116,7 @@ struct Part {
 };
 
 struct ReadOptions {
-  /// "json", "jsonl", "csv", "tsv", "npy"; empty: by extension, else by content.
+  /// "json", "jsonl", "csv", "tsv", "npy", "npz", "safetensors"; empty: by extension, else by content.
   std::string format;
   /// Of the result; nothing: float32 for text, its own for npy.
   std::optional<DType> dtype;
@@ -109,12 +138,15 @@ struct ReadOptions {
   std::optional<Part> part;
   /// JSON Lines: the values are the rows of one tensor.
   bool rows_of_one = false;
+  /// Of a file of several tensors: the names of those to read, or patterns of names as in a shell
+  /// (`layer?.*`); empty: all, those that are not floating without being operated on.
+  std::vector<std::string> keys;
   /// How much is read at a time; results do not depend on it.
   std::size_t block_bytes = std::size_t{1} << 20;
 };
 
 struct WriteOptions {
-  /// "torch", "json", "jsonl", "csv", "tsv", "npy"; empty: torch, for save() by name.
+  /// "torch", "json", "jsonl", "csv", "tsv", "npy", "npz", "safetensors"; empty: torch, for save() by name.
   std::string format;
   /// CSV: automatic: if the input had one, or if there are labels.
   Header header = Header::automatic;
@@ -141,6 +173,8 @@ struct RunOptions {
   unsigned threads = 0;
   /// Called now and then, in the calling thread, with the input that is being read.
   std::function<void(const Source&)> progress;
+  /// Called in the calling thread with what the user should know, although it is not an error.
+  std::function<void(const Error&)> note = nullptr;
 };
 
 /// Sources that are read one after the other. open(i) opens the i-th, on any thread and maybe before
@@ -210,6 +244,22 @@ void run(Source& source, const ReadOptions& read, const Operation& operation, Wr
 /// The same for several inputs, one after the other. Small files are in flight at once.
 void run(const Sources& sources, const ReadOptions& read, const Operation& operation,
          Writer& writer, const RunOptions& options = {});
+
+/// A tensor and what it is called.
+struct Named {
+  std::string name;
+  Tensor tensor;
+};
+
+/// What is in a file or text: of files of several tensors and of npy files the headers alone are
+/// read. A file of one tensor gives it no name.
+std::vector<Entry> list(Source source, const ReadOptions& options = {});
+
+/// Every tensor of a file of several, or those that ReadOptions::keys names, with their names.
+std::vector<Named> load_named(Source source, const ReadOptions& options = {});
+
+/// Writes tensors under their names to a file of several, as save() does.
+void save_named(const std::string& path, std::span<const Named> tensors, WriteOptions options = {});
 
 /// Every tensor of a file or text, whole.
 std::vector<Tensor> load(Source source, const ReadOptions& options = {});

@@ -2,6 +2,7 @@
 
 #include "rectify/compare.hpp"
 
+#include <functional>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -24,12 +25,14 @@ class Count {
     void clear() { tallies.clear(); }
   };
 
-  Count(const ReadOptions& read, const CompareOptions& options) : read_(read), options_(options) {}
+  Count(const CompareOptions& options, const RunOptions& run)
+      : options_(options), note_(run.note) {}
 
   Wanted wanted() const { return {.rows = kRows}; }
   const PrintOptions* edges() const { return nullptr; }
 
   void check(const Result& result) const {
+    if (result.passed) return;
     const Tensor& tensor = result.columns[0].tensor;
     for (const Module& mode : options_.modes) mode.check(tensor.dtype(), tensor.shape());
     if (!result.of_part || !needs_whole(result)) return;
@@ -38,13 +41,17 @@ class Count {
   }
 
   bool needs_whole(const Result& result) const {
-    return rectify::needs_whole(options_, result.columns[0].tensor.shape());
+    return !result.passed && rectify::needs_whole(options_, result.columns[0].tensor.shape());
   }
 
   /// Slabs are added to whichever tally of their tensor no other thread is adding to: sums are
   /// exact, so it does not show.
   void work(Result& result, std::size_t number, Work& work) const {
     const Tensor& slab = result.columns[0].tensor;
+    if (result.passed) {
+      work.tallies.emplace_back();
+      return;
+    }
     if (result.begins && result.ends) {
       work.tallies.emplace_back(options_, slab.dtype(), slab.shape()).add(slab);
       return;
@@ -69,11 +76,20 @@ class Count {
 
   void put(Result& result, std::size_t number, Work& work, std::size_t i) {
     const Tensor& slab = result.columns[0].tensor;
-    if (result.begins && result.ends) {
-      compared.push_back({source_, std::move(result.names), std::move(work.tallies[i])});
+    const std::string source = result.name.empty() ? source_ : source_ + ":" + result.name;
+    if (result.passed) {
+      if (result.begins && note_) {
+        note_(Error(ErrorKind::unsupported,
+                    std::string(name(slab.dtype())) + " is not floating: it is left out",
+                    option("keys", in_quotes(result.name)) + " takes it", {source}));
+      }
       return;
     }
-    if (result.begins) compared.push_back({source_, std::move(result.names), Tally()});
+    if (result.begins && result.ends) {
+      compared.push_back({source, std::move(result.names), std::move(work.tallies[i])});
+      return;
+    }
+    if (result.begins) compared.push_back({source, std::move(result.names), Tally()});
     Tally& tally = compared.back().tally;
     if (in_order(slab)) {
       if (result.begins) tally = Tally(options_, slab.dtype(), slab.shape());
@@ -103,8 +119,8 @@ class Count {
     return axis == 0 || axis == -static_cast<std::int64_t>(slab.dim());
   }
 
-  const ReadOptions& read_;
   const CompareOptions& options_;
+  std::function<void(const Error&)> note_;
   std::string source_;
   mutable std::mutex mutex_;
   mutable std::map<std::size_t, std::vector<Tally>> idle_;  // by the tensor's number
@@ -116,7 +132,7 @@ std::vector<Compared> compare_all(Sources& sources, const ReadOptions& read,
   ReadOptions reading = read;
   reading.rows_of_one = true;
   reading.ndmin = 2;
-  Count sink(reading, options);
+  Count sink(options, run);
   Pump(reading, sink, run).run(sources);
   return std::move(sink.compared);
 }

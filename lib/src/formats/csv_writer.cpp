@@ -22,6 +22,7 @@ class CsvEncoder final : public detail::Encoder {
   bool tells_records() const override { return true; }
 
   void encode(const Result& result, std::string& text) const override {
+    check_alone(result, "CSV");
     Lines lines(text, delimiter_);
     if (result.columns.size() == 1) {
       const Column& column = result.columns[0];

@@ -18,6 +18,7 @@ constexpr std::size_t kMostSniffBytes = std::size_t{4}
                                         << 20;  // the longest first line that tells JSON Lines
 
 constexpr std::string_view kGzip = "\x1F\x8B";
+constexpr std::string_view kZip = "PK";
 
 struct Mistake {
   std::string_view magic;
@@ -28,7 +29,7 @@ struct Mistake {
 /// What people pass by mistake, by how it begins.
 constexpr Mistake kMistakes[] = {
     {"PK\x03\x04", "a zip archive (.npz, .pt and .xlsx are such)",
-     "numpy.save the array to .npy, or unzip -p it"},
+     "FILE.npz as its name, if it is one of NumPy's"},
     {"BZh91AY&SY", "bzip2 data", "bzip2 -dc FILE | rectify"},
     {"\xFD"
      "7zXZ",
@@ -236,6 +237,25 @@ std::string taker_of(const FormatOption& option) {
   return name;
 }
 
+/// Whether a text begins as a safetensors file does: with the length of a header, and its brace. The
+/// length is a multiple of 8, as writers make it, unless the file has the format's name. Looks no
+/// further than a line.
+bool is_safetensors(Head& head, bool is_named) {
+  constexpr std::size_t kLength = 8;
+  constexpr std::size_t kLow = 4;  // bytes of a length below 100 MB
+  const auto may_be = [&] {
+    const std::string_view text = head.text();
+    if (text.empty() || (!is_named && static_cast<unsigned char>(text[0]) % 8 != 0)) return false;
+    for (std::size_t i = kLow; i < std::min(kLength, text.size()); ++i)
+      if (text[i] != '\0') return false;
+    return text.size() <= kLength || is_named || text[kLength] == '{';
+  };
+  while (head.text().size() <= kLength && may_be() &&
+         head.text().find('\n') == std::string_view::npos && head.more(kLength + 1)) {
+  }
+  return head.text().size() > kLength && may_be();
+}
+
 /// A path whose extension is that of what gzip data hold.
 std::string_view without_gz(std::string_view path) {
   constexpr std::string_view kExtension = ".gz";
@@ -248,7 +268,7 @@ bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
 
 bool is_compressed(Source& source) {
   const std::string_view head = source.peek(kGzip.size());
-  return head.starts_with(kGzip);
+  return head.starts_with(kGzip) || head.starts_with(kZip);
 }
 
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
@@ -267,7 +287,16 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
     throw Error(ErrorKind::data, "this is gzip data within gzip data", "gzip -dc FILE | rectify",
                 {source.name()});
   }
-  recognize_mistakes(source, head);
+  const Format* const safetensors = find_format("safetensors");
+  const Format* const zip = find_format("npz");
+  const bool is_zip = head.starts_with("PK\x03\x04") || head.starts_with("PK\x05\x06");
+  if (is_zip && (format == nullptr || format->decoder == zip->decoder)) {
+    format = zip;
+  } else if (!is_safetensors(head, format == safetensors)) {
+    recognize_mistakes(source, head);
+  } else if (format == nullptr) {
+    format = safetensors;
+  }
   if (format == nullptr || format->decoder == nullptr) {
     // The format's name, which an error tells, or what is made of several values, may depend on
     // whether there are several.

@@ -28,6 +28,8 @@ class Buffer {
   std::size_t capacity_ = 0;
 };
 
+struct OpenArray;
+
 /// A run of bytes that can be decoded on its own. Used again and again, so that its memory is.
 struct Chunk {
   Buffer bytes;  // [0, size) are the chunk's, and there is room for one more
@@ -43,6 +45,12 @@ struct Chunk {
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves
+  // Of a file of several arrays: the one that this is of, which rows of it, and how they are read.
+  std::shared_ptr<const OpenArray> array;
+  std::int64_t row = 0, rows = 0;
+  bool only_edges = false;
+  bool in_order = false;  // they are in the result
+  std::uint32_t crc = 0;  // of `size` bytes, which decode() has read
 
   std::string_view text() const { return {bytes.data(), size}; }
 };
@@ -57,6 +65,13 @@ class Decoder {
 
   /// Appends the Results of a chunk. Any thread. Throws Error with the place.
   virtual void decode(Chunk& chunk, std::vector<Result>& results) const = 0;
+
+  /// Told of each chunk that decode() has been called with, in order. Throws Error for what is wrong
+  /// with all that has been decoded so far.
+  virtual void decoded(const Chunk&) {}
+
+  /// The tensors there are, if that is known before they are read.
+  virtual std::optional<std::vector<Entry>> entries() const { return std::nullopt; }
 
   /// Lines of the file in front of the part at hand, which errors' lines do not count.
   virtual std::uint64_t lines_before() const { return 0; }
@@ -81,6 +96,9 @@ class Encoder {
 
   /// Whether a tensor that is not a table becomes one line, so that parts of it would not join.
   virtual bool line_per_tensor() const { return false; }
+
+  /// Whether it is a file of several named tensors, so that one that is not operated on stays in it.
+  virtual bool is_container() const { return false; }
 
   /// Whether it shows that a single row of text is a vector, and one of several is not.
   virtual bool tells_rows_from_vectors() const { return true; }
@@ -189,6 +207,12 @@ inline std::size_t fields_of(const Result& result, const Column& column) {
   return column.fields.value_or(result.fields);
 }
 
+/// Throws Error{usage} for one of several tensors with names, of which `format` holds one.
+void check_alone(const Result& result, std::string_view format);
+
+/// What a column of a tensor is called in a file of several: NAME, or NAME.LABEL of several columns.
+std::string name_of(const std::string& tensor, const Column& column);
+
 /// Throws Error{unsupported} for a tensor without elements whose text would go on for ever:
 /// nothing, many million times.
 void check_text(const Tensor& tensor);
@@ -236,6 +260,7 @@ inline constexpr FormatOption kFormatOptions[] = {
     {"decimal", [](const ReadOptions& o) { return o.decimal != '.'; }},
     {"missing", [](const ReadOptions& o) { return o.missing.has_value(); }},
     {"pointer", [](const ReadOptions& o) { return o.pointer.has_value(); }},
+    {"keys", [](const ReadOptions& o) { return !o.keys.empty(); }},
 };
 
 std::span<const Format> formats();
@@ -250,11 +275,15 @@ std::unique_ptr<Decoder> json_decoder(Source&, const ReadOptions&, const Wanted&
 std::unique_ptr<Decoder> jsonl_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> gzip_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> zip_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> safetensors_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<detail::Encoder> csv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> tsv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> json_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> jsonl_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> npy_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> npz_encoder(Output&, const WriteOptions&);
+std::unique_ptr<detail::Encoder> safetensors_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> torch_encoder(Output&, const WriteOptions&);
 
 }  // namespace rectify

@@ -18,6 +18,8 @@ class GzipDecoder final : public Decoder {
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
     decoder_->decode(chunk, results);
   }
+  void decoded(const Chunk& chunk) override { decoder_->decoded(chunk); }
+  std::optional<std::vector<Entry>> entries() const override { return decoder_->entries(); }
   std::uint64_t lines_before() const override { return decoder_->lines_before(); }
 
  private:

@@ -1,8 +1,10 @@
 // JSON: a nested array a tensor, a value a line in json; a value for each record in jsonl. Several
-// columns are the members of an object.
+// columns are the members of an object, and so are the tensors of a file of several.
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <span>
+#include <utility>
 
 #include "dispatch.hpp"
 #include "format.hpp"
@@ -19,12 +21,12 @@ class JsonEncoder final : public detail::Encoder {
   // Several columns stand one after the other in an object: the first has to be whole before the
   // second begins.
   bool takes_slabs(const Result& result, std::size_t columns) const override {
-    return columns == 1 || (lines_ && result.lines != Lines::tensor);
+    return columns == 1 || by_lines(result);
   }
 
   void encode(const Result& result, std::string& text) const override {
     for (const Column& column : result.columns) check_text(column.tensor);
-    if (lines_ && result.lines != Lines::tensor) {
+    if (by_lines(result)) {
       encode_lines(result, text);
     } else {
       encode_tensor(result, text);
@@ -35,9 +37,36 @@ class JsonEncoder final : public detail::Encoder {
   bool line_per_tensor() const override { return lines_; }
   bool tells_rows_from_vectors() const override { return !lines_; }
 
-  void put(const Result&, std::string_view text) override { output_.write(text); }
+  void put(const Result& result, std::string_view text) override {
+    if (!lines_ && result.begins) separate(result);
+    output_.write(text);
+  }
+
+  void finish() override { close(); }
 
  private:
+  bool by_lines(const Result& result) const {
+    return lines_ && result.lines != Lines::tensor && result.name.empty();
+  }
+
+  /// Tensors with names that are from one file are in one object.
+  void separate(const Result& result) {
+    if (result.name.empty() || (open_ && file_ != result.file)) close();
+    if (result.name.empty()) return;
+    output_.write(std::exchange(open_, true) ? ", " : "{");
+    file_ = result.file;
+  }
+
+  void close() {
+    if (std::exchange(open_, false)) output_.write("}\n");
+  }
+
+  /// Bytes of a name that are not UTF-8 become U+FFFD.
+  static std::string key_of(const std::string& name) {
+    return nlohmann::json(name).dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) +
+           ": ";
+  }
+
   /// Text in a small buffer that is emptied into `text` when it is nearly full.
   class Sink {
    public:
@@ -140,7 +169,9 @@ class JsonEncoder final : public detail::Encoder {
 
   void encode_tensor(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
+    const bool named = !result.name.empty();
     Sink sink(text, nan_);
+    if (named && result.begins) sink.put((lines_ ? "{" : "") + key_of(result.name));
     for (std::size_t i = 0; i < result.columns.size(); ++i) {
       const Tensor& tensor = result.columns[i].tensor;
       if (object) sink.put((i == 0 ? "{" : ", ") + key(result.columns[i]));
@@ -159,7 +190,8 @@ class JsonEncoder final : public detail::Encoder {
       if (tensor.dim() != 0 && result.ends) sink.put(']');
     }
     if (object) sink.put('}');
-    if (result.ends) sink.put('\n');
+    if (named && lines_ && result.ends) sink.put('}');
+    if (result.ends && (!named || lines_)) sink.put('\n');
     sink.flush();
   }
 
@@ -220,6 +252,8 @@ class JsonEncoder final : public detail::Encoder {
   Output& output_;
   NanText nan_;
   bool lines_;
+  bool open_ = false;  // an object of named tensors
+  std::shared_ptr<const Contents> file_;
 };
 
 }  // namespace

@@ -4,6 +4,8 @@
 // pickles, text, dates, complex and structured dtypes, headers over 10,000 bytes (NumPy's own
 // limit).
 
+#include "npy.hpp"
+
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -38,13 +40,6 @@ constexpr DescrRow kDescrs[] = {
     {"b1", DType::boolean}, {"?", DType::boolean},
 };
 
-struct Head {
-  DType dtype = DType::float32;
-  bool swapped = false;
-  bool fortran = false;
-  Shape shape;
-};
-
 /// The dict literal of a header, as numpy.load's literal_eval takes it: strings, True and False,
 /// tuples of whole numbers.
 class HeadReader {
@@ -52,8 +47,8 @@ class HeadReader {
   HeadReader(std::string_view text, const std::string& name)
       : p_(text.data()), end_(p_ + text.size()), name_(name) {}
 
-  Head read() {
-    Head head;
+  NpyHead read() {
+    NpyHead head;
     bool has_descr = false, has_order = false, has_shape = false;
     expect('{');
     for (skip(); !at('}'); skip()) {
@@ -80,8 +75,10 @@ class HeadReader {
     if (p_ != end_)
       fail("the header goes on behind its end: " +
            in_quotes({p_, static_cast<std::size_t>(end_ - p_)}));
-    if (!has_descr || !has_order || !has_shape)
+    if (!has_descr || !has_order || !has_shape) {
+      if (!head.refusal.empty()) fail(head.refusal, head.hint);
       fail("the header lacks descr, fortran_order or shape");
+    }
     return head;
   }
 
@@ -120,10 +117,11 @@ class HeadReader {
     return {begin, static_cast<std::size_t>(p_++ - begin)};
   }
 
-  void read_descr(Head& head) {
+  void read_descr(NpyHead& head) {
     skip();
     if (at('[') || at('(')) fail("structured dtypes are not supported", supported());
     const std::string_view descr = string("a dtype");
+    head.descr = descr;
     std::string_view kind = descr;
     char order = '=';
     if (!kind.empty() && std::string_view("<>|=").find(kind.front()) != std::string_view::npos) {
@@ -137,10 +135,12 @@ class HeadReader {
       return;
     }
     if (kind.starts_with('O')) {
-      fail("it holds Python objects (a pickle), which are never read",
-           "save it with astype('float32')");
+      head.refusal = "it holds Python objects (a pickle), which are never read";
+      head.hint = "save it with astype('float32')";
+      return;
     }
-    fail("dtype " + in_quotes(descr) + " is not supported", supported());
+    head.refusal = "dtype " + in_quotes(descr) + " is not supported";
+    head.hint = supported();
   }
 
   static std::string supported() {
@@ -191,6 +191,68 @@ class HeadReader {
   const char* end_;
   const std::string& name_;
 };
+
+}  // namespace
+
+NpyHead read_npy_head(Source& source, bool follows) {
+  const auto fail = [&](std::string message, std::string hint = {}) {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), {source.name()});
+  };
+  std::string prefix(kMagic.size() + 2, '\0');
+  const std::size_t got = source.read(prefix.data(), prefix.size());
+  if (follows && !prefix.starts_with(kMagic)) {
+    fail("bytes that are not an array follow the array: " + in_quotes(prefix.substr(0, got)));
+  }
+  if (got == 0) fail("no tensor in it: the file is empty");
+  if (!prefix.starts_with(std::string(kMagic).substr(0, std::min(got, kMagic.size())))) {
+    fail("it does not begin as a .npy file does: " + in_quotes(prefix.substr(0, got)),
+         option("read.format") + " names another format");
+  }
+  if (got < prefix.size())
+    fail("unexpected end in the first 8 bytes: " + std::to_string(got) + " are there");
+  const auto major = static_cast<unsigned char>(prefix[6]);
+  const auto minor = static_cast<unsigned char>(prefix[7]);
+  if (major < 1 || major > 3 || minor != 0) {
+    fail("format version " + std::to_string(major) + "." + std::to_string(minor) + " is unknown",
+         "1.0, 2.0 and 3.0 are read");
+  }
+  unsigned char length_bytes[4] = {};
+  const std::size_t length_size = major == 1 ? 2 : 4;
+  if (source.read(reinterpret_cast<char*>(length_bytes), length_size) < length_size) {
+    fail("unexpected end in the header's length");
+  }
+  std::uint64_t length = 0;
+  for (std::size_t i = length_size; i-- > 0;) length = length << 8 | length_bytes[i];
+  if (const auto size = source.size();
+      size && length > *size - std::min(*size, source.position())) {
+    fail("the header is said to have " + std::to_string(length) + " bytes, more than the file");
+  }
+  if (length > kMostHeaderBytes) {
+    fail("the header is said to have " + std::to_string(length) + " bytes, more than 10000",
+         "NumPy refuses such files, too");
+  }
+  std::string text(length, '\0');
+  const std::size_t there = source.read(text.data(), text.size());
+  if (there < length) {
+    fail("unexpected end in the header: " + std::to_string(there) + " of " +
+         std::to_string(length) + " bytes are there");
+  }
+  NpyHead head = HeadReader(text, source.name()).read();
+  try {
+    // Of a dtype that is not known, the sizes alone are looked at.
+    const DType dtype = head.dtype.value_or(DType::uint8);
+    const auto count = static_cast<std::uint64_t>(numel(head.shape, dtype));
+    if (head.dtype) head.bytes = count * itemsize(dtype);
+  } catch (const Error& error) {
+    throw error.at({source.name()});
+  }
+  const bool narrow = std::count_if(head.shape.begin(), head.shape.end(),
+                                    [](std::int64_t n) { return n != 1; }) <= 1;
+  if (narrow) head.fortran = false;  // the order of the elements is the same
+  return head;
+}
+
+namespace {
 
 /// Reverses the bytes of each element.
 void swap(std::byte* bytes, std::size_t count, std::size_t size) {
@@ -289,53 +351,9 @@ class NpyDecoder final : public Decoder {
   }
 
   void read_head() {
-    std::string prefix(kMagic.size() + 2, '\0');
-    const std::size_t got = source_.read(prefix.data(), prefix.size());
-    if (any_ && !prefix.starts_with(kMagic)) {
-      fail("bytes that are not an array follow the array: " + in_quotes(prefix.substr(0, got)));
-    }
-    if (got == 0) fail("no tensor in it: the file is empty");
-    if (!prefix.starts_with(std::string(kMagic).substr(0, std::min(got, kMagic.size())))) {
-      fail("it does not begin as a .npy file does: " + in_quotes(prefix.substr(0, got)),
-           option("read.format") + " names another format");
-    }
-    if (got < prefix.size())
-      fail("unexpected end in the first 8 bytes: " + std::to_string(got) + " are there");
-    const auto major = static_cast<unsigned char>(prefix[6]);
-    const auto minor = static_cast<unsigned char>(prefix[7]);
-    if (major < 1 || major > 3 || minor != 0) {
-      fail("format version " + std::to_string(major) + "." + std::to_string(minor) + " is unknown",
-           "1.0, 2.0 and 3.0 are read");
-    }
-    unsigned char length_bytes[4] = {};
-    const std::size_t length_size = major == 1 ? 2 : 4;
-    if (source_.read(reinterpret_cast<char*>(length_bytes), length_size) < length_size) {
-      fail("unexpected end in the header's length");
-    }
-    std::uint64_t length = 0;
-    for (std::size_t i = length_size; i-- > 0;) length = length << 8 | length_bytes[i];
-    if (const auto size = source_.size();
-        size && length > *size - std::min(*size, source_.position())) {
-      fail("the header is said to have " + std::to_string(length) + " bytes, more than the file");
-    }
-    if (length > kMostHeaderBytes) {
-      fail("the header is said to have " + std::to_string(length) + " bytes, more than 10000",
-           "NumPy refuses such files, too");
-    }
-    std::string text(length, '\0');
-    const std::size_t there = source_.read(text.data(), text.size());
-    if (there < length) {
-      fail("unexpected end in the header: " + std::to_string(there) + " of " +
-           std::to_string(length) + " bytes are there");
-    }
-    head_ = HeadReader(text, source_.name()).read();
-
-    try {
-      const std::int64_t count = numel(head_.shape, head_.dtype);
-      bytes_ = count * static_cast<std::int64_t>(itemsize(head_.dtype));
-    } catch (const Error& error) {
-      throw error.at({source_.name()});
-    }
+    head_ = read_npy_head(source_, any_);
+    if (!head_.dtype) fail(head_.refusal, head_.hint);
+    bytes_ = static_cast<std::int64_t>(head_.bytes);
     rows_ = head_.shape.empty() ? 1 : head_.shape[0];
     row_bytes_ = rows_ == 0 ? 0 : bytes_ / rows_;
     rows_left_ = rows_;
@@ -344,9 +362,6 @@ class NpyDecoder final : public Decoder {
       const std::uint64_t left = *size - std::min(*size, source_.position());
       if (static_cast<std::uint64_t>(bytes_) > left) fail_short(left);
     }
-    const bool narrow = std::count_if(head_.shape.begin(), head_.shape.end(),
-                                      [](std::int64_t n) { return n != 1; }) <= 1;
-    if (narrow) head_.fortran = false;  // the order of the elements is the same
     array_begin_ = source_.position();
     file_bytes_ = static_cast<std::uint64_t>(bytes_);
     file_rows_ = rows_;
@@ -380,17 +395,17 @@ class NpyDecoder final : public Decoder {
 
   [[noreturn]] void fail_short(std::uint64_t found) const {
     fail("unexpected end in the data: shape " + to_string(head_.shape) + " of " +
-             std::string(name(head_.dtype)) + " takes " + std::to_string(bytes_) + " bytes, " +
+             std::string(name(*head_.dtype)) + " takes " + std::to_string(bytes_) + " bytes, " +
              std::to_string(found) + " are there",
          "the file was cut short");
   }
 
   /// The next elements of the array, as they stand in the file.
   Tensor read_tensor(Shape shape) {
-    const std::int64_t count = numel(shape, head_.dtype);
-    const std::size_t bytes = static_cast<std::size_t>(count) * itemsize(head_.dtype);
+    const std::int64_t count = numel(shape, *head_.dtype);
+    const std::size_t bytes = static_cast<std::size_t>(count) * itemsize(*head_.dtype);
     if (bytes > kTrustedBytes && !source_.size()) return read_doubting(std::move(shape), bytes);
-    Tensor tensor = Tensor::empty(std::move(shape), head_.dtype);
+    Tensor tensor = Tensor::empty(std::move(shape), *head_.dtype);
     const std::size_t got = source_.read(reinterpret_cast<char*>(tensor.bytes()), bytes);
     if (got < bytes) fail_short(taken_ + got);
     taken_ += got;
@@ -409,7 +424,7 @@ class NpyDecoder final : public Decoder {
       if (have == bytes) break;
     }
     taken_ += have;
-    Tensor tensor = Tensor::empty(std::move(shape), head_.dtype);
+    Tensor tensor = Tensor::empty(std::move(shape), *head_.dtype);
     std::memcpy(tensor.bytes(), buffer.data(), bytes);
     return tensor;
   }
@@ -443,10 +458,10 @@ class NpyDecoder final : public Decoder {
 
   /// The rows in front of which rows_left_ are left.
   Tensor read_fortran_rows(Shape shape) {
-    const std::size_t item = itemsize(head_.dtype);
+    const std::size_t item = itemsize(*head_.dtype);
     const std::int64_t first = first_row_ + rows_ - rows_left_;
     const std::size_t run = static_cast<std::size_t>(shape[0]) * item;
-    Tensor runs = Tensor::empty(std::move(shape), head_.dtype);
+    Tensor runs = Tensor::empty(std::move(shape), *head_.dtype);
     std::byte* to = runs.bytes();
     if (runs.shape()[0] == file_rows_) {  // all of them: the runs follow one another
       const std::size_t got =
@@ -499,7 +514,7 @@ class NpyDecoder final : public Decoder {
     for (const std::int64_t size : head_.shape) shown.push_back(shown_size(size, *edges_));
     Result result;
     result.whole = head_.shape;
-    Tensor tensor = Tensor::empty(std::move(shown), head_.dtype);
+    Tensor tensor = Tensor::empty(std::move(shown), *head_.dtype);
     if (tensor.numel() != 0) {
       std::vector<std::int64_t> strides(head_.shape.size());
       std::int64_t stride = 1;
@@ -518,7 +533,7 @@ class NpyDecoder final : public Decoder {
 
   void read_edges(const Shape& shown, const std::vector<std::int64_t>& strides, std::size_t dim,
                   std::int64_t at, std::byte*& to) {
-    const std::size_t item = itemsize(head_.dtype);
+    const std::size_t item = itemsize(*head_.dtype);
     if (dim == shown.size()) {
       const std::uint64_t position = source_.position() + static_cast<std::uint64_t>(at) * item;
       if (source_.read_at(position, reinterpret_cast<char*>(to), item) < item)
@@ -541,7 +556,7 @@ class NpyDecoder final : public Decoder {
   bool line_per_tensor_;
   std::int64_t wanted_rows_;
 
-  Head head_;
+  NpyHead head_;
   std::int64_t bytes_ = 0;  // of the array
   std::int64_t rows_ = 0;   // its first dimension
   std::int64_t row_bytes_ = 0;
@@ -558,9 +573,9 @@ class NpyDecoder final : public Decoder {
 
 // ---- writing -----------------------------------------------------------------------------------
 
-/// What numpy.save writes, its room for growth included: a header's length does not depend on the
-/// first dimension's size.
-std::string header_of(DType dtype, const Shape& shape) {
+}  // namespace
+
+std::string npy_header(DType dtype, const Shape& shape) {
   constexpr std::size_t kGrowthDigits = 21;  // numpy.lib.format.GROWTH_AXIS_MAX_DIGITS
   constexpr std::size_t kAlign = 64;
   std::string_view kind;
@@ -586,6 +601,21 @@ std::string header_of(DType dtype, const Shape& shape) {
   return header + text;
 }
 
+void check_npy(const Tensor& tensor) {
+  if (tensor.dtype() == DType::bfloat16) {
+    throw Error(ErrorKind::unsupported, "bfloat16 has no .npy",
+                option("dtype", "float32") + " holds every bfloat16 value, and " +
+                    option("write.format", "safetensors") + " has it");
+  }
+  if (tensor.dim() > kMostWriteDimensions) {
+    throw Error(ErrorKind::unsupported,
+                "a tensor of " + std::to_string(tensor.dim()) + " dimensions has no .npy",
+                "NumPy's arrays have at most 32; " + option("write.format", "json") + " holds any");
+  }
+}
+
+namespace {
+
 class NpyEncoder final : public detail::Encoder {
  public:
   explicit NpyEncoder(Output& output) : output_(output) {}
@@ -597,22 +627,14 @@ class NpyEncoder final : public detail::Encoder {
 
   void encode(const Result& result, std::string&) const override {
     const Tensor& tensor = result.columns[0].tensor;
+    check_alone(result, "npy");
     if (result.columns.size() > 1) {
       throw Error(
           ErrorKind::usage,
           "npy holds one array a tensor, and here are " + std::to_string(result.columns.size()),
           "one run for each, or " + option("write.format", "json"));
     }
-    if (tensor.dtype() == DType::bfloat16) {
-      throw Error(ErrorKind::unsupported, "bfloat16 has no .npy",
-                  option("dtype", "float32") + " holds every bfloat16 value");
-    }
-    if (tensor.dim() > kMostWriteDimensions) {
-      throw Error(
-          ErrorKind::unsupported,
-          "a tensor of " + std::to_string(tensor.dim()) + " dimensions has no .npy",
-          "NumPy's arrays have at most 32; " + option("write.format", "json") + " holds any");
-    }
+    check_npy(tensor);
   }
 
   void put(const Result& result, std::string_view) override {
@@ -628,13 +650,13 @@ class NpyEncoder final : public detail::Encoder {
       if (!result.ends) shape_[0] = result.length.value_or(0);
       start_ = output_.position();
       rows_ = 0;
-      output_.write(header_of(tensor.dtype(), shape_));
+      output_.write(npy_header(tensor.dtype(), shape_));
     }
     output_.write({reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes()});
     if (!shape_.empty()) rows_ += tensor.shape()[0];
     if (result.ends && !shape_.empty() && rows_ != shape_[0]) {
       shape_[0] = rows_;
-      output_.overwrite(start_, header_of(tensor.dtype(), shape_));
+      output_.overwrite(start_, npy_header(tensor.dtype(), shape_));
     }
   }
 

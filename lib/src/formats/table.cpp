@@ -21,6 +21,23 @@ void check_text(const Tensor& tensor) {
   }
 }
 
+void check_alone(const Result& result, std::string_view format) {
+  if (!result.file || !result.begins) return;
+  const std::vector<Entry>& entries = result.file->entries;
+  const auto counts = [&](const Entry& entry) {
+    return result.file->chosen || (entry.known && is_floating_point(*entry.known));
+  };
+  const auto count = std::count_if(entries.begin(), entries.end(), counts);
+  if (count < 2) return;
+  throw Error(ErrorKind::usage,
+              std::string(format) + " holds one tensor, and here are " + std::to_string(count),
+              option("keys", in_quotes(result.name)) + " takes one of them");
+}
+
+std::string name_of(const std::string& tensor, const Column& column) {
+  return column.label.empty() ? tensor : tensor + "." + column.label;
+}
+
 std::span<const Format> formats() {
   using Kind = Format::Kind;
   static const std::vector<std::string_view> of_rows = {"read.header", "delimiter", "decimal",
@@ -32,6 +49,13 @@ std::span<const Format> formats() {
       {"csv", Kind::text, {"csv"}, of_rows, csv_decoder, csv_encoder},
       {"tsv", Kind::text, {"tsv", "tab"}, of_rows, tsv_decoder, tsv_encoder},
       {"npy", Kind::binary, {"npy"}, {}, npy_decoder, npy_encoder},
+      {"npz", Kind::binary, {"npz"}, {"keys"}, zip_decoder, npz_encoder},
+      {"safetensors",
+       Kind::binary,
+       {"safetensors"},
+       {"keys"},
+       safetensors_decoder,
+       safetensors_encoder},
   };
   return table;
 }

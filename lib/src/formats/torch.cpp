@@ -19,7 +19,9 @@ class TorchEncoder final : public detail::Encoder {
 
   void encode(const Result& result, std::string& text) const override {
     for (const Column& column : result.columns) {
-      if (!column.label.empty()) text += column.label + ":\n";
+      const std::string name =
+          result.name.empty() ? column.label : escaped(name_of(result.name, column));
+      if (!name.empty()) text += name + ":\n";
       text += result.whole ? to_string(column.tensor, *result.whole, options_)
                            : to_string(column.tensor, options_);
       text += '\n';

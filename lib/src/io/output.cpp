@@ -153,7 +153,7 @@ struct Output::State {
     for (int tries = 0;; ++tries) {
       temporary = directory_of(target) + random_name();
       registered = register_temporary(temporary);
-      const int fd = open_file(temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+      const int fd = open_file(temporary, O_RDWR | O_CREAT | O_EXCL, mode);
       if (fd >= 0) {
         file = Descriptor(fd, true);
         return;
@@ -280,6 +280,34 @@ void Output::overwrite(std::uint64_t position, std::string_view bytes) {
     bytes.remove_prefix(static_cast<std::size_t>(count));
     position += static_cast<std::uint64_t>(count);
   }
+}
+
+void Output::insert(std::uint64_t position, std::uint64_t size) {
+  State& s = *state_;
+  if (s.text != nullptr) {
+    s.text->insert(position, size, ' ');
+    s.position += size;
+    return;
+  }
+  s.flush();
+  std::string block(std::size_t{1} << 20, '\0');
+  for (std::uint64_t end = s.position;
+       end != position;) {  // from the end, as it may overlap itself
+    const auto count =
+        static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), end - position));
+    end -= count;
+    for (std::size_t got = 0; got < count;) {
+      const ssize_t there =
+          ::pread(s.file.get(), block.data() + got, count - got, static_cast<off_t>(end + got));
+      if (there < 0 && errno == EINTR) continue;
+      if (there <= 0) fail(s.name, "cannot read back: ", there < 0 ? errno : EIO);
+      got += static_cast<std::size_t>(there);
+    }
+    overwrite(end + size, std::string_view(block).substr(0, count));
+  }
+  s.position += size;
+  if (::lseek(s.file.get(), static_cast<off_t>(s.position), SEEK_SET) < 0)
+    fail(s.name, "write error: ", errno);
 }
 
 std::uint64_t Output::position() const { return state_->position; }

@@ -1,0 +1,57 @@
+// Arrays whose bytes stand in a file as they do in memory: what safetensors, NPZ and PyTorch's files
+// have in common, once it is known where each of their tensors is.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "format.hpp"
+#include "rectify/stream.hpp"
+
+namespace rectify {
+
+/// A checksum (CRC-32) of bytes.
+struct Checksum {
+  /// Of what stands in front of the array in the same member, and how the checksum begins so.
+  std::uint32_t before = 0;
+  /// What it must be behind the array's last byte.
+  std::uint32_t whole = 0;
+};
+
+struct Array {
+  /// What it is called, as what, its shape and its size in bytes.
+  Entry entry;
+  /// Whether its elements have the other byte order.
+  bool swapped = false;
+  /// In elements, none negative; empty: C order.
+  std::vector<std::int64_t> strides;
+  /// Where its first element stands: a Source of its own at that place, which has a size if it can
+  /// be read anywhere; null: `begin` bytes from the start of the file itself, which is read on.
+  std::function<Source()> open;
+  std::uint64_t begin = 0;
+  /// Of an array in C order that can be read anywhere.
+  std::optional<Checksum> checksum;
+};
+
+struct Arrays {
+  std::vector<Array> arrays;
+  std::vector<std::pair<std::string, std::string>> metadata;
+};
+
+/// Whether `name` is one that `glob` names: * stands for any characters, ? for one, [a-c] for one of
+/// these, [!a-c] for one that is not.
+bool matches(std::string_view glob, std::string_view name);
+
+/// How errors call a tensor of a file: "acts.npz:layer1".
+std::string place_of(const std::string& file, const std::string& tensor);
+
+/// A decoder of those of the arrays that the options choose. Throws Error{usage} for a name that none
+/// of them has, and for a part of the file.
+std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const ReadOptions& options,
+                                        const Wanted& wanted);
+
+}  // namespace rectify

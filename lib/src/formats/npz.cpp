@@ -1,0 +1,192 @@
+// NumPy's .npz: a zip archive of .npy files, as savez and savez_compressed write it. Stored members
+// are read where they lie, deflated ones as they are inflated.
+
+#include "npz.hpp"
+
+#include <zlib.h>
+
+#include <set>
+#include <utility>
+
+#include "dispatch.hpp"
+#include "io/inflate.hpp"
+#include "npy.hpp"
+
+namespace rectify {
+namespace {
+
+constexpr std::string_view kExtension = ".npy";
+
+/// A member's bytes from the start, as they are.
+Source open_member(const Source& file, const ZipMember& member, const std::string& place) {
+  Source slice = file.slice(member.begin, member.compressed, place);
+  if (!member.deflated) return slice;
+  return Source(inflate(std::move(slice), {member.size, member.crc}), place);
+}
+
+Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& member) {
+  std::string name = member.name;
+  if (name.ends_with(kExtension)) name.resize(name.size() - kExtension.size());
+  const std::string place = place_of(file->name(), name);
+  Source source = open_member(*file, member, place);
+  const NpyHead head = read_npy_head(source);
+  Array array;
+  array.entry = {std::move(name), head.descr, head.dtype, head.shape, head.bytes};
+  array.swapped = head.swapped;
+  const std::uint64_t begin = source.position();
+  if (member.size - begin != head.bytes) {
+    throw Error(ErrorKind::data,
+                "shape " + to_string(head.shape) + " of " + in_quotes(head.descr) + " takes " +
+                    std::to_string(head.bytes) + " bytes, and " +
+                    std::to_string(member.size - begin) + " are there",
+                {}, {place});
+  }
+  if (head.fortran) {
+    std::int64_t stride = 1;
+    for (const std::int64_t size : head.shape) {
+      array.strides.push_back(stride);
+      stride *= size;
+    }
+  }
+  if (member.deflated) {
+    array.open = [file, member, place, begin] {
+      Source opened = open_member(*file, member, place);
+      opened.skip(begin);
+      return opened;
+    };
+    return array;
+  }
+  std::string before(static_cast<std::size_t>(begin), '\0');
+  source.read_at(0, before.data(), before.size());
+  array.checksum = {static_cast<std::uint32_t>(
+                        ::crc32_z(0, reinterpret_cast<const Bytef*>(before.data()), before.size())),
+                    member.crc};
+  array.open = [file, at = member.begin + begin, bytes = head.bytes, place] {
+    return file->slice(at, bytes, place);
+  };
+  return array;
+}
+
+// ---- writing -----------------------------------------------------------------------------------
+
+class NpzEncoder final : public detail::Encoder {
+ public:
+  explicit NpzEncoder(Output& output) : output_(output), zip_(output) {}
+
+  bool is_container() const override { return true; }
+
+  bool takes_slabs(const Result& result, std::size_t columns) const override {
+    return columns == 1 && (result.length.has_value() || output_.can_overwrite());
+  }
+
+  /// What is appended is the checksum of each column.
+  void encode(const Result& result, std::string& text) const override {
+    for (const Column& column : result.columns) {
+      check_npy(column.tensor);
+      const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(column.tensor.bytes()),
+                                  column.tensor.nbytes());
+      for (int i = 0; i < 4; ++i) text += static_cast<char>(crc >> (8 * i) & 0xFF);
+    }
+  }
+
+  void put(const Result& result, std::string_view text) override {
+    std::string name = result.name;
+    if (result.begins && name.empty()) name = "arr_" + std::to_string(nameless_++);
+    for (const Column& column : result.columns) {
+      const Tensor& tensor = column.tensor;
+      if (result.begins) begin(name_of(name, column), result, tensor);
+      uLong crc = 0;
+      for (std::size_t i = 4; i-- > 0;) crc = crc << 8 | static_cast<unsigned char>(text[i]);
+      text.remove_prefix(4);
+      zip_.write({reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes()});
+      crc_ = ::crc32_combine(crc_, crc, static_cast<z_off_t>(tensor.nbytes()));
+      if (!shape_.empty()) rows_ += tensor.shape()[0];
+      if (result.ends) end(tensor);
+    }
+  }
+
+  void finish() override { zip_.finish(); }
+
+ private:
+  void begin(const std::string& name, const Result& result, const Tensor& tensor) {
+    if (!names_.insert(name).second)
+      throw Error(ErrorKind::unsupported, "two tensors are called " + in_quotes(name));
+    shape_ = tensor.shape();
+    if (!result.ends) shape_[0] = result.length.value_or(0);
+    rows_ = 0;
+    crc_ = 0;
+    zip_.begin(name + std::string(kExtension));
+    zip_.write(npy_header(tensor.dtype(), shape_));
+  }
+
+  void end(const Tensor& tensor) {
+    std::string header = npy_header(tensor.dtype(), shape_);
+    if (!shape_.empty() && rows_ != shape_[0]) {
+      shape_[0] = rows_;
+      header = npy_header(tensor.dtype(), shape_);
+      output_.overwrite(zip_.data_begin(), header);
+    }
+    const uLong before = ::crc32_z(0, reinterpret_cast<const Bytef*>(header.data()), header.size());
+    const std::uint64_t data = zip_.size() - header.size();
+    zip_.end(static_cast<std::uint32_t>(::crc32_combine(before, crc_, static_cast<z_off_t>(data))));
+  }
+
+  Output& output_;
+  ZipWriter zip_;
+  std::set<std::string> names_;
+  std::size_t nameless_ = 0;
+  Shape shape_;
+  std::int64_t rows_ = 0;
+  uLong crc_ = 0;  // of the data
+};
+
+}  // namespace
+
+Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members) {
+  Arrays arrays;
+  for (const ZipMember& member : members) {
+    if (member.name.ends_with('/')) continue;  // a folder
+    if (!member.name.ends_with(kExtension)) {
+      throw Error(ErrorKind::data, "it is not a .npy file, as the members of an .npz are", {},
+                  {file->name() + ":" + member.name});
+    }
+    arrays.arrays.push_back(array_of(file, member));
+  }
+  return arrays;
+}
+
+std::unique_ptr<Decoder> zip_decoder(Source& source, const ReadOptions& options,
+                                     const Wanted& wanted) {
+  std::shared_ptr<const Source> file(&source, [](const Source*) {});
+  if (!source.size()) {
+    // The directory stands at the end: what cannot be gone back in is taken into memory.
+    std::string text;
+    constexpr std::size_t kBlock = std::size_t{1} << 20;
+    for (std::size_t got = 1; got != 0;) {
+      const std::size_t before = text.size();
+      if (text.capacity() < before + kBlock) text.reserve(2 * before + kBlock);
+      text.resize(before + kBlock);
+      got = source.read(text.data() + before, kBlock);
+      text.resize(before + got);
+    }
+    file = std::make_shared<const Source>(memory_reader(std::move(text)), source.name());
+  }
+  const std::vector<ZipMember> members = read_zip(*file);
+  const bool has_arrays =
+      members.empty() || std::any_of(members.begin(), members.end(), [](const ZipMember& member) {
+        return member.name.ends_with(kExtension);
+      });
+  if (!has_arrays) {
+    throw Error(
+        ErrorKind::data,
+        "this is a zip archive without arrays: its first member is " + in_quotes(members[0].name),
+        "unzip -p FILE MEMBER | rectify", {source.name()});
+  }
+  return arrays_decoder(source, read_npz(file, members), options, wanted);
+}
+
+std::unique_ptr<detail::Encoder> npz_encoder(Output& output, const WriteOptions&) {
+  return std::make_unique<NpzEncoder>(output);
+}
+
+}  // namespace rectify

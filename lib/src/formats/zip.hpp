@@ -1,0 +1,63 @@
+// Zip archives (APPNOTE 6.3): where their members are, and new ones.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "rectify/io.hpp"
+
+namespace rectify {
+
+struct ZipMember {
+  std::string name;
+  bool deflated = false;  // else stored
+  std::uint32_t crc = 0;
+  std::uint64_t begin = 0;       // of its data in the archive
+  std::uint64_t compressed = 0;  // bytes there
+  std::uint64_t size = 0;        // and inflated
+};
+
+/// What the directory at the end of an archive, which has a size, says of its members; zip64, too. In
+/// the order of the directory. Throws Error{data} for a directory that is damaged, differs from what
+/// stands in front of a member, lets members overlap, or names one twice; for encrypted ones; for
+/// other ways of compressing than deflate.
+std::vector<ZipMember> read_zip(const Source& source);
+
+/// The bytes of a member, at most `most`, checked. Throws Error{data} if there are more.
+std::string read_member(const Source& source, const ZipMember& member, std::size_t most);
+
+/// Writes members that are stored, one after the other. What can be overwritten gets sizes and
+/// checksum in front of each, what cannot behind it.
+class ZipWriter {
+ public:
+  explicit ZipWriter(Output& output) : output_(output) {}
+
+  void begin(const std::string& name);
+  void write(std::string_view bytes);
+  /// Bytes of the member written so far.
+  std::uint64_t size() const;
+  /// Where the member's bytes stand in the output.
+  std::uint64_t data_begin() const { return data_begin_; }
+  void end(std::uint32_t crc);
+  /// Writes the directory.
+  void finish();
+
+ private:
+  struct Member {
+    std::string name;
+    std::uint64_t begin = 0;  // of what stands in front of it
+    std::uint64_t size = 0;
+    std::uint32_t crc = 0;
+  };
+
+  std::string local_header(const Member& member) const;
+
+  Output& output_;
+  std::vector<Member> members_;
+  std::uint64_t start_ = 0;  // of the archive in the output
+  std::uint64_t data_begin_ = 0;
+};
+
+}  // namespace rectify

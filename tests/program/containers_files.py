@@ -1,0 +1,333 @@
+"""Files of several named tensors: what is read, written, chosen and listed, against NumPy and against files made here from
+the formats' descriptions; and files that are damaged or lie."""
+import io
+import json
+import random
+import struct
+import zipfile
+
+from harness import Skip, need, npy, packed, patience, row
+
+try:
+    import numpy
+except ImportError:
+    numpy = None
+
+ITEM = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "<u1"}
+
+
+def safetensors(tensors, metadata=None, pad=8, header=None):
+    """A file as the format's description has it: {name: (dtype, shape, bytes)}."""
+    entries = {"__metadata__": metadata} if metadata else {}
+    data = b""
+    for name, (dtype, shape, raw) in tensors.items():
+        entries[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(entries).encode() if header is None else header
+    text += b" " * (-len(text) % pad)
+    return struct.pack("<Q", len(text)) + text + data
+
+
+def read_safetensors(data):
+    """({name: (dtype, shape, bytes)}, metadata), with the format's rules checked."""
+    size = struct.unpack("<Q", data[:8])[0]
+    header = json.loads(data[8:8 + size].decode())
+    need(data[8:9] == b"{" and size % 8 == 0, "a header of", size)
+    metadata = header.pop("__metadata__", None)
+    at, tensors = 0, {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        need(begin == at, name, "begins at", begin, "behind", at)
+        at = end
+        tensors[name] = (entry["dtype"], tuple(entry["shape"]), data[8 + size + begin:8 + size + end])
+    need(8 + size + at == len(data), "a rest behind", at)
+    return tensors, metadata
+
+
+def sample():
+    return {"layer1": ("F32", (2, 2), packed([1, -2, 3, -4])),
+            "encoder/0.bias \N{SNOWMAN}": ("F16", (3,), packed([-1, 0, 1], "<f2")),
+            "scale": ("F64", (), packed([-0.5], "<f8")),
+            "none": ("F32", (0, 3), b""),
+            "half": ("BF16", (2,), b"\x80\x3f\x80\xbf"),
+            "steps": ("I64", (2,), packed([1, -5], "<i8"))}
+
+
+def with_numpy():
+    if numpy is None:
+        raise Skip("python3-numpy is not installed")
+
+
+def npz(tensors, **how):
+    file = io.BytesIO()
+    (numpy.savez_compressed if how.get("compressed") else numpy.savez)(file, **tensors)
+    return file.getvalue()
+
+
+def arrays():
+    r = numpy.random.default_rng(0)
+    return {"layer1": r.standard_normal((1000, 50)).astype("f4"),
+            "fc/w.b": numpy.asfortranarray(r.standard_normal((300, 40))),
+            "wide": numpy.asfortranarray(r.standard_normal((3, 50000)).astype("f4")),
+            "deep": numpy.asfortranarray(r.standard_normal((4, 5, 6, 7)).astype("f2")),
+            "h": r.standard_normal(7).astype("f2"), "s": numpy.float32(-3), "e": numpy.zeros((0, 3), "f4"),
+            "big": r.standard_normal((3, 4)).astype(">f8"), "n": numpy.arange(5),
+            "stiff \N{SNOWMAN}": r.standard_normal((4, 3, 2)).transpose(2, 0, 1).astype("f4")}
+
+
+def check_relu(arrays, data):
+    found = numpy.load(io.BytesIO(data))
+    need(list(found) == list(arrays), list(found))
+    for name, array in arrays.items():
+        wanted = array if name == "n" else numpy.maximum(array, numpy.zeros((), array.dtype))
+        need(found[name].shape == wanted.shape and found[name].dtype.kind == wanted.dtype.kind and
+             found[name].tobytes() == wanted.astype(found[name].dtype).tobytes(), name)
+    need(zipfile.ZipFile(io.BytesIO(data)).testzip() is None, "a checksum")
+
+
+@row
+def safetensors_are_read_under_their_names(s):
+    s.write("a.safetensors", safetensors(sample()))
+    s.write("content", safetensors(sample()))
+    chosen = ["--key", "layer1", "--key", "enc*", "--mode", "relu"]
+    whole = s.result("a.safetensors", *chosen)
+    need(whole.decode() == "layer1:\ntensor([[1., 0.],\n        [3., 0.]])\n"
+         "encoder/0.bias \N{SNOWMAN}:\ntensor([0., 0., 1.], dtype=torch.float16)\n", whole)
+    for data in (s.read("content"), [bytes([byte]) for byte in s.read("content")]):
+        need(s.result(*chosen, data=data if isinstance(data, bytes) else iter(data)) == whole, "from a pipe")
+    need(s.result("content", *chosen) == whole, "by its content")
+    text = s.result("a.safetensors", *chosen, "--to", "json")
+    need(text.decode() == '{"layer1": [[1.0, 0.0], [3.0, 0.0]], "encoder/0.bias \N{SNOWMAN}": [0.0, 0.0, 1.0]}\n', text)
+    lines = s.result("a.safetensors", "--key", "layer1", "--mode", "relu,leaky", "--to", "jsonl")
+    need(lines == b'{"layer1": {"relu": [[1.0, 0.0], [3.0, 0.0]], "leaky": [[1.0, -0.02], [3.0, -0.04]]}}\n', lines)
+    need(s.result("a.safetensors", "--key", "layer1", "--to", "csv") == b"1.0,-0.02\n3.0,-0.04\n", "csv")
+
+
+@row
+def safetensors_are_written_with_names_and_metadata(s):
+    s.write("a.safetensors", safetensors(sample(), {"format": "pt", "\N{SNOWMAN}": "\u0001"}))
+    s.run("a.safetensors", "--mode", "relu", "-o", "b.safetensors").says("note: a.safetensors:steps: int64.*passes unch", 0)
+    tensors, metadata = read_safetensors(s.read("b.safetensors"))
+    need(metadata == {"format": "pt", "\N{SNOWMAN}": "\u0001"}, metadata)
+    expected = sample()
+    expected["layer1"] = ("F32", (2, 2), packed([1, 0, 3, 0]))
+    expected["encoder/0.bias \N{SNOWMAN}"] = ("F16", (3,), packed([0, 0, 1], "<f2"))
+    expected["scale"] = ("F64", (), packed([0], "<f8"))
+    expected["half"] = ("BF16", (2,), b"\x80\x3f\x00\x00")
+    need(tensors == expected, tensors)
+    piped = s.run("--to", "safetensors", "--mode", "relu", data=s.read("a.safetensors"))
+    need(piped.stdout == s.read("b.safetensors"), "through pipes it differs")
+    s.result("a.safetensors", "--key", "layer1", "--mode", "relu,leaky", "-o", "c.safetensors")
+    need(list(read_safetensors(s.read("c.safetensors"))[0]) == ["layer1.relu", "layer1.leaky"], "names of modes")
+    s.write("many.jsonl", b"".join(b"[%d]\n" % i for i in range(3000)))
+    s.result("many.jsonl", "--mode", "relu", "-o", "many.safetensors")
+    many = read_safetensors(s.read("many.safetensors"))[0]
+    need(many == {f"arr_{i}": ("F32", (1,), packed([i])) for i in range(3000)}, "many tensors without names")
+
+
+@row
+def a_list_reads_headers_alone(s):
+    s.write("a.safetensors", safetensors(sample()))
+    found = json.loads(s.result("--list", "--to", "json", "a.safetensors"))
+    need([(e["name"], e["dtype"], e["shape"], e["bytes"]) for e in found][0] == ("layer1", "float32", [2, 2], 16), found)
+    header = json.dumps({"big": {"dtype": "F32", "shape": [250000, 10000], "data_offsets": [0, 10 ** 10]}}).encode()
+    with open(s.path / "big.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.truncate(8 + len(header) + 10 ** 10)
+    s.run("--list", "big.safetensors").gives(b"big  float32  [250000, 10000]  10000000000\n")
+    out = s.result("big.safetensors").decode()
+    need(out.startswith("big:\ntensor([[0., 0., 0.,  ..., 0., 0., 0.],"), out)
+    s.write("a.npy", npy((3, 4), range(12)))
+    s.write("a.csv", b"1,2\n3,4\n")
+    s.run("--list", "a.npy", "a.csv").gives(b"a.npy  float32  [3, 4]  48\na.csv  float32  [2, 2]  16\n")
+
+
+@row
+def a_key_that_names_nothing_is_wrong_usage(s):
+    s.write("a.safetensors", safetensors(sample()))
+    s.run("a.safetensors", "--key", "lyer1").refuses("no tensor is called 'lyer1' .did you mean 'layer1'", 2)
+    s.run("a.safetensors", "--to", "csv").refuses("CSV holds one tensor, and here are 5 .--key", 2)
+    s.run("a.safetensors", "--to", "npy", data=b"").refuses("npy holds one tensor, and here are 5 .--key", 2)
+    s.run("--part", "1/2", "a.safetensors").refuses("--part", 2)
+    s.write("a.csv", b"1\n")
+    s.run("--key", "a", "a.csv").refuses("--key", 2)
+
+
+@row
+def compare_gives_each_tensor_the_figures_it_has_alone(s):
+    r = random.Random(2)
+    values = {name: [r.gauss(0, 1) for _ in range(600)] for name in ("l1", "l2", "l3")}
+    s.write("a.safetensors", safetensors({n: ("F32", (100, 6), packed(v)) for n, v in values.items()}))
+    report = json.loads(s.result("compare", "--per-unit", "--to", "json", "a.safetensors"))
+    for tensor, (name, numbers) in zip(report["tensors"], values.items()):
+        s.write(name + ".npy", npy((100, 6), numbers))
+        alone = json.loads(s.result("compare", "--per-unit", "--to", "json", name + ".npy"))["tensors"][0]
+        for key in set(alone) - {"source"}:
+            need(tensor[key] == alone[key], name, key)
+
+
+@row
+def what_numpy_has_saved_is_read_and_what_is_written_it_loads(s):
+    with_numpy()
+    tensors = arrays()
+    outs = set()
+    for name, compressed in (("a.npz", False), ("c.npz", True)):
+        s.write(name, npz(tensors, compressed=compressed))
+        for threads in ("1", "2"):
+            s.run(name, "--mode", "relu", "--threads", threads, "-o", "out.npz").says("n: int64", 0)
+            check_relu(tensors, s.read("out.npz"))
+            outs.add(s.read("out.npz"))
+        piped = s.run("--mode", "relu", "--to", "npz", data=s.read(name))
+        check_relu(tensors, piped.stdout)
+        for key, array in tensors.items():
+            text = s.result(name, "--key", key, "--to", "npy", "--mode", "relu")
+            need(numpy.array_equal(numpy.load(io.BytesIO(text)), numpy.maximum(array, 0)), key)
+    need(len(outs) == 1, "stored, deflated and threads differ")
+    s.run("a.npz", "-o", "b.safetensors").says("n: int64", 0)
+    found = read_safetensors(s.read("b.safetensors"))[0]
+    need(list(found) == list(tensors), list(found))
+    for key, (dtype, shape, _) in found.items():
+        need(shape == tensors[key].shape and numpy.dtype(ITEM[dtype]).itemsize == tensors[key].itemsize, key)
+
+
+@row
+def a_thousand_arrays_and_more_than_4_gib(s):
+    with_numpy()
+    many = {f"layer{i}": numpy.full((2,), -i, "f4") for i in range(1000)}
+    s.write("many.npz", npz(many))
+    s.result("many.npz", "--mode", "leaky(0.5)", "-o", "out.npz")
+    found = numpy.load(io.BytesIO(s.read("out.npz")))
+    need(all(found[f"layer{i}"][0] == -i / 2 for i in range(1000)), "values")
+    # A member beyond 4 GiB, of zeros that take no room.
+    size = (1 << 32) + 4096
+    with open(s.path / "big.npz", "wb") as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            header = npy((size // 4,), b"")
+            info = zipfile.ZipInfo("big.npy")
+            info.file_size = info.compress_size = len(header) + size
+            info.header_offset = info.CRC = 0
+            file.write(info.FileHeader(zip64=True) + header)
+            file.seek(size, 1)
+            archive.filelist.append(info)
+            archive.NameToInfo[info.filename] = info
+            archive.start_dir = file.tell()
+            archive._didModify = True
+            archive.writestr("small.npy", npy((1,), [-1]))
+    s.run("--list", "big.npz").gives(b"big    float32  [1073742848]  4294971392\nsmall  float32  [1]                    4\n")
+    s.run("big.npz", "--key", "small", "--to", "csv").gives(b"-0.01\n")
+    out = s.result("big.npz", "--key", "big")
+    need(out == b"big:\ntensor([0., 0., 0.,  ..., 0., 0., 0.])\n", out)
+    s.run("big.npz", "--key", "big", "--to", "npy", "-o", "/dev/null", seconds=patience(60)).says("CRC-32", 1)
+
+
+def refused_or_the_same(s, data, name, places, expected):
+    """Every change of a byte at the places: an error in one clean line, or the very same result."""
+    taken = []
+    for place in places:
+        for bit in (1, 16, 128, 255):
+            damaged = bytearray(data)
+            damaged[place] ^= bit
+            outcome = s.run("--from", name, "--to", "json", "--mode", "relu", data=bytes(damaged))
+            if outcome.status == 0 and outcome.stdout == expected:
+                taken.append(place)
+            elif outcome.status != 0:
+                outcome.need_one_clean_line(place, bit)
+            else:  # another name or other values, which nothing guards
+                json.loads(outcome.stdout)
+    return taken
+
+
+@row
+def every_byte_of_a_safetensors_header_may_be_wrong(s):
+    data = safetensors({"a": ("F32", (2, 2), packed([1, 2, 3, 4])), "b": ("F32", (1,), packed([5]))})
+    expected = s.result("--to", "json", "--mode", "relu", data=data)
+    refused_or_the_same(s, data, "safetensors", range(len(data) - 20), expected)
+    for size in range(1, len(data)):
+        s.run("--from", "safetensors", "--to", "npz", "-o", "out", data=data[:size]).says()
+    s.run("--from", "safetensors", data=data + b"1").gives(s.result("--from", "safetensors", data=data))
+
+
+@row
+def safetensors_that_lie_are_refused(s):
+    a = '{"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}'
+    for header, why in (
+            ('{"a": %s, "a": %s}' % (a, a), "'a' twice"),
+            ('{"a": {"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}}', "takes 12 bytes"),
+            ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}}', "end before they begin"),
+            ('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [4, 8]}}', "a hole, or an overlap"),
+            ('{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}', "take 4 bytes, and 8 are there"),
+            ('{"a": {"dtype": "F32", "shape": [4], "data_offsets": [0, 16]}}', "the file was cut short"),
+            ('{"a": %s, "b": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}' % a, "overlap"),
+            ('{"a": {"dtype": "F32", "shape": [4611686018427387904, 4, 2], "data_offsets": [0, 8]}}', "takes more"),
+            ('{"a": {"dtype": "F32", "shape": [18446744073709551615], "data_offsets": [0, 8]}}', "beyond 63 bits"),
+            ('{"a": {"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}}', "number -2"),
+            ('{"a": {"dtype": "F32", "shape": [2.0], "data_offsets": [0, 8]}}', "number 2.0"),
+            ('{"a": {"dtype": "F32", "shape": [[2]], "data_offsets": [0, 8]}}', "a list"),
+            ('{"a": {"dtype": "F8_E4M3", "shape": [8], "data_offsets": [0, 8]}}', "a: dtype 'F8_E4M3' is not supported"),
+            ('{"a": {"dtype": "XYZ", "shape": [8], "data_offsets": [0, 8]}}', "dtype 'XYZ' is not supported"),
+            ('{"a": {"dtype": 1, "shape": [2], "data_offsets": [0, 8]}}', "number 1"),
+            ('{"a": {"shape": [2], "data_offsets": [0, 8]}}', "lacks dtype"),
+            ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8, 8]}}', "a begin and an end"),
+            ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "x": 1}}', "the key 'x'"),
+            ('{"__metadata__": {"a": 1}, "a": %s}' % a, "number 1"),
+            ('{"a": [1]}', "a list"), ('[]', "begin with '{'"), ('{"a": %s' % a, "not JSON"), ('{"a": null}', "null"),
+            ("{" + '"a": {' * 100000, "has the key 'a'"), ('{"\udcff": %s}' % a, "not JSON")):
+        s.write("x.safetensors", safetensors({}, header=header.encode(errors="surrogateescape")) + packed([1, -2]))
+        s.run("x.safetensors").refuses(why)
+    s.write("x.safetensors", struct.pack("<Q", 1 << 40) + b"{}")
+    s.run("x.safetensors").refuses("more than 100 MB")
+    s.write("x.safetensors", struct.pack("<Q", 1000) + b"{}")
+    s.run("x.safetensors").refuses("more than the file")
+    s.write("x.safetensors", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n")
+    s.run("x.safetensors").refuses("Git LFS pointer")
+    s.write("x.safetensors", b"<!DOCTYPE html>\n")
+    s.run("x.safetensors").refuses("HTML")
+
+
+@row
+def every_byte_of_a_zip_archive_may_be_wrong(s):
+    with_numpy()
+    tensors = {"a": numpy.array([1, -2], "f4"), "b": numpy.array([[3]], "f8")}
+    for compressed in (False, True):
+        data = npz(tensors, compressed=compressed)
+        expected = s.result("--to", "json", "--mode", "relu", data=data)
+        for place in refused_or_the_same(s, data, "npz", range(len(data)), expected):
+            need(zipfile.ZipFile(io.BytesIO(data)), place)
+        for size in range(1, len(data), 7):
+            s.run("--from", "npz", data=data[:size]).refuses()
+
+
+@row
+def archives_that_lie_are_refused(s):
+    def archive(*members, comment=b""):
+        file = io.BytesIO()
+        with zipfile.ZipFile(file, "w") as out:
+            for name, data, how in members:
+                out.writestr(name, data, how)
+            out.comment = comment
+        return file.getvalue()
+
+    array, stored, deflated = npy((2,), [1, -2]), zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED
+    plain = archive(("a.npy", array, stored))
+    s.run("--to", "json", data=archive(("a.npy", array, stored), comment=b"PK\x05\x06" * 9)).gives(b'{"a": [1.0, -0.02]}\n')
+    s.run("--to", "json", data=b"PK\x03\x04 is in front" + plain).refuses()
+    s.run(data=plain + b"behind").refuses("no directory")
+    s.run(data=archive()).succeeds()
+    s.run(data=archive(("a.npy", array, stored), ("b.txt", b"1", stored))).refuses("b.txt: it is not a .npy")
+    s.run(data=archive(("a.npy", array, zipfile.ZIP_BZIP2))).refuses("method 12")
+    s.run(data=archive(("a.npy", array + b"1", stored))).refuses("a: shape .2. of '<f4' takes 8 bytes, and 9 are there")
+    s.run(data=archive(("a.npy", array[:-1], deflated))).refuses("takes 8 bytes, and 7 are there")
+    s.run(data=archive(("a.npy", npy((1 << 40,), b""), deflated))).refuses("takes 4398046511104 bytes")
+    # Two names for one member, and two members that overlap.
+    twice = archive(("a.npy", array, stored), ("b.npy", array, stored))
+    s.run(data=twice.replace(b"b.npy", b"a.npy")).refuses("two members have this name")
+    directory = twice.rindex(b"PK\x01\x02")
+    lying = bytearray(twice)
+    lying[directory + 42:directory + 46] = bytes(4)
+    s.run(data=bytes(lying)).refuses()
+    # A bomb: a header that is honest about a size that nobody has memory for, and zeros.
+    zeros = archive(("a.npy", npy((1 << 26,), b"") + bytes(1 << 28), deflated))
+    limit = s.limited_memory(400000)
+    s.write("bomb.npz", zeros)
+    report = s.result("compare", "--to", "csv", "bomb.npz", before=limit, seconds=patience(60))
+    need(b"67108864" in report, report)
