@@ -244,7 +244,7 @@ def activations(rng, count):
             for _ in range(3):
                 slope = rng.choice(SLOPES) if rng.random() < 0.5 else rng.gauss(0, 1) * 10.0 ** rng.randint(-5, 1)
                 slope = abs(slope) if inplace and grad else slope
-                arguments = [f"--mode={mode}", f"--slope={slope!r}"] + ["--inplace"] * inplace + ["--grad"] * grad
+                arguments = [f"--mode={mode}", *([f"--slope={slope!r}"] if mode == "leaky" else [])] + ["--inplace"] * inplace + ["--grad"] * grad
                 tensors = [draw_tensor(rng, dtype) for _ in range(max(1, count // 8))]
                 if dtype == "bfloat16":  # JSON Lines cannot hold a shape such as (0, 3)
                     tensors = [t for t in tensors if t.numel()]

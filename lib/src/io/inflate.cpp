@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <new>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -23,6 +24,11 @@ class InflateReader : public Reader {
  public:
   InflateReader(Source& from, int window_bits, std::string_view what)
       : from_(from), what_(what), input_(kBlockBytes) {
+    // Memory from where all of ours comes, so that want of it is felt, and tested, alike.
+    stream_.zalloc = [](void*, uInt items, uInt size) {
+      return ::operator new (std::size_t{items} * size, std::nothrow);
+    };
+    stream_.zfree = [](void*, void* memory) { ::operator delete(memory); };
     if (::inflateInit2(&stream_, window_bits) != Z_OK) throw std::bad_alloc();
   }
   ~InflateReader() override { ::inflateEnd(&stream_); }
