@@ -22,17 +22,22 @@
 namespace rectify::app {
 namespace {
 
-/// torch.randn with the seed given, or with one that is told.
-Tensor noise(const Options& options) {
-  std::uint64_t seed = 0;
-  if (options.seed) {
-    seed = *options.seed;
-  } else {
-    seed = std::random_device{}();
-    if (options.verbose) say(fmt::format("--seed {}", seed));
-  }
-  Generator generator(seed);
+/// The seed given, or one that is told.
+std::uint64_t seed_of(const Options& options) {
+  if (options.seed) return *options.seed;
+  const std::uint64_t seed = std::random_device{}();
+  if (options.verbose) say(fmt::format("--seed {}", seed));
+  return seed;
+}
+
+Tensor noise(const Options& options, Generator& generator) {
   return randn(*options.randn, generator, options.read.dtype.value_or(DType::float32));
+}
+
+/// The operation, of which the modes that draw random numbers go on where the generator stands.
+Operation seeded(Operation operation, std::uint64_t seed, std::uint64_t drawn) {
+  for (Module& mode : operation.modes) mode = mode.seeded(seed, drawn);
+  return operation;
 }
 
 Source open(const Options& options, const std::string& input) {
@@ -69,9 +74,11 @@ Output open_output(const Options& options) {
 void apply_to_noise(const Options& options, Writer& writer) {
   Result result;
   try {
-    result.columns.push_back({"", noise(options)});
+    const std::uint64_t seed = seed_of(options);
+    Generator generator(seed);
+    result.columns.push_back({"", noise(options, generator)});
     if (options.randn->size() >= 2) result.lines = Lines::slices;
-    operate(options.operation, result);
+    operate(seeded(options.operation, seed, generator.drawn()), result);
   } catch (const Error& error) {
     throw error.at({"--randn"});
   }
@@ -146,7 +153,8 @@ void note_what_is_left_out(const Printed& printed) {
 std::vector<Compared> tallies_of(const Options& options) {
   if (options.randn) {
     try {
-      const Tensor tensor = noise(options);
+      Generator generator(seed_of(options));
+      const Tensor tensor = noise(options, generator);
       Tally tally(options.compare, tensor.dtype(), tensor.shape());
       tally.add(tensor);
       std::vector<Compared> tallies;
@@ -257,8 +265,10 @@ void apply(const Options& options) {
     RunOptions run_options = options.run;
     run_options.progress = [&](const Source& source) { progress.show(source); };
     run_options.note = note;
+    const Operation operation =
+        draws(options) ? seeded(options.operation, seed_of(options), 0) : options.operation;
     try {
-      run(sources_of(options), options.read, options.operation, writer, run_options);
+      run(sources_of(options), options.read, operation, writer, run_options);
     } catch (const ReaderGone&) {
       throw;
     } catch (...) {

@@ -214,8 +214,10 @@ const Flag kFlags[] = {
      .value = Flag::number,
      .variable = "N",
      .brief = "for --randn, as torch.manual_seed",
-     .manual = "The seed of `--randn`, as `torch.manual_seed` takes it: from -2^63 to 2^64-1. "
-               "Without it every run draws anew, and `-v` tells the seed.",
+     .manual =
+         "The seed of `--randn`, and of what `rrelu(training)` draws, for each tensor anew and "
+         "behind `--randn`; as `torch.manual_seed` takes it: from -2^63 to 2^64-1. "
+         "Without it every run draws anew, and `-v` tells the seed.",
      .take = [](Options& o, const std::string& word) { o.seed = seed(word); }},
     {.command = Flag::both,
      .group = Flag::input,
@@ -724,8 +726,8 @@ const Flag kFlags[] = {
 
     {.name = "--verbose",
      .letter = 'v',
-     .brief = "tell the seed of --randn",
-     .manual = "Tell the seed of `--randn` on standard error.",
+     .brief = "tell the seed of what is drawn",
+     .manual = "Tell the seed of `--randn` and of `rrelu(training)` on standard error.",
      .take = [](Options& o, const std::string&) { o.verbose = true; }},
     {.name = "-h",
      .letter = 'h',

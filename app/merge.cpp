@@ -112,8 +112,9 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
     for (const Parameter& parameter : activation->parameters) {
       const bool slope = parameter.name == "negative_slope";
       const std::string key(parameter.name);
-      mode = mode.with(parameter.name,
-                       (slope ? row.at("slope") : row.at("parameters").at(key)).get<double>());
+      const Json& value = slope ? row.at("slope") : row.at("parameters").at(key);
+      mode = value.is_string() ? mode.with(parameter.name, value.get<std::string>())
+                               : mode.with(parameter.name, value.get<double>());
     }
     partial.modes.push_back(mode);
     if (!row.contains("partial")) {

@@ -172,6 +172,11 @@ void settle_compare(Options& options) {
 
 }  // namespace
 
+bool draws(const Options& options) {
+  return std::any_of(options.operation.modes.begin(), options.operation.modes.end(),
+                     [](const Module& mode) { return mode.is_random(); });
+}
+
 Options parse_options(int argc, const char* const* argv) {
   Options options;
   // A command only as the first argument: a file of that name is ./compare.
@@ -245,7 +250,8 @@ Options parse_options(int argc, const char* const* argv) {
   if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
     refuse("one kind of source a call: files, --tensor or --randn");
   }
-  if (options.seed && !options.randn) refuse("--seed goes with --randn");
+  if (options.seed && !options.randn && !draws(options))
+    refuse("--seed goes with --randn, or with --mode 'rrelu(training)'");
   if (options.randn && !text_option.empty())
     refuse(text_option + " is for what is read, not for --randn");
   if (options.tensor && !options.read.format.empty() && options.read.format != "json") {
@@ -304,15 +310,18 @@ std::string list_modes() {
   std::string text;
   for (const Activation& activation : activations()) {
     const Module standard(activation);
-    std::string name(activation.name);
-    std::string parameters;
+    text += fmt::format("{:<12}{}\n", activation.name, activation.summary);
     for (const Parameter& parameter : activation.parameters) {
-      parameters += fmt::format("  {:<9}{} = {:g}: {}\n", "", parameter.name,
-                                standard.value(parameter.name), parameter.about);
+      std::string value = parameter.required ? "to be given" : standard.value_text(parameter.name);
+      if (value.ends_with(".0")) value.resize(value.size() - 2);
+      text += fmt::format("{:<12}{} = {}: {}\n", "", parameter.name, value, parameter.about);
     }
-    text += fmt::format("{:<11}{}\n{}  {:<9}torch.nn.{}\n", name, activation.summary, parameters,
-                        "", standard.text());
+    text += fmt::format("{:<12}gradient at 0: {}\n", "", activation.gradient_at_zero);
+    text += fmt::format("{:<12}torch.nn.{}\n", "", standard.text());
   }
+  text +=
+      "\nValues and gradients have the bits of PyTorch's AVX2 vector loops, wherever an element "
+      "stands:\nfloat32, float64, and float16, bfloat16 computed in float32.\n";
   return text;
 }
 

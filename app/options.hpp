@@ -50,6 +50,9 @@ struct Options {
   std::optional<std::string> plot;
 };
 
+/// Whether a mode draws random numbers.
+bool draws(const Options& options);
+
 /// Reads the command line. Throws Error{usage} in words of ours: the option as typed, and the
 /// nearest valid one.
 Options parse_options(int argc, const char* const* argv);

@@ -151,6 +151,18 @@ void write_unit(JsonWriter& json, const NamedReport& report, const UnitFigures& 
   json.close();
 }
 
+/// A number, or what Python calls the value where it is something else.
+void write_parameter(JsonWriter& json, const Module& mode, const Parameter& parameter) {
+  const bool is_number =
+      parameter.kind == Parameter::Kind::number || parameter.kind == Parameter::Kind::whole ||
+      (parameter.kind == Parameter::Kind::numbers && mode.values().list.size() == 1);
+  if (is_number) {
+    json.member(parameter.name, mode.value(parameter.name));
+  } else {
+    json.member(parameter.name, std::string_view(mode.value_text(parameter.name)));
+  }
+}
+
 /// The slope has a member of its own; every other parameter is one of "parameters".
 void write_mode(JsonWriter& json, const Module& mode) {
   json.member("mode", mode.activation().name);
@@ -160,7 +172,7 @@ void write_mode(JsonWriter& json, const Module& mode) {
     json.key("parameters");
     json.open('{', JsonWriter::flat);
     for (const Parameter& parameter : mode.activation().parameters)
-      json.member(parameter.name, mode.value(parameter.name));
+      write_parameter(json, mode, parameter);
     json.close();
   }
 }

@@ -214,6 +214,15 @@ void draw_small(std::span<T> data, std::mt19937& words, double& left_over, bool&
   }
 }
 
+/// The words of MT19937 that a draw of n numbers takes.
+template <class T>
+std::uint64_t words_of(std::size_t n, bool has_left_over) {
+  if (n < kBlock) return (n + (has_left_over ? 0 : 1)) / 2 * 4;
+  const std::size_t rest = n % kBlock;
+  const std::size_t uniform = (is_half<T> ? n - rest : n) + (rest == 0 ? 0 : kBlock);
+  return uniform * (sizeof(T) == sizeof(double) ? 2 : 1);
+}
+
 }  // namespace
 
 Tensor randn(Shape shape, Generator& generator, DType dtype) {
@@ -227,6 +236,7 @@ Tensor randn(Shape shape, Generator& generator, DType dtype) {
     using T = typename decltype(type)::type;
     if constexpr (is_floating<T>) {
       const std::span<T> data = tensor.data<T>();
+      generator.drawn_ += words_of<T>(data.size(), generator.has_left_over_);
       if (data.size() >= kBlock) {
         draw_large(data, generator.words_);
       } else {

@@ -74,8 +74,8 @@ void operate(const Operation& operation, Result& result, bool own_input) {
   if (operation.echo) columns.push_back({"input", input});
   for (const Module& mode : operation.modes) {
     std::string label = single ? (operation.echo ? "output" : "") : mode.label();
-    const bool own_memory =
-        reuse && mode.activation().scope == Scope::element && mode.activation().traits.in_place;
+    const bool own_memory = reuse && mode.scope() == Scope::element &&
+                            mode.activation().traits.in_place && mode.keeps(input.dtype());
     Tensor output = operation.gradient ? gradient(mode, input, operation.inplace)
                                        : apply(mode, input, operation.inplace || own_memory);
     const auto fields = fields_of_output(input.shape(), output.shape(), result.fields);
@@ -92,22 +92,26 @@ void operate(const Operation& operation, Result& result) { operate(operation, re
 
 namespace {
 
-/// Whether the operation goes along the first dimension, so that a slab is not enough for it.
+/// Whether the operation goes along the first dimension, or draws a number for each element in their
+/// order, so that a slab is not enough for it.
 bool needs_all_rows(const Operation& operation, const Shape& shape) {
-  return std::any_of(operation.modes.begin(), operation.modes.end(),
-                     [&](const Module& mode) { return mode.dim(shape) == 0; });
+  return std::any_of(operation.modes.begin(), operation.modes.end(), [&](const Module& mode) {
+    return mode.is_random() || (mode.scope() == Scope::slice && mode.dim(shape) == 0);
+  });
 }
 
 /// Whether a row by itself gives what it gives among others.
 bool is_by_rows(const Operation& operation) {
   return std::all_of(operation.modes.begin(), operation.modes.end(), [](const Module& mode) {
-    return mode.activation().scope == Scope::element || mode.value("dim") == -1;
+    return mode.scope() == Scope::element ||
+           (mode.scope() == Scope::slice && mode.value("dim") == -1);
   });
 }
 
 bool is_elementwise(const Operation& operation) {
-  return std::all_of(operation.modes.begin(), operation.modes.end(),
-                     [](const Module& mode) { return mode.activation().scope == Scope::element; });
+  return std::all_of(operation.modes.begin(), operation.modes.end(), [](const Module& mode) {
+    return mode.scope() == Scope::element && !mode.is_random();
+  });
 }
 
 }  // namespace
@@ -150,7 +154,8 @@ class Convert {
     for (const Module& mode : operation_.modes) mode.check(tensor.dtype(), tensor.shape());
     if (!result.of_part || !needs_all_rows(operation_, tensor.shape())) return;
     throw Error(ErrorKind::usage,
-                "a part has not all rows, which an operation along the first dimension takes");
+                "a part has not all rows, which an operation along the first dimension, or with "
+                "random numbers, takes");
   }
 
   bool needs_whole(const Result& result) const {

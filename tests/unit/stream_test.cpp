@@ -681,7 +681,8 @@ void widened(DType, const std::byte* from, std::byte* to, const Extent& extent, 
   }
 }
 
-constexpr Parameter kDim[] = {{"dim", -1, true, ""}};
+constexpr Parameter kDim[] = {
+    {.name = "dim", .standard = -1, .kind = Parameter::Kind::whole, .about = ""}};
 
 constexpr Activation kHalf = {.name = "half",
                               .function = "half",

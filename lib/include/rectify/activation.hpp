@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <initializer_list>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,20 +17,58 @@ namespace rectify {
 
 /// What an activation may be told, under PyTorch's keyword.
 struct Parameter {
+  enum class Kind : std::uint8_t {
+    number,
+    /// A whole number, as a dimension is.
+    whole,
+    /// True or False: 1 or 0.
+    flag,
+    /// One of a few words: its place among them.
+    choice,
+    /// One number or several: the first of them, and all in Values::list.
+    numbers,
+  };
+
   /// "negative_slope", "alpha", "dim".
   std::string_view name;
   /// The value that PyTorch takes if none is given.
-  double standard;
-  /// Whether it takes whole numbers alone, as a dimension does.
-  bool whole;
+  double standard = 0;
+  Kind kind = Kind::number;
   /// One line for people.
   std::string_view about;
+  /// The words of a choice.
+  std::span<const std::string_view> choices = {};
+  /// Whether PyTorch has no standard value.
+  bool required = false;
+  /// Whether PyTorch's repr tells its value alone, without the name, or nothing at all as long as it
+  /// is the standard one.
+  enum class Shown : std::uint8_t { named, bare, if_given } shown = Shown::named;
+  /// What torch.nn's module is told in place of several numbers: how many there are, and what each of
+  /// them is.
+  std::string_view count = {};
+  std::string_view each = {};
 };
 
-inline constexpr std::size_t kMostParameters = 2;
+inline constexpr std::size_t kMostParameters = 3;
 
-/// Values of an activation's parameters, in their order.
-using Values = std::array<double, kMostParameters>;
+/// Values of an activation's parameters.
+struct Values {
+  std::array<double, kMostParameters> numbers{};
+  /// All of the parameter that takes several, if there is one.
+  std::vector<double> list;
+  /// What torch.manual_seed() was given, of which the generator takes no more; for an activation that
+  /// draws random numbers.
+  std::uint32_t seed = 0;
+  /// How many of the generator's words others have drawn before: Generator::drawn().
+  std::uint64_t drawn = 0;
+
+  static Values of(std::initializer_list<double> numbers);
+
+  /// In the order of the parameters.
+  double operator[](std::size_t parameter) const { return numbers[parameter]; }
+  double& operator[](std::size_t parameter) { return numbers[parameter]; }
+  bool operator==(const Values&) const = default;
+};
 
 /// A contiguous tensor as an activation sees it: element i of a slice stands i * inner elements
 /// behind the slice's first one, and there are outer * inner slices. To an activation of single
@@ -47,6 +86,8 @@ struct Extent {
 /// What an activation works on by itself.
 enum class Scope : std::uint8_t {
   element,
+  /// Each element with what belongs to its channel, of which dimension 1 has one each.
+  channel,
   /// All elements along the dimension that the parameter "dim" names.
   slice,
 };
@@ -59,6 +100,8 @@ struct Traits {
   bool rectifier = false;
   /// PyTorch has it in place.
   bool in_place = true;
+  /// It draws random numbers, in the order of the elements, where its parameter "training" is set.
+  bool random = false;
 };
 
 /// A row of the table. Use apply() and gradient() rather than the functions in it.
@@ -74,12 +117,15 @@ struct Activation {
   std::string_view module;
   /// The formula, for people.
   std::string_view summary;
-  std::span<const Parameter> parameters;
-  Traits traits;
-  Scope scope;
-  /// Shape and dtype of the output; null: those of the input.
-  Shape (*shape_of)(const Shape& input, const Values& values);
-  DType (*dtype_of)(DType input);
+  /// The gradient at zero where its formula does not tell it, for people: "0", "alpha".
+  std::string_view gradient_at_zero = {};
+  std::span<const Parameter> parameters = {};
+  Traits traits = {};
+  Scope scope = Scope::element;
+  /// Shape and dtype of the output; null: those of the input. A channel activation is one of single
+  /// elements as long as it has one value for all.
+  Shape (*shape_of)(const Shape& input, const Values& values) = nullptr;
+  DType (*dtype_of)(DType input) = nullptr;
   /// Throws what PyTorch throws when it does not take this input or these values.
   void (*check)(DType dtype, const Shape& shape, const Values& values);
   /// y = f(x); x == y is allowed where the operation may be in place.
@@ -88,10 +134,10 @@ struct Activation {
   Kernel backward;
   /// The same from y instead of x, as PyTorch has it after an operation in place; null where
   /// PyTorch keeps the input for it.
-  Kernel backward_of_output;
+  Kernel backward_of_output = nullptr;
   /// Throws what PyTorch throws when backward() follows an operation in place with these values;
   /// null if it never does.
-  void (*check_inplace_backward)(const Values& values);
+  void (*check_inplace_backward)(const Values& values) = nullptr;
 };
 
 /// All activations, in the order in which help and reports name them.
@@ -124,8 +170,17 @@ class Module {
 
   /// The value of a parameter. Throws Error{usage} where there is none of this name.
   double value(std::string_view parameter) const;
-  /// The same module with another value; gave() does not change.
+  /// The same module with another value, as a number or as the words in which parse() takes it;
+  /// gave() does not change. Throws Error{usage}.
   Module with(std::string_view parameter, double value) const;
+  Module with(std::string_view parameter, std::string_view value) const;
+  Module with(std::string_view parameter, std::vector<double> values) const;
+  /// The same module, which draws its random numbers for each tensor as after
+  /// torch.manual_seed(seed) and a draw of so many words (Generator::drawn()).
+  Module seeded(std::uint64_t seed, std::uint64_t drawn = 0) const;
+
+  /// What a parameter's value is called: "0.01", "[0.1, 0.2]", "tanh", "True".
+  std::string value_text(std::string_view parameter) const;
 
   /// The same module, whose label tells the values that are not PyTorch's standard ones, however
   /// they were given.
@@ -138,14 +193,22 @@ class Module {
   /// "leaky(0.2)".
   std::string label() const;
 
-  /// Throws what PyTorch throws for an input like this; Error{unsupported} or Error{usage}.
+  /// What it works on, with these values.
+  Scope scope() const;
+  /// Whether it draws random numbers.
+  bool is_random() const;
+  /// Whether the output has the dtype of an input of this one; its shape, whether for all inputs.
+  bool keeps(DType dtype) const;
+
+  /// Throws what PyTorch throws for an input like this; Error{unsupported}, Error{data} for a shape,
+  /// or Error{usage} for a value.
   void check(DType dtype, const Shape& shape) const;
 
   /// How the activation sees a tensor of this shape, which check() has let pass.
   Extent extent(const Shape& shape) const;
 
-  /// The dimension, counted from the first, along which the activation takes elements together;
-  /// negative if it takes each by itself, or if the tensor has no dimensions.
+  /// The dimension, counted from the first, along which the activation takes elements together, or
+  /// that of the channels; negative if it takes each by itself, or if there is no such dimension.
   std::int64_t dim(const Shape& shape) const;
 
   /// Whether `other` is the same activation with the values that this one's text gave.
@@ -156,6 +219,7 @@ class Module {
 
  private:
   std::size_t index_of(std::string_view parameter) const;
+  void require_all() const;
 
   const Activation* activation_;
   Values values_{};

@@ -14,9 +14,13 @@ class Generator {
  public:
   explicit Generator(std::uint64_t seed) : words_(static_cast<std::uint32_t>(seed)) {}
 
+  /// How many words of MT19937 have been drawn.
+  std::uint64_t drawn() const { return drawn_; }
+
  private:
   friend Tensor randn(Shape shape, Generator& generator, DType dtype);
   std::mt19937 words_;
+  std::uint64_t drawn_ = 0;
   double left_over_ = 0.0;
   bool has_left_over_ = false;
 };

@@ -1,9 +1,23 @@
-// exp and expm1 as PyTorch's vector loops have them: SLEEF's algorithms with errors below 1 ulp
-// (N. Shibata and F. Petrogalli, "SLEEF: A Portable Vectorized Library of C Standard Mathematical
-// Functions", IEEE TPDS 31, 2020; sleefsimdsp.c, sleefsimddp.c). The argument is reduced by
-// multiples of ln 2 in two parts, a polynomial gives the rest, and 2^q is multiplied in two steps,
-// so that results may become subnormal. Coefficients and the order of the operations decide the
-// bits; every operation rounds once, and std::fma stands where one rounding is meant.
+// exp, expm1, tanh, log, log1p and erf as PyTorch's vector loops have them.
+//
+// All but the float erf are SLEEF's, with errors below 1 ulp (N. Shibata and F. Petrogalli, "SLEEF: A
+// Portable Vectorized Library of C Standard Mathematical Functions", IEEE TPDS 31, 2020;
+// sleefsimdsp.c, sleefsimddp.c: the functions called ..._u10).
+//   exp     The argument is reduced by multiples of ln 2 in two parts (Cody and Waite), a polynomial
+//           gives the rest, and 2^q is multiplied in two steps, so that results may become
+//           subnormal.
+//   expm1   exp in two parts (T. J. Dekker, "A floating-point technique for extending the available
+//           precision", 1971), less one.
+//   tanh    (e - 1/e) / (e + 1/e), e = exp |x| in two parts.
+//   log     The argument is 2^e m with m near 1; log m = 2 artanh((m - 1) / (m + 1)), a polynomial
+//           in the square of the quotient; e ln 2 is added in two parts. log1p likewise, with m - 1
+//           from x itself.
+//   erf     double: 1 - p(x)^-16 up to 2.5, 1 - exp p(x) beyond, p of degree 20 and 23.
+//           float: M. Abramowitz and I. A. Stegun, "Handbook of Mathematical Functions", 7.1.26, with
+//           an absolute error of 1.5e-7, which PyTorch calls in its place
+//           (aten/src/ATen/cpu/vec/vec256/vec256_float.h).
+// Coefficients and the order of the operations decide the bits; every operation rounds once, and
+// std::fma stands where one rounding is meant.
 //
 // There is no branch, no table and no call but fma, so that loops over these functions vectorize.
 // A condition selects by masks: compilers thread jumps through chains of ?: instead. Compiled with
@@ -35,11 +49,39 @@ RECTIFY_INLINE T select(bool condition, T a, T b) {
   }
 }
 
+template <class T>
+inline constexpr Bits<T> kSign = ~(~Bits<T>{0} >> 1);
+
+template <class T>
+RECTIFY_INLINE T magnitude(T x) {
+  return std::bit_cast<T>(std::bit_cast<Bits<T>>(x) & ~kSign<T>);
+}
+
+/// y, or -y where the sign of `of` is minus.
+template <class T>
+RECTIFY_INLINE T with_sign(T y, T of) {
+  return std::bit_cast<T>(std::bit_cast<Bits<T>>(y) ^ (std::bit_cast<Bits<T>>(of) & kSign<T>));
+}
+
+template <class T>
+RECTIFY_INLINE bool is_nan(T x) {
+  return x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
+}
+
 /// An unevaluated sum, high + low.
 template <class T>
 struct Two {
   T high, low;
 };
+
+template <class T>
+RECTIFY_INLINE Two<T> select(bool condition, Two<T> a, Two<T> b) {
+  return {select(condition, a.high, b.high), select(condition, a.low, b.low)};
+}
+template <class T>
+RECTIFY_INLINE Two<T> operator-(Two<T> x) {
+  return {-x.high, -x.low};
+}
 
 /// x + y and its rounding error, if |x| >= |y| (Dekker).
 template <class T>
@@ -51,6 +93,11 @@ template <class T>
 RECTIFY_INLINE Two<T> fast_add(T x, Two<T> y) {
   const T sum = x + y.high;
   return {sum, ((x - sum) + y.high) + y.low};
+}
+template <class T>
+RECTIFY_INLINE Two<T> fast_add(Two<T> x, T y) {
+  const T sum = x.high + y;
+  return {sum, ((x.high - sum) + y) + x.low};
 }
 template <class T>
 RECTIFY_INLINE Two<T> fast_add(Two<T> x, Two<T> y) {
@@ -96,6 +143,20 @@ template <class T>
 RECTIFY_INLINE Two<T> square(Two<T> x) {
   const T product = x.high * x.high;
   return {product, std::fma(x.high + x.high, x.low, std::fma(x.high, x.high, -product))};
+}
+
+template <class T>
+RECTIFY_INLINE Two<T> reciprocal(Two<T> x) {
+  const T y = T{1} / x.high;
+  return {y, y * std::fma(-x.low, y, std::fma(-x.high, y, T{1}))};
+}
+template <class T>
+RECTIFY_INLINE Two<T> divide(Two<T> x, Two<T> y) {
+  const T inverse = T{1} / y.high;
+  const T quotient = x.high * inverse;
+  const T error = std::fma(inverse, x.high, -quotient);
+  const T rest = std::fma(-y.low, inverse, std::fma(-y.high, inverse, T{1}));
+  return {quotient, std::fma(quotient, rest, std::fma(x.low, inverse, error))};
 }
 
 /// The whole number nearest to x, ties to even, and its bits; of |x| < 2^22 (2^51). What it gives
@@ -224,6 +285,193 @@ RECTIFY_INLINE T expm1(T x) {
   y = select(x > kOverflow, std::numeric_limits<T>::infinity(), y);
   y = select(x < kMinusOne, T{-1}, y);
   return select(x == 0, x, y);  // keeps -0.0
+}
+
+template <class T>
+RECTIFY_INLINE T tanh(T x) {
+  constexpr T kOneFrom = sizeof(T) == 4 ? T(8.664339742f) : T(18.714973875);
+  const T a = magnitude(x);
+  const Two<T> e = exp_in_two(a);
+  const Two<T> inverse = reciprocal(e);
+  Two<T> quotient;
+  if constexpr (sizeof(T) == 4) {
+    quotient = divide(fast_add(e, -inverse), fast_add(e, inverse));
+  } else {
+    quotient = divide(add(e, -inverse), add(e, inverse));
+  }
+  T y = quotient.high + quotient.low;
+  y = select((a > kOneFrom) | is_nan(y), T{1}, y);
+  return select(is_nan(x), x, with_sign(y, x));
+}
+
+/// What log and log1p have in common: exponent * ln 2 + 2 artanh(quotient).
+template <class T>
+RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
+  constexpr Two<T> kLn2 =
+      sizeof(T) == 4 ? Two<T>{T(0.69314718246459960938f), T(-1.904654323148236017e-09f)}
+                     : Two<T>{T(0.693147180559945286226764), T(2.319046813846299558417771e-17)};
+  const T x2 = quotient.high * quotient.high;
+  T p;
+  if constexpr (sizeof(T) == 4) {
+    p = T(0.3027294874e+0f);
+    p = std::fma(p, x2, T(0.3996108174e+0f));
+    p = std::fma(p, x2, T(0.6666694880e+0f));
+  } else {
+    const T x4 = x2 * x2;
+    const T high = std::fma(x4, 0.1532076988502701353e+0,
+                            std::fma(x2, 0.1525629051003428716e+0, 0.1818605932937785996e+0));
+    const T low = std::fma(x4, std::fma(x2, 0.2222214519839380009e+0, 0.2857142932794299317e+0),
+                           std::fma(x2, 0.3999999999635251990e+0, 0.6666666666667333541e+0));
+    p = std::fma(x4 * x4, high, low);
+  }
+  Two<T> sum = multiply(kLn2, exponent);
+  sum = fast_add(sum, Two<T>{quotient.high * 2, quotient.low * 2});
+  sum = fast_add(sum, (x2 * quotient.high) * p);
+  return sum.high + sum.low;
+}
+
+/// floor(log2 x) of a normal x above zero, in two's complement.
+template <class T>
+RECTIFY_INLINE Bits<T> exponent_of(T x) {
+  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
+  constexpr Bits<T> kBias = std::numeric_limits<T>::max_exponent - 1;
+  return ((std::bit_cast<Bits<T>>(x) >> kFraction) & (2 * kBias + 1)) - kBias;
+}
+
+/// A small whole number in two's complement as a T.
+template <class T>
+RECTIFY_INLINE T number_of(Bits<T> whole) {
+  constexpr T kShift = sizeof(T) == 4 ? T(0x1.8p23) : T(0x1.8p52);
+  return std::bit_cast<T>(static_cast<Bits<T>>(whole + std::bit_cast<Bits<T>>(kShift))) - kShift;
+}
+
+template <class T>
+RECTIFY_INLINE T log(T x) {
+  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
+  constexpr T kInfinity = std::numeric_limits<T>::infinity();
+  const bool tiny = x < std::numeric_limits<T>::min();
+  const T normal = select(tiny, x * T(0x1p64), x);
+  const Bits<T> e = exponent_of(normal * T(1.0 / 0.75));
+  const T m =
+      std::bit_cast<T>(static_cast<Bits<T>>(std::bit_cast<Bits<T>>(normal) - (e << kFraction)));
+  T y = log_of_parts(number_of<T>(select(tiny, static_cast<Bits<T>>(e - 64), e)),
+                     divide(add(T{-1}, m), add(T{1}, m)));
+  y = select(x == kInfinity, kInfinity, y);
+  y = select((x < 0) | is_nan(x), std::numeric_limits<T>::quiet_NaN(), y);
+  return select(x == 0, -kInfinity, y);
+}
+
+/// Whether arguments of log1p come near the greatest number.
+enum class Reach : std::uint8_t { moderate, full };
+
+/// log(1 + x). Very far out (1e38, 1e307) SLEEF takes log(x); with Reach::moderate, which saves half
+/// of the work, the result is infinite there.
+template <Reach kReach, class T>
+RECTIFY_INLINE T log1p(T x) {
+  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
+  constexpr T kInfinity = std::numeric_limits<T>::infinity();
+  constexpr T kBound = sizeof(T) == 4 ? T(0x1.2ced32p+126) : T(0x1.c7b1f3cac7433p+1019);
+  const T sum = x + T{1};
+  const bool tiny = sum < std::numeric_limits<T>::min();
+  const Bits<T> e = exponent_of(select(tiny, sum * T(0x1p64), sum) * T(1.0 / 0.75));
+  const T scale =
+      std::bit_cast<T>(static_cast<Bits<T>>(std::bit_cast<Bits<T>>(T{1}) - (e << kFraction)));
+  const T m = std::fma(x, scale, scale - T{1});
+  T y = log_of_parts(number_of<T>(select(tiny, static_cast<Bits<T>>(e - 64), e)),
+                     divide(Two<T>{m, T{0}}, fast_add(T{2}, m)));
+  if constexpr (kReach == Reach::full) {
+    y = select(x <= kBound, y, log(x));
+  } else {
+    y = select(x > kBound, kInfinity, y);
+  }
+  y = select((x < T{-1}) | is_nan(x), std::numeric_limits<T>::quiet_NaN(), y);
+  y = select(x == T{-1}, -kInfinity, y);
+  return select(x == 0, x, y);  // keeps -0.0
+}
+
+/// Abramowitz and Stegun's polynomial, of 1 / (1 + 0.3275911 |x|).
+RECTIFY_INLINE float erf_polynomial(float t) {
+  float r = std::fma(1.061405429f, t, -1.453152027f);
+  r = std::fma(r, t, 1.421413741f);
+  r = std::fma(r, t, -0.284496736f);
+  return std::fma(r, t, 0.254829592f);
+}
+
+RECTIFY_INLINE float erf(float x) {
+  const float t = 1.0f / std::fma(0.3275911f, magnitude(x), 1.0f);
+  return with_sign(std::fma(-exp(-(x * x)) * t, erf_polynomial(t), 1.0f), x);
+}
+
+/// exp of a number in two parts, as erf takes it; less exact than exp_in_two().
+RECTIFY_INLINE double exp_of_two(Two<double> x) {
+  constexpr double kCoefficients[10] = {
+      2.51069683420950419527139e-08, 2.76286166770270649116855e-07, 2.75572496725023574143864e-06,
+      2.48014973989819794114153e-05, 0.000198412698809069797676111, 0.0013888888939977128960529,
+      0.00833333333332371417601081,  0.0416666666665409524128449,   0.166666666666666740681535,
+      0.500000000000000999200722};
+  const Whole<double> q = nearest_whole((x.high + x.low) * kPerLn2<double>);
+  Two<double> s = add(x, q.value * -kLn2High<double>);
+  s = add(s, q.value * -kLn2Low<double>);
+  const double sum = s.high + s.low;
+  s = {sum, (s.high - sum) + s.low};
+  const double s2 = s.high * s.high;
+  const double s4 = s2 * s2;
+  const double u = polynomial(s.high, s2, s4, s4 * s4, kCoefficients);
+  Two<double> t = fast_add(1.0, s);
+  t = fast_add(t, multiply(square(s), u));
+  return select(x.high < -1000.0, 0.0, scaled(t.high + t.low, q.bits));
+}
+
+RECTIFY_INLINE double erf(double of) {
+  // Two polynomials, of which each place of the arrays has a coefficient: up to 2.5, and beyond.
+  constexpr double kNear[21] = {
+      -0.2083271002525222097e-14, 0.7151909970790897009e-13,  -0.1162238220110999364e-11,
+      0.1186474230821585259e-10,  -0.8499973178354613440e-10, 0.4507647462598841629e-9,
+      -0.1808044474288848915e-8,  0.5435081826716212389e-8,   -0.1143939895758628484e-7,
+      0.1215442362680889243e-7,   0.1669878756181250355e-7,   -0.9808074602255194288e-7,
+      0.1389000557865837204e-6,   0.2945514529987331866e-6,   -0.1842918273003998283e-5,
+      0.3417987836115362136e-5,   0.3860236356493129101e-5,   -0.3309403072749947546e-4,
+      0.1060862922597579532e-3,   0.2323253155213076174e-3,   0.1490149719145544729e-3};
+  constexpr double kFar[21] = {
+      -0.4024015130752621932e-18, 0.3847193332817048172e-16,  -0.1749316241455644088e-14,
+      0.5029618322872872715e-13,  -0.1025221466851463164e-11, 0.1573695559331945583e-10,
+      -0.1884658558040203709e-9,  0.1798167853032159309e-8,   -0.1380745342355033142e-7,
+      0.8525705726469103499e-7,   -0.4160448058101303405e-6,  0.1517272660008588485e-5,
+      -0.3341634127317201697e-5,  -0.2515023395879724513e-5,  0.6539731269664907554e-4,
+      -0.3551065097428388658e-3,  0.1210736097958368864e-2,   -0.2605566912579998680e-2,
+      0.1252823202436093193e-2,   0.1820191395263313222e-1,   -0.1021557155453465954e+0};
+  const double x = magnitude(of);
+  const double x2 = x * x;
+  const double x4 = x2 * x2;
+  const double x8 = x4 * x4;
+  const bool near = x <= 2.5;
+  const auto c = [&](int i) RECTIFY_ALWAYS_INLINE { return select(near, kNear[i], kFar[i]); };
+  const auto four = [&](int i) RECTIFY_ALWAYS_INLINE {
+    return std::fma(x2, std::fma(x, c(i), c(i + 1)), std::fma(x, c(i + 2), c(i + 3)));
+  };
+  const double middle =
+      std::fma(x8, std::fma(x4, four(5), four(9)), std::fma(x4, four(13), four(17)));
+  const double t = std::fma(x8 * x8, std::fma(x4, c(0), four(1)), middle);
+  const auto multiply_add = [](double a, Two<double> y, Two<double> z)
+                                RECTIFY_ALWAYS_INLINE { return fast_add(z, multiply(y, a)); };
+  const Two<double> c2 =
+      select(near, Two<double>{0.0092877958392275604405, 7.9287559463961107493e-19},
+             Two<double>{-0.63691044383641748361, -2.4249477526539431839e-17});
+  const Two<double> c1 =
+      select(near, Two<double>{0.042275531758784692937, 1.3785226620501016138e-19},
+             Two<double>{-1.1282926061803961737, -6.2970338860410996505e-17});
+  const Two<double> c0 =
+      select(near, Two<double>{0.07052369794346953491, 9.5846628070792092842e-19},
+             Two<double>{-1.2261313785184804967e-05, -5.5329707514490107044e-22});
+  Two<double> p =
+      multiply_add(x2, multiply_add(x, Two<double>{t, 0.0}, c2), multiply_add(x, c1, c0));
+  const Two<double> power = square(square(square(square(fast_add(1.0, multiply(p, x))))));
+  p = add(select(near, reciprocal(power), Two<double>{exp_of_two(p), 0.0}), -1.0);
+  double y = -(p.high + p.low);
+  y = select(x < 1e-8, x * 1.12837916709551262756245475959, y);
+  y = select(x >= 6, 1.0, y);
+  y = select(of == 0, 0.0, y);
+  return with_sign(y, of);
 }
 
 }  // namespace rectify::elementary

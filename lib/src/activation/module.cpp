@@ -8,10 +8,10 @@
 #include <string>
 #include <utility>
 
+#include "activation/checks.hpp"
 #include "number/number.hpp"
 #include "rectify/activation.hpp"
 #include "rectify/error.hpp"
-#include "rectify/nn.hpp"
 
 namespace rectify {
 namespace {
@@ -60,31 +60,107 @@ std::string did_you_mean(std::string_view nearest) {
   refuse("there is no activation " + in_quotes(name), hint.empty() ? "there are " + all : hint);
 }
 
-double number_in(std::string_view text, const Activation& activation, const Parameter& parameter) {
+/// More than this is not a dimension, nor a number of channels.
+constexpr double kMostWhole = 1 << 20;
+
+bool read_number(std::string_view text, double& value) {
   const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
   const ParsedNumber<double> number =
       parse_number<double>(digits.data(), digits.data() + digits.size(), NumberGrammar::csv);
-  if (digits.empty() || number.status != NumberStatus::ok ||
-      number.end != digits.data() + digits.size()) {
-    refuse(std::string(parameter.name) + " of " + std::string(activation.name) + " takes a " +
-           (parameter.whole ? "whole " : "") + "number, not " + in_quotes(text));
-  }
-  constexpr double kMostDim = 1 << 20;
-  if (parameter.whole &&
-      !(std::abs(number.value) <= kMostDim && std::trunc(number.value) == number.value)) {
-    refuse(std::string(parameter.name) + " of " + std::string(activation.name) +
-           " takes a whole number, not " + in_quotes(text));
-  }
-  return number.value;
+  value = number.value;
+  return !digits.empty() && number.status == NumberStatus::ok &&
+         number.end == digits.data() + digits.size();
 }
 
-std::string text_of(double value, bool whole) {
-  if (whole) return std::to_string(static_cast<std::int64_t>(value));
+std::string_view without_quotes(std::string_view text) {
+  const bool quoted = text.size() >= 2 && (text.front() == '\'' || text.front() == '"') &&
+                      text.front() == text.back();
+  return quoted ? text.substr(1, text.size() - 2) : text;
+}
+
+/// Calls use(item) for each of what stands between the commas that no bracket encloses.
+template <class Use>
+void for_each_item(std::string_view text, Use use) {
+  for (std::size_t begin = 0; begin <= text.size();) {
+    std::size_t end = begin;
+    for (int depth = 0; end < text.size() && (text[end] != ',' || depth > 0); ++end)
+      depth += text[end] == '(' || text[end] == '['   ? 1
+               : text[end] == ')' || text[end] == ']' ? -1
+                                                      : 0;
+    use(trimmed(text.substr(begin, end - begin)));
+    begin = end + 1;
+  }
+}
+
+/// Puts what a parameter is given as text into its place.
+void read_value(std::string_view text, const Activation& activation, std::size_t index,
+                Values& values) {
+  const Parameter& parameter = activation.parameters[index];
+  const std::string what = std::string(parameter.name) + " of " + std::string(activation.name);
+  double value = 0;
+  switch (parameter.kind) {
+    case Parameter::Kind::number:
+      if (!read_number(text, value)) refuse(what + " takes a number, not " + in_quotes(text));
+      break;
+    case Parameter::Kind::whole: {
+      if (!read_number(text, value) || !(std::abs(value) <= kMostWhole) ||
+          std::trunc(value) != value)
+        refuse(what + " takes a whole number, not " + in_quotes(text));
+      break;
+    }
+    case Parameter::Kind::flag:
+      if (same_word(text, "True") || text == "1" || text == parameter.name) {
+        value = 1;
+      } else if (!same_word(text, "False") && text != "0") {
+        refuse(what + " is True or False, not " + in_quotes(text));
+      }
+      break;
+    case Parameter::Kind::choice: {
+      const auto found =
+          std::find(parameter.choices.begin(), parameter.choices.end(), without_quotes(text));
+      if (found == parameter.choices.end()) {
+        std::string words;
+        for (const std::string_view word : parameter.choices)
+          words += (words.empty() ? "" : " or ") + std::string(word);
+        refuse(std::string(parameter.name) + " argument must be either " + words + ".",
+               did_you_mean(nearest(without_quotes(text), parameter.choices)));
+      }
+      value = static_cast<double>(found - parameter.choices.begin());
+      break;
+    }
+    case Parameter::Kind::numbers: {
+      const bool listed = text.size() >= 2 && text.front() == '[' && text.back() == ']';
+      values.list.clear();
+      for_each_item(listed ? text.substr(1, text.size() - 2) : text, [&](std::string_view item) {
+        if (!read_number(item, value))
+          refuse(what + " takes a number or [several, numbers], not " + in_quotes(text));
+        values.list.push_back(value);
+      });
+      value = values.list.front();
+      break;
+    }
+  }
+  values[index] = value;
+}
+
+std::string text_of(double value) {
   std::array<char, kNumberBytes> digits;
   return {digits.data(), format_number(digits.data(), value)};
 }
 
+/// 2 rather than 2.0, as people type it.
+std::string typed(std::string number) {
+  if (number.ends_with(".0")) number.resize(number.size() - 2);
+  return number;
+}
+
 }  // namespace
+
+Values Values::of(std::initializer_list<double> numbers) {
+  Values values;
+  std::copy(numbers.begin(), numbers.end(), values.numbers.begin());
+  return values;
+}
 
 const Activation* find_activation(std::string_view name) {
   const std::string_view word = without_package(name);
@@ -96,8 +172,10 @@ const Activation* find_activation(std::string_view name) {
 }
 
 Module::Module(const Activation& activation) : activation_(&activation) {
-  for (std::size_t i = 0; i < activation.parameters.size(); ++i)
+  for (std::size_t i = 0; i < activation.parameters.size(); ++i) {
     values_[i] = activation.parameters[i].standard;
+    if (activation.parameters[i].kind == Parameter::Kind::numbers) values_.list = {values_[i]};
+  }
 }
 
 Module Module::parse(std::string_view text) {
@@ -107,27 +185,44 @@ Module Module::parse(std::string_view text) {
   const Activation* const activation = find_activation(name);
   if (activation == nullptr) refuse_name(name);
   Module module(*activation);
-  if (open == std::string_view::npos) return module;
+  if (open == std::string_view::npos) {
+    module.require_all();
+    return module;
+  }
   if (whole.back() != ')') refuse(in_quotes(whole) + " lacks the closing parenthesis");
 
   const std::span<const Parameter> parameters = activation->parameters;
-  std::string_view rest = trimmed(whole.substr(open + 1, whole.size() - open - 2));
+  const std::string_view arguments = trimmed(whole.substr(open + 1, whole.size() - open - 2));
   bool named = false;
-  for (std::size_t position = 0; !rest.empty(); ++position) {
-    const std::size_t comma = std::min(rest.find(','), rest.size());
-    std::string_view argument = trimmed(rest.substr(0, comma));
-    rest = comma == rest.size() ? std::string_view() : trimmed(rest.substr(comma + 1));
-    std::size_t index = position;
+  std::array<bool, kMostParameters> given{};
+  std::size_t position = 0;
+  std::size_t count = 1;  // of a list, where the module is told its length
+  const auto take = [&](std::string_view argument) {
+    std::size_t index = position++;
+    const auto is_flag = [&](const Parameter& parameter) {
+      return parameter.kind == Parameter::Kind::flag && parameter.name == argument;
+    };
     if (const std::size_t equals = argument.find('='); equals != std::string_view::npos) {
       const std::string_view keyword = trimmed(argument.substr(0, equals));
       argument = trimmed(argument.substr(equals + 1));
       named = true;
       if (keyword == "inplace") {
-        if (argument == "False") continue;
+        if (argument == "False") return;
         refuse("a mode by itself is not in place", "inplace is asked of the operation as a whole");
       }
-      index = 0;
-      while (index < parameters.size() && parameters[index].name != keyword) ++index;
+      index = module.index_of(keyword);
+      for (std::size_t i = 0; i < parameters.size(); ++i) {
+        if (parameters[i].each == keyword && !keyword.empty()) index = i;
+        if (parameters[i].count != keyword || keyword.empty()) continue;
+        double number = 0;
+        if (!read_number(argument, number) || !(number >= 1 && number <= kMostWhole) ||
+            std::trunc(number) != number)
+          refuse(std::string(keyword) + " is a whole number above zero, not " +
+                 in_quotes(argument));
+        count = static_cast<std::size_t>(number);
+        module.given_[i] = true;
+        return;
+      }
       if (index == parameters.size()) {
         std::vector<std::string_view> names;
         for (const Parameter& parameter : parameters) names.push_back(parameter.name);
@@ -135,6 +230,10 @@ Module Module::parse(std::string_view text) {
         if (hint.empty() && names.size() == 1) hint = did_you_mean(names[0]);
         refuse(std::string(activation->name) + " has no parameter " + in_quotes(keyword), hint);
       }
+    } else if (const auto flag = std::find_if(parameters.begin(), parameters.end(), is_flag);
+               flag != parameters.end()) {
+      named = true;
+      index = static_cast<std::size_t>(flag - parameters.begin());
     } else if (named) {
       refuse("a value without a name stands behind one with a name in " + in_quotes(whole));
     } else if (index >= parameters.size()) {
@@ -144,24 +243,41 @@ Module Module::parse(std::string_view text) {
                                        (parameters.size() == 1 ? " parameter" : " parameters")) +
              ", and " + in_quotes(whole) + " gives more");
     }
-    if (module.given_[index])
+    if (given[index])
       refuse(std::string(parameters[index].name) + " is given twice in " + in_quotes(whole));
-    module.values_[index] = number_in(argument, *activation, parameters[index]);
-    module.given_[index] = true;
+    read_value(argument, *activation, index, module.values_);
+    module.given_[index] = given[index] = true;
+  };
+  if (!arguments.empty()) for_each_item(arguments, take);
+  if (count > 1) {
+    if (module.values_.list.size() > 1) refuse(in_quotes(whole) + " gives a list and its length");
+    module.values_.list.resize(count, module.values_.list.front());
   }
+  module.require_all();
   return module;
+}
+
+void Module::require_all() const {
+  std::string missing;
+  std::size_t count = 0;
+  std::string example;
+  for (std::size_t i = 0; i < activation_->parameters.size(); ++i) {
+    const Parameter& parameter = activation_->parameters[i];
+    if (!parameter.required) continue;
+    example += (example.empty() ? "" : ", ") + std::string("0");
+    if (given_[i]) continue;
+    missing += (count == 0 ? "'" : " and '") + std::string(parameter.name) + "'";
+    ++count;
+  }
+  if (count == 0) return;
+  refuse(std::string(activation_->module) + ".__init__() missing " + std::to_string(count) +
+             " required positional argument" + (count == 1 ? "" : "s") + ": " + missing,
+         std::string(activation_->name) + "(" + example + ")");
 }
 
 std::vector<Module> Module::parse_list(std::string_view text) {
   std::vector<Module> modules;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    // A comma inside parentheses is between parameters.
-    std::size_t end = begin;
-    for (int depth = 0; end < text.size() && (text[end] != ',' || depth > 0); ++end)
-      depth += text[end] == '(' ? 1 : text[end] == ')' ? -1 : 0;
-    modules.push_back(parse(text.substr(begin, end - begin)));
-    begin = end + 1;
-  }
+  for_each_item(text, [&](std::string_view item) { modules.push_back(parse(item)); });
   return modules;
 }
 
@@ -192,28 +308,86 @@ double Module::value(std::string_view parameter) const {
 Module Module::with(std::string_view parameter, double value) const {
   static_cast<void>(this->value(parameter));
   Module changed = *this;
-  changed.values_[index_of(parameter)] = value;
+  const std::size_t index = index_of(parameter);
+  changed.values_[index] = value;
+  if (activation_->parameters[index].kind == Parameter::Kind::numbers)
+    changed.values_.list = {value};
   return changed;
+}
+
+Module Module::with(std::string_view parameter, std::string_view value) const {
+  static_cast<void>(this->value(parameter));
+  Module changed = *this;
+  read_value(trimmed(value), *activation_, index_of(parameter), changed.values_);
+  return changed;
+}
+
+Module Module::with(std::string_view parameter, std::vector<double> values) const {
+  static_cast<void>(this->value(parameter));
+  const std::size_t index = index_of(parameter);
+  if (activation_->parameters[index].kind != Parameter::Kind::numbers || values.empty())
+    refuse(std::string(parameter) + " of " + std::string(activation_->name) + " takes one number");
+  Module changed = *this;
+  changed.values_[index] = values.front();
+  changed.values_.list = std::move(values);
+  return changed;
+}
+
+Module Module::seeded(std::uint64_t seed, std::uint64_t drawn) const {
+  Module changed = *this;
+  changed.values_.seed = static_cast<std::uint32_t>(seed);  // MT19937 takes no more
+  changed.values_.drawn = drawn;
+  return changed;
+}
+
+std::string Module::value_text(std::string_view parameter) const {
+  const double value = this->value(parameter);
+  const Parameter& known = activation_->parameters[index_of(parameter)];
+  switch (known.kind) {
+    case Parameter::Kind::number:
+      break;
+    case Parameter::Kind::whole:
+      return std::to_string(static_cast<std::int64_t>(value));
+    case Parameter::Kind::flag:
+      return value == 0 ? "False" : "True";
+    case Parameter::Kind::choice:
+      return std::string(known.choices[static_cast<std::size_t>(value)]);
+    case Parameter::Kind::numbers: {
+      if (values_.list.size() == 1) break;
+      std::string text;
+      for (const double one : values_.list) text += (text.empty() ? "[" : ", ") + text_of(one);
+      return text + "]";
+    }
+  }
+  return text_of(value);
 }
 
 Module Module::told_by_values() const {
   Module told = *this;
   for (std::size_t i = 0; i < activation_->parameters.size(); ++i)
-    told.given_[i] = values_[i] != activation_->parameters[i].standard;
+    told.given_[i] = activation_->parameters[i].required ||
+                     values_[i] != activation_->parameters[i].standard || values_.list.size() > 1;
   return told;
 }
 
 std::string Module::text() const {
-  std::string text(activation_->module);
-  text += '(';
+  std::string arguments;
   for (std::size_t i = 0; i < activation_->parameters.size(); ++i) {
     const Parameter& parameter = activation_->parameters[i];
-    if (i != 0) text += ", ";
-    text += parameter.name;
-    text += '=';
-    text += text_of(values_[i], parameter.whole);
+    if (parameter.shown == Parameter::Shown::if_given && values_[i] == parameter.standard) continue;
+    if (!arguments.empty()) arguments += ", ";
+    const std::vector<double>& list = values_.list;
+    if (!parameter.count.empty() && std::all_of(list.begin(), list.end(), [&](double one) {
+          return one == parameter.standard;
+        })) {
+      arguments += std::string(parameter.count) + '=' + std::to_string(list.size());
+      continue;
+    }
+    if (parameter.shown != Parameter::Shown::bare) arguments += std::string(parameter.name) + '=';
+    const bool is_word = parameter.kind == Parameter::Kind::choice;
+    arguments += is_word ? "'" + value_text(parameter.name) + "'" : value_text(parameter.name);
   }
-  return text + ')';
+  return std::string(activation_->module) + '(' + arguments + ')';
 }
 
 std::string Module::label() const {
@@ -227,13 +401,21 @@ std::string Module::label() const {
     }
     if (!arguments.empty()) arguments += ", ";
     if (skipped) arguments += std::string(parameter.name) + '=';
-    // As people type it: 2 rather than 2.0.
-    std::string number = text_of(values_[i], parameter.whole);
-    if (number.ends_with(".0")) number.resize(number.size() - 2);
-    arguments += number;
+    arguments += typed(value_text(parameter.name));
   }
   std::string text(activation_->name);
   return arguments.empty() ? text : text + '(' + arguments + ')';
+}
+
+Scope Module::scope() const {
+  const bool one_for_all = activation_->scope == Scope::channel && values_.list.size() <= 1;
+  return one_for_all ? Scope::element : activation_->scope;
+}
+
+bool Module::is_random() const { return activation_->traits.random && value("training") != 0; }
+
+bool Module::keeps(DType dtype) const {
+  return activation_->dtype_of == nullptr || activation_->dtype_of(dtype) == dtype;
 }
 
 void Module::check(DType dtype, const Shape& shape) const {
@@ -241,9 +423,18 @@ void Module::check(DType dtype, const Shape& shape) const {
 }
 
 std::int64_t Module::dim(const Shape& shape) const {
-  if (activation_->scope == Scope::element || shape.empty()) return -1;
-  const auto dim = static_cast<std::int64_t>(value("dim"));
-  return dim < 0 ? dim + static_cast<std::int64_t>(shape.size()) : dim;
+  switch (scope()) {
+    case Scope::element:
+      break;
+    case Scope::channel:
+      return shape.size() < 2 ? -1 : 1;
+    case Scope::slice: {
+      if (shape.empty()) break;
+      const auto dim = static_cast<std::int64_t>(value("dim"));
+      return dim < 0 ? dim + static_cast<std::int64_t>(shape.size()) : dim;
+    }
+  }
+  return -1;
 }
 
 Extent Module::extent(const Shape& shape) const {
@@ -260,17 +451,16 @@ Extent Module::extent(const Shape& shape) const {
 
 bool Module::covers(const Module& other) const {
   if (activation_ != other.activation_) return false;
-  for (std::size_t i = 0; i < kMostParameters; ++i) {
-    if (given_[i] && values_[i] != other.values_[i]) return false;
+  for (std::size_t i = 0; i < activation_->parameters.size(); ++i) {
+    if (!given_[i]) continue;
+    const bool several = activation_->parameters[i].kind == Parameter::Kind::numbers;
+    if (several ? values_.list != other.values_.list : values_[i] != other.values_[i]) return false;
   }
   return true;
 }
 
 bool Module::operator==(const Module& other) const {
-  if (activation_ != other.activation_) return false;
-  const std::size_t count = activation_->parameters.size();
-  return std::equal(values_.begin(), values_.begin() + static_cast<std::ptrdiff_t>(count),
-                    other.values_.begin());
+  return activation_ == other.activation_ && values_ == other.values_;
 }
 
 Tensor apply(const Module& module, Tensor input, bool inplace) {
@@ -279,6 +469,12 @@ Tensor apply(const Module& module, Tensor input, bool inplace) {
   if (inplace && !activation.traits.in_place) {
     throw Error(ErrorKind::unsupported,
                 "PyTorch has no " + std::string(activation.name) + " in place");
+  }
+  if (inplace && !module.keeps(input.dtype())) {
+    throw Error(
+        ErrorKind::unsupported,
+        "result type Float can't be cast to the desired output type " + scalar_type(input.dtype()),
+        option("dtype", "float32") + " converts the input");
   }
   const Extent extent = module.extent(input.shape());
   Tensor output = input;
@@ -315,45 +511,4 @@ Tensor gradient(const Module& module, const Tensor& input, bool inplace) {
   return result;
 }
 
-namespace functional {
-namespace {
-
-Module named(std::string_view name) { return Module(*find_activation(name)); }
-
-}  // namespace
-
-Tensor relu(Tensor input, bool inplace) { return apply(named("relu"), std::move(input), inplace); }
-
-Tensor leaky_relu(Tensor input, double negative_slope, bool inplace) {
-  return apply(named("leaky_relu").with("negative_slope", negative_slope), std::move(input),
-               inplace);
-}
-
-Tensor relu6(Tensor input, bool inplace) {
-  return apply(named("relu6"), std::move(input), inplace);
-}
-
-Tensor elu(Tensor input, double alpha, bool inplace) {
-  return apply(named("elu").with("alpha", alpha), std::move(input), inplace);
-}
-
-}  // namespace functional
-
-namespace nn {
-
-Tensor ReLU::operator()(Tensor input) const { return functional::relu(std::move(input), inplace); }
-
-Tensor LeakyReLU::operator()(Tensor input) const {
-  return functional::leaky_relu(std::move(input), negative_slope, inplace);
-}
-
-Tensor ReLU6::operator()(Tensor input) const {
-  return functional::relu6(std::move(input), inplace);
-}
-
-Tensor ELU::operator()(Tensor input) const {
-  return functional::elu(std::move(input), alpha, inplace);
-}
-
-}  // namespace nn
 }  // namespace rectify

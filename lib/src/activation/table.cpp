@@ -1,284 +1,352 @@
-// The table: what each activation is called, takes and refuses, and the loops that run its
-// functions (scalar.hpp) over tensors, compiled once a target.
-//
-// This file is compiled with -fno-trapping-math, without which the loops do not vectorize (the
-// compiler would have to assume that a multiplication it skips could trap), and with
-// -ffp-contract=off, so that a multiplication and an addition are fused only where std::fma says
-// so.
+// The table: what each activation is called, what it takes, and where its functions and checks
+// stand.
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-#include <string>
-#include <vector>
-
-#include "activation/scalar.hpp"
-#include "activation/softmax.hpp"
-#include "dispatch.hpp"
-#include "half.hpp"
-#include "kernels/target.hpp"
+#include "activation/checks.hpp"
+#include "activation/kernels.hpp"
 #include "rectify/activation.hpp"
-#include "rectify/error.hpp"
 
 namespace rectify {
 namespace {
 
-// ---- loops --------------------------------------------------------------------------------------
+using Kind = Parameter::Kind;
+using Shown = Parameter::Shown;
 
-struct Forward {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C x) {
-    return f.forward(x);
-  }
-};
-
-struct Backward {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C x) {
-    return f.derivative(x);
-  }
-};
-
-struct BackwardOfOutput {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C y) {
-    return f.derivative_of_output(y);
-  }
-};
-
-template <class Op, class F, class T>
-struct Loop {
-  RECTIFY_INLINE static void run(const F& f, const T* from, T* to, std::size_t n) {
-    for (std::size_t i = 0; i < n; ++i) to[i] = narrow<T>(Op::of(f, widen(from[i])));
-  }
-};
-
-/// A Kernel of an activation of single elements.
-template <class F, class Op>
-void elementwise(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
-                 const Values& values) {
-  dispatch(dtype, [&](auto type) {
-    using T = typename decltype(type)::type;
-    if constexpr (is_floating<T> || (F::integers && !std::is_same_v<T, bool>)) {
-      run_on_target<Loop<Op, F, T>>(F(values), reinterpret_cast<const T*>(from),
-                                    reinterpret_cast<T*>(to), extent.numel());
-    } else {
-      throw Error(ErrorKind::usage, "no such kernel");  // check() has refused it
-    }
-  });
-}
-
-/// A Kernel of an activation of slices: F::forward or F::backward of all of them, in T.
-template <class F, bool kForward>
-struct Slices {
-  template <class T>
-  struct Of {
-    RECTIFY_INLINE static void run(const T* from, T* to, const Extent* extent,
-                                   Compute<T>* scratch) {
-      kForward ? F::forward(from, to, *extent, scratch) : F::backward(from, to, *extent, scratch);
-    }
-  };
-
-  static void kernel(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
-                     const Values&) {
-    if (extent.numel() == 0) return;
-    dispatch(dtype, [&](auto type) {
-      using T = typename decltype(type)::type;
-      if constexpr (is_floating<T>) {
-        std::vector<Compute<T>> scratch(F::scratch_of(extent));
-        run_on_target<Of<T>>(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), &extent,
-                             scratch.data());
-      } else {
-        throw Error(ErrorKind::usage, "no such kernel");  // check() has refused it
-      }
-    });
-  }
-};
-
-template <class F>
-constexpr Activation::Kernel forward = elementwise<F, Forward>;
-template <class F>
-constexpr Activation::Kernel backward = elementwise<F, Backward>;
-template <class F>
-constexpr Activation::Kernel backward_of_output = elementwise<F, BackwardOfOutput>;
-
-// ---- what PyTorch refuses -----------------------------------------------------------------------
-
-/// What PyTorch calls a dtype in "not implemented for 'Long'".
-std::string scalar_type(DType dtype) {
-  switch (dtype) {
-    case DType::int8:
-      return "Char";
-    case DType::int16:
-      return "Short";
-    case DType::int32:
-      return "Int";
-    case DType::int64:
-      return "Long";
-    case DType::uint8:
-      return "Byte";
-    case DType::boolean:
-      return "Bool";
-    default:
-      return std::string(name(dtype));
-  }
-}
-
-[[noreturn]] void refuse_bool(const char* message) {
-  throw Error(ErrorKind::unsupported, message,
-              option("dtype", "float32") + " or uint8 reads them as 0 and 1");
-}
-
-void require_floating(DType dtype, const char* kernel) {
-  if (is_floating_point(dtype)) return;
-  throw Error(ErrorKind::unsupported,
-              "\"" + std::string(kernel) + "\" not implemented for '" + scalar_type(dtype) + "'",
-              dtype == DType::boolean ? option("dtype", "float32") + " reads them as 0 and 1"
-                                      : option("modes", "relu") + " keeps integers, " +
-                                            option("dtype", "float32") + " converts them");
-}
-
-/// PyTorch converts a parameter to the type of the arithmetic, which is float32 for 16 bits.
-void require_convertible(DType dtype, double value, const char* what) {
-  if (dtype == DType::float64 || !std::isfinite(value) ||
-      std::abs(value) <= std::numeric_limits<float>::max())
-    return;
-  throw Error(ErrorKind::usage,
-              std::string(what) + " cannot be converted to type float without overflow",
-              option("dtype", "float64") + " can hold it");
-}
-
-void check_relu(DType dtype, const Shape&, const Values&) {
-  if (dtype == DType::boolean) refuse_bool("Boolean inputs not supported for relu");
-}
-
-void check_leaky_relu(DType dtype, const Shape&, const Values& values) {
-  require_floating(dtype, "leaky_relu_cpu");
-  if (!std::isfinite(values[0]))
-    throw Error(ErrorKind::usage, "negative_slope must be a finite number");
-  require_convertible(dtype, values[0], "the slope");
-}
-
-void check_relu6(DType dtype, const Shape&, const Values&) {
-  if (dtype == DType::boolean) refuse_bool("Bool inputs not supported for hardtanh");
-}
-
-void check_elu(DType dtype, const Shape&, const Values& values) {
-  require_floating(dtype, "elu_cpu");
-  require_convertible(dtype, values[0], "value");
-}
-
-void check_softmax(DType dtype, const Shape& shape, const Values& values) {
+Shape halved(const Shape& shape, const Values& values) {
+  Shape half = shape;
   const auto dim = static_cast<std::int64_t>(values[0]);
-  const std::int64_t rank = std::max<std::int64_t>(1, static_cast<std::int64_t>(shape.size()));
-  if (dim < -rank || dim >= rank) {
-    throw Error(ErrorKind::data, "Dimension out of range (expected to be in range of [" +
-                                     std::to_string(-rank) + ", " + std::to_string(rank - 1) +
-                                     "], but got " + std::to_string(dim) + ")");
-  }
-  const bool last = dim == -1 || dim == rank - 1;
-  require_floating(dtype, last ? "softmax_lastdim_kernel_impl" : "softmax_kernel_impl");
+  const auto rank = static_cast<std::int64_t>(shape.size());
+  half[static_cast<std::size_t>(dim < 0 ? dim + rank : dim)] /= 2;
+  return half;
 }
 
-void check_leaky_relu_inplace_backward(const Values& values) {
-  if (values[0] < 0) {
-    throw Error(ErrorKind::usage,
-                "leaky_relu in place has no gradient for a negative slope: the output no longer "
-                "tells the input's sign",
-                "leave out " + option("inplace"));
-  }
-}
-
-void check_elu_inplace_backward(const Values& values) {
-  if (values[0] < 0) {
-    throw Error(ErrorKind::usage,
-                "In-place elu backward calculation is triggered with a negative slope which is not "
-                "supported. This is caused by calling in-place forward function with a negative "
-                "slope, please call out-of-place version instead.",
-                "leave out " + option("inplace"));
-  }
-}
-
-// ---- the table ----------------------------------------------------------------------------------
+/// Integers give float32.
+DType floating(DType dtype) { return is_floating_point(dtype) ? dtype : DType::float32; }
 
 constexpr Parameter kNegativeSlope[] = {
-    {"negative_slope", 0.01, false, "the factor of what is not above zero: any finite number"}};
-constexpr Parameter kAlpha[] = {{"alpha", 1.0, false, "the limit far below zero is -alpha"}};
-
+    {.name = "negative_slope",
+     .standard = 0.01,
+     .about = "the factor of what is not above zero: any finite number"}};
+constexpr Parameter kWeight[] = {
+    {.name = "weight",
+     .standard = 0.25,
+     .kind = Kind::numbers,
+     .about = "the factor of what is not above zero, or [one, for, each, channel] (dimension 1)",
+     .count = "num_parameters",
+     .each = "init"}};
+constexpr Parameter kBounds[] = {
+    {.name = "lower", .standard = 1.0 / 8, .about = "the least slope of what is not above zero"},
+    {.name = "upper", .standard = 1.0 / 3, .about = "the greatest"},
+    {.name = "training",
+     .standard = 0,
+     .kind = Kind::flag,
+     .about = "whether slopes are drawn at random rather than their mean taken",
+     .shown = Shown::if_given}};
+constexpr Parameter kAlpha[] = {
+    {.name = "alpha", .standard = 1, .about = "the limit far below zero is -alpha"}};
+constexpr std::string_view kApproximations[] = {"none", "tanh"};
+constexpr Parameter kApproximate[] = {{.name = "approximate",
+                                       .standard = 0,
+                                       .kind = Kind::choice,
+                                       .about = "none, by the error function, or tanh",
+                                       .choices = kApproximations}};
+constexpr Parameter kLimits[] = {
+    {.name = "min_val", .standard = -1, .about = "the least value"},
+    {.name = "max_val", .standard = 1, .about = "the greatest, not below min_val"}};
+constexpr Parameter kBeta[] = {
+    {.name = "beta", .standard = 1, .about = "the sharpness of the bend"},
+    {.name = "threshold", .standard = 20, .about = "where x * beta is above it, x is kept"}};
+constexpr Parameter kThreshold[] = {
+    {.name = "threshold", .about = "what is not above it is replaced", .required = true},
+    {.name = "value", .about = "by this", .required = true}};
+constexpr Parameter kLambd[] = {{.name = "lambd",
+                                 .standard = 0.5,
+                                 .about = "what lies between -lambd and lambd becomes zero",
+                                 .shown = Shown::bare}};
+constexpr Parameter kHalvedDim[] = {
+    {.name = "dim",
+     .standard = -1,
+     .kind = Kind::whole,
+     .about = "the dimension that is halved; negative: from the last"}};
 constexpr Parameter kDim[] = {
-    {"dim", -1, true, "the dimension along which the values sum to 1; negative: from the last"}};
+    {.name = "dim",
+     .standard = -1,
+     .kind = Kind::whole,
+     .about = "the dimension along which the values sum to 1; negative: from the last"}};
+constexpr Parameter kLogDim[] = {
+    {.name = "dim",
+     .standard = -1,
+     .kind = Kind::whole,
+     .about = "the dimension along which exp(values) sum to 1; negative: from the last"}};
 
 constexpr Activation kTable[] = {
     {.name = "leaky",
      .function = "leaky_relu",
      .module = "LeakyReLU",
      .summary = "x where x > 0, otherwise x * negative_slope",
+     .gradient_at_zero = "negative_slope",
      .parameters = kNegativeSlope,
-     .traits = {.integers = false, .rectifier = true},
-     .scope = Scope::element,
-     .shape_of = nullptr,
-     .dtype_of = nullptr,
+     .traits = {.rectifier = true},
      .check = check_leaky_relu,
-     .forward = forward<scalar::LeakyRelu>,
-     .backward = backward<scalar::LeakyRelu>,
-     .backward_of_output = backward_of_output<scalar::LeakyRelu>,
+     .forward = forward<function::LeakyRelu>,
+     .backward = backward<function::LeakyRelu>,
+     .backward_of_output = backward_of_output<function::LeakyRelu>,
      .check_inplace_backward = check_leaky_relu_inplace_backward},
     {.name = "relu",
      .function = "relu",
      .module = "ReLU",
      .summary = "x where x > 0, otherwise 0",
-     .parameters = {},
+     .gradient_at_zero = "0",
      .traits = {.integers = true, .rectifier = true},
-     .scope = Scope::element,
-     .shape_of = nullptr,
-     .dtype_of = nullptr,
      .check = check_relu,
-     .forward = forward<scalar::Relu>,
-     .backward = backward<scalar::Relu>,
-     .backward_of_output = backward_of_output<scalar::Relu>,
-     .check_inplace_backward = nullptr},
+     .forward = forward<function::Relu>,
+     .backward = backward<function::Relu>,
+     .backward_of_output = backward_of_output<function::Relu>},
     {.name = "relu6",
      .function = "relu6",
      .module = "ReLU6",
      .summary = "x between 0 and 6, otherwise the nearer of them",
-     .parameters = {},
+     .gradient_at_zero = "0",
      .traits = {.integers = true},
-     .scope = Scope::element,
-     .shape_of = nullptr,
-     .dtype_of = nullptr,
      .check = check_relu6,
-     .forward = forward<scalar::Relu6>,
-     .backward = backward<scalar::Relu6>,
-     .backward_of_output = nullptr,
-     .check_inplace_backward = nullptr},
+     .forward = forward<function::Relu6>,
+     .backward = backward<function::Relu6>},
+    {.name = "prelu",
+     .function = "prelu",
+     .module = "PReLU",
+     .summary = "x where x > 0, otherwise x * weight",
+     .gradient_at_zero = "weight",
+     .parameters = kWeight,
+     .traits = {.in_place = false},
+     .scope = Scope::channel,
+     .check = check_prelu,
+     .forward = prelu_forward,
+     .backward = prelu_backward},
+    {.name = "rrelu",
+     .function = "rrelu",
+     .module = "RReLU",
+     .summary = "x where x > 0, otherwise x * (lower + upper) / 2, or a random slope in training",
+     .gradient_at_zero = "the slope",
+     .parameters = kBounds,
+     .traits = {.random = true},
+     .check = check_rrelu,
+     .forward = rrelu_forward,
+     .backward = rrelu_backward,
+     .check_inplace_backward = check_rrelu_inplace_backward},
     {.name = "elu",
      .function = "elu",
      .module = "ELU",
      .summary = "x where x > 0, otherwise alpha * (exp(x) - 1)",
+     .gradient_at_zero = "alpha",
      .parameters = kAlpha,
-     .traits = {},
-     .scope = Scope::element,
-     .shape_of = nullptr,
-     .dtype_of = nullptr,
      .check = check_elu,
-     .forward = forward<scalar::Elu>,
-     .backward = backward<scalar::Elu>,
-     .backward_of_output = backward_of_output<scalar::Elu>,
+     .forward = forward<function::Elu>,
+     .backward = backward<function::Elu>,
+     .backward_of_output = backward_of_output<function::Elu>,
      .check_inplace_backward = check_elu_inplace_backward},
+    {.name = "selu",
+     .function = "selu",
+     .module = "SELU",
+     .summary = "1.0507 * (x where x > 0, otherwise 1.6733 * (exp(x) - 1))",
+     .gradient_at_zero = "1.7581",
+     .check = check_selu,
+     .forward = forward<function::Selu>,
+     .backward = backward<function::Selu>,
+     .backward_of_output = backward_of_output<function::Selu>},
+    {.name = "celu",
+     .function = "celu",
+     .module = "CELU",
+     .summary = "x where x > 0, otherwise alpha * (exp(x / alpha) - 1)",
+     .gradient_at_zero = "1",
+     .parameters = kAlpha,
+     .check = check_celu,
+     .forward = forward<function::Celu>,
+     .backward = backward<function::Celu>,
+     .backward_of_output = backward_of_output<function::Celu>,
+     .check_inplace_backward = check_elu_inplace_backward},
+    {.name = "gelu",
+     .function = "gelu",
+     .module = "GELU",
+     .summary = "x * the standard normal distribution function of x",
+     .gradient_at_zero = "0.5",
+     .parameters = kApproximate,
+     .traits = {.in_place = false},
+     .check = check_gelu,
+     .forward = gelu_forward,
+     .backward = gelu_backward},
+    {.name = "silu",
+     .function = "silu",
+     .module = "SiLU",
+     .summary = "x / (1 + exp(-x)), also called swish",
+     .gradient_at_zero = "0.5",
+     .check = check_silu,
+     .forward = forward<function::Silu>,
+     .backward = backward<function::Silu>},
+    {.name = "mish",
+     .function = "mish",
+     .module = "Mish",
+     .summary = "x * tanh(log(1 + exp(x)))",
+     .gradient_at_zero = "0.6",
+     .check = check_mish,
+     .forward = forward<function::Mish>,
+     .backward = backward<function::Mish>},
+    {.name = "hardtanh",
+     .function = "hardtanh",
+     .module = "Hardtanh",
+     .summary = "x between min_val and max_val, otherwise the nearer of them",
+     .gradient_at_zero = "1 between the limits, 0 at them and beyond",
+     .parameters = kLimits,
+     .traits = {.integers = true},
+     .check = check_hardtanh,
+     .forward = forward<function::Hardtanh>,
+     .backward = backward<function::Hardtanh>},
+    {.name = "hardswish",
+     .function = "hardswish",
+     .module = "Hardswish",
+     .summary = "x * relu6(x + 3) / 6",
+     .gradient_at_zero = "0.5",
+     .check = check_hardswish,
+     .forward = forward<function::Hardswish>,
+     .backward = backward<function::Hardswish>},
+    {.name = "hardsigmoid",
+     .function = "hardsigmoid",
+     .module = "Hardsigmoid",
+     .summary = "relu6(x + 3) / 6",
+     .gradient_at_zero = "1 / 6",
+     .check = check_hardsigmoid,
+     .forward = forward<function::Hardsigmoid>,
+     .backward = backward<function::Hardsigmoid>},
+    {.name = "softplus",
+     .function = "softplus",
+     .module = "Softplus",
+     .summary = "log(1 + exp(x * beta)) / beta, but x where x * beta > threshold",
+     .gradient_at_zero = "0.5",
+     .parameters = kBeta,
+     .traits = {.in_place = false},
+     .check = check_softplus,
+     .forward = forward<function::Softplus>,
+     .backward = backward<function::Softplus>},
+    {.name = "softsign",
+     .function = "softsign",
+     .module = "Softsign",
+     .summary = "x / (1 + |x|)",
+     .gradient_at_zero = "1",
+     .traits = {.in_place = false},
+     .dtype_of = floating,
+     .check = check_softsign,
+     .forward = forward<function::Softsign>,
+     .backward = backward<function::Softsign>},
+    {.name = "threshold",
+     .function = "threshold",
+     .module = "Threshold",
+     .summary = "x where x > threshold, otherwise value",
+     .gradient_at_zero = "1 above the threshold, 0 at it and below",
+     .parameters = kThreshold,
+     .traits = {.integers = true},
+     .check = check_threshold,
+     .forward = forward<function::Threshold>,
+     .backward = backward<function::Threshold>},
+    {.name = "tanhshrink",
+     .function = "tanhshrink",
+     .module = "Tanhshrink",
+     .summary = "x - tanh(x)",
+     .gradient_at_zero = "0",
+     .traits = {.in_place = false},
+     .dtype_of = floating,
+     .check = check_tanhshrink,
+     .forward = forward<function::Tanhshrink>,
+     .backward = backward<function::Tanhshrink>},
+    {.name = "hardshrink",
+     .function = "hardshrink",
+     .module = "Hardshrink",
+     .summary = "x where |x| > lambd, otherwise 0",
+     .gradient_at_zero = "0",
+     .parameters = kLambd,
+     .traits = {.in_place = false},
+     .check = check_hardshrink,
+     .forward = forward<function::Hardshrink>,
+     .backward = backward<function::Hardshrink>},
+    {.name = "softshrink",
+     .function = "softshrink",
+     .module = "Softshrink",
+     .summary = "x - lambd where x > lambd, x + lambd where x < -lambd, otherwise 0",
+     .gradient_at_zero = "0",
+     .parameters = kLambd,
+     .traits = {.in_place = false},
+     .check = check_softshrink,
+     .forward = forward<function::Softshrink>,
+     .backward = backward<function::Softshrink>},
+    {.name = "logsigmoid",
+     .function = "logsigmoid",
+     .module = "LogSigmoid",
+     .summary = "log(1 / (1 + exp(-x)))",
+     .gradient_at_zero = "0.5",
+     .traits = {.in_place = false},
+     .check = check_logsigmoid,
+     .forward = forward<function::Logsigmoid>,
+     .backward = backward<function::Logsigmoid>},
+    {.name = "sigmoid",
+     .function = "sigmoid",
+     .module = "Sigmoid",
+     .summary = "1 / (1 + exp(-x))",
+     .gradient_at_zero = "0.25",
+     .dtype_of = floating,
+     .check = check_any,
+     .forward = forward<function::Sigmoid>,
+     .backward = backward<function::Sigmoid>},
+    {.name = "tanh",
+     .function = "tanh",
+     .module = "Tanh",
+     .summary = "tanh(x)",
+     .gradient_at_zero = "1",
+     .dtype_of = floating,
+     .check = check_any,
+     .forward = forward<function::Tanh>,
+     .backward = backward<function::Tanh>},
+    {.name = "glu",
+     .function = "glu",
+     .module = "GLU",
+     .summary = "a * sigmoid(b), a and b the halves of x along dim",
+     .gradient_at_zero = "0.5 of a, 0 of b",
+     .parameters = kHalvedDim,
+     .traits = {.in_place = false},
+     .scope = Scope::slice,
+     .shape_of = halved,
+     .check = check_glu,
+     .forward = glu_forward,
+     .backward = glu_backward},
     {.name = "softmax",
      .function = "softmax",
      .module = "Softmax",
      .summary = "exp(x) / sum of exp(x) along dim",
+     .gradient_at_zero = "0 but for rounding, as the values always sum to 1",
      .parameters = kDim,
      .traits = {.in_place = false},
      .scope = Scope::slice,
-     .shape_of = nullptr,
-     .dtype_of = nullptr,
      .check = check_softmax,
-     .forward = Slices<Softmax, true>::kernel,
-     .backward = Slices<Softmax, false>::kernel,
-     .backward_of_output = nullptr,
-     .check_inplace_backward = nullptr},
+     .forward = softmax_forward,
+     .backward = softmax_backward},
+    {.name = "softmin",
+     .function = "softmin",
+     .module = "Softmin",
+     .summary = "exp(-x) / sum of exp(-x) along dim",
+     .gradient_at_zero = "0 but for rounding, as the values always sum to 1",
+     .parameters = kDim,
+     .traits = {.in_place = false},
+     .scope = Scope::slice,
+     .check = check_softmin,
+     .forward = softmin_forward,
+     .backward = softmin_backward},
+    {.name = "log_softmax",
+     .function = "log_softmax",
+     .module = "LogSoftmax",
+     .summary = "x - log(sum of exp(x) along dim)",
+     .gradient_at_zero = "1 - size of dim * exp(value)",
+     .parameters = kLogDim,
+     .traits = {.in_place = false},
+     .scope = Scope::slice,
+     .check = check_log_softmax,
+     .forward = log_softmax_forward,
+     .backward = log_softmax_backward},
 };
 
 }  // namespace

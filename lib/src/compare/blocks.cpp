@@ -22,7 +22,7 @@ class Blocks {
     for (const Module& mode : modes.modules) {
       Whole& whole = whole_.emplace_back();
       const Activation& activation = mode.activation();
-      if (activation.scope == Scope::element) continue;
+      if (mode.scope() == Scope::element) continue;
       const Extent extent = mode.extent(slab.shape());
       const auto whole_slab = [&](Activation::Kernel kernel) {
         auto values = std::make_unique_for_overwrite<T[]>(static_cast<std::size_t>(slab.numel()));
@@ -101,7 +101,7 @@ class Blocks {
     }
     const Module& module = modes_.modules[mode];
     const Activation& activation = module.activation();
-    if (activation.scope == Scope::element) {
+    if (module.scope() == Scope::element) {
       (values ? activation.forward : activation.backward)(
           modes_.dtype, bytes(x_.get()), bytes(narrow), {.outer = n_}, module.values());
     } else {

@@ -42,9 +42,19 @@ const std::vector<Module>& checked(const CompareOptions& options, DType dtype, c
   if (options.modes.empty()) throw Error(ErrorKind::usage, "nothing to compare");
   for (const Module& mode : options.modes) {
     mode.check(dtype, shape);
-    if (mode.activation().shape_of != nullptr || mode.activation().dtype_of != nullptr) {
+    if (mode.activation().shape_of != nullptr) {
       throw Error(ErrorKind::unsupported,
                   mode.label() + " cannot be compared: its values are not one for each input");
+    }
+    if (!mode.keeps(dtype)) {
+      throw Error(ErrorKind::unsupported,
+                  mode.label() + " cannot be compared: its values are of another dtype",
+                  option("dtype", "float32") + " converts the input");
+    }
+    if (mode.is_random()) {
+      throw Error(ErrorKind::unsupported,
+                  mode.label() + " cannot be compared: its values are drawn at random",
+                  "leave training out");
     }
   }
   numel(shape, dtype);

@@ -10,6 +10,17 @@
 
 /// For what a kernel compiled for a target calls: code of no target of its own, in its place.
 #define RECTIFY_INLINE [[gnu::always_inline]] inline
+/// The same behind the parameters of a lambda.
+#define RECTIFY_ALWAYS_INLINE __attribute__((always_inline))
+
+/// Before a loop of which no round reads what another writes, even if it writes where it reads.
+#if defined(__clang__)
+#define RECTIFY_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
+#elif defined(__GNUC__)
+#define RECTIFY_INDEPENDENT _Pragma("GCC ivdep")
+#else
+#define RECTIFY_INDEPENDENT
+#endif
 
 namespace rectify {
 

@@ -1,0 +1,156 @@
+// The functions made of exp, expm1 and log1p: the elu family, sigmoid, silu, softplus, logsigmoid.
+
+#include <cmath>
+
+#include "activation/elementary.hpp"
+#include "activation/loops.hpp"
+
+namespace rectify {
+namespace function {
+
+using elementary::exp;
+using elementary::expm1;
+using elementary::log1p;
+using elementary::magnitude;
+using elementary::Reach;
+using elementary::select;
+
+/// aten/src/ATen/native/cpu/Elu.h and elu_backward_kernel in cpu/Activation.cpp: all three are
+/// elu(alpha, scale, input_scale).
+template <class T>
+struct EluFamily {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::none;
+
+  EluFamily(double alpha, double of_scale, double input_scale, double gradient_input_scale)
+      : scale(static_cast<C>(of_scale)),
+        negative(static_cast<C>(alpha) * scale),
+        input(static_cast<C>(input_scale)),
+        gradient_input(static_cast<C>(gradient_input_scale)) {}
+
+  RECTIFY_INLINE C forward(C x) const {
+    return select(x >= 0, x * scale, expm1(x * input) * negative);
+  }
+  RECTIFY_INLINE C derivative(C x) const {
+    return select(x > 0, scale, gradient_input * negative * exp(x * gradient_input));
+  }
+  RECTIFY_INLINE C derivative_of_output(C y) const {
+    return select(y > 0, scale, gradient_input * (y + negative));
+  }
+
+  C scale, negative, input, gradient_input;
+};
+
+template <class T>
+struct Elu : EluFamily<T> {
+  explicit Elu(const Values& values) : EluFamily<T>(values[0], 1, 1, 1) {}
+};
+
+/// The constants of G. Klambauer, T. Unterthiner, A. Mayr and S. Hochreiter, "Self-Normalizing Neural
+/// Networks", 2017.
+template <class T>
+struct Selu : EluFamily<T> {
+  explicit Selu(const Values&)
+      : EluFamily<T>(1.6732632423543772848170429916717, 1.0507009873554804934193349852946, 1, 1) {}
+};
+
+/// The gradient's factor is one over alpha in float32, for float64, too: derivatives.yaml writes
+/// alpha.toFloat().
+template <class T>
+struct Celu : EluFamily<T> {
+  explicit Celu(const Values& values)
+      : EluFamily<T>(values[0], 1, 1 / values[0],
+                     1 / static_cast<double>(static_cast<float>(values[0]))) {}
+};
+
+/// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: sigmoid_kernel; the gradient is of the rounded value,
+/// BinaryOpsKernel.cpp: sigmoid_backward_kernel.
+template <class T>
+struct Sigmoid {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::as_float32;
+
+  explicit Sigmoid(const Values&) {}
+
+  RECTIFY_INLINE C forward(C x) const { return 1 / (1 + exp(0 - x)); }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C y = rounded<T>(forward(x));
+    if constexpr (std::is_same_v<T, float16>) return rounded<T>(1 - y) * y;
+    return (1 - y) * y;
+  }
+};
+
+/// aten/src/ATen/native/cpu/Activation.cpp: silu_kernel and silu_backward_kernel.
+template <class T>
+struct Silu {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::none;
+
+  explicit Silu(const Values&) {}
+
+  RECTIFY_INLINE C forward(C x) const { return x / (1 + exp(-x)); }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C s = 1 / (1 + exp(-x));
+    return s * std::fma(x, 1 - s, C{1});
+  }
+};
+
+/// aten/src/ATen/native/cpu/Activation.cpp: softplus_kernel and softplus_backward_kernel.
+template <class T>
+struct Softplus {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::none;
+
+  explicit Softplus(const Values& values)
+      : beta(static_cast<C>(values[0])), threshold(static_cast<C>(values[1])) {}
+
+  /// Whether exp(x * beta) stays where log1p is simple, for all x that are not above the threshold.
+  bool is_moderate() const { return threshold <= (sizeof(C) == 4 ? 87 : 700); }
+
+  template <Reach kReach>
+  RECTIFY_INLINE C forward_within(C x) const {
+    const C b = x * beta;
+    return select(b > threshold, x, log1p<kReach>(exp(b)) / beta);
+  }
+  RECTIFY_INLINE C forward(C x) const {
+    return is_moderate() ? forward_within<Reach::moderate>(x) : forward_within<Reach::full>(x);
+  }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C b = x * beta;
+    const C z = exp(b);
+    return select(b > threshold, C{1}, z / (z + 1));
+  }
+
+  C beta, threshold;
+};
+
+/// aten/src/ATen/native/cpu/Activation.cpp: log_sigmoid_cpu_kernel, which keeps the exponential,
+/// rounded, for log_sigmoid_backward_cpu_kernel.
+template <class T>
+struct Logsigmoid {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::none;
+
+  explicit Logsigmoid(const Values&) {}
+
+  RECTIFY_INLINE C forward(C x) const {
+    return select(x > 0, C{0}, x) - log1p<Reach::moderate>(exp(-magnitude(x)));
+  }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C z = rounded<T>(exp(-magnitude(x)));
+    const C q = z / (1 + z);
+    return select(x < 0, 1 - q, 0 + q);
+  }
+};
+
+}  // namespace function
+
+RECTIFY_FUNCTION_WITH_OUTPUT(Elu)
+RECTIFY_FUNCTION_WITH_OUTPUT(Selu)
+RECTIFY_FUNCTION_WITH_OUTPUT(Celu)
+RECTIFY_FUNCTION(Sigmoid)
+RECTIFY_FUNCTION(Silu)
+RECTIFY_FUNCTION(Softplus)
+RECTIFY_FUNCTION(Logsigmoid)
+
+}  // namespace rectify

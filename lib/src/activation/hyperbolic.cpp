@@ -1,0 +1,68 @@
+// The functions made of tanh: itself, tanhshrink, mish.
+
+#include <cmath>
+
+#include "activation/elementary.hpp"
+#include "activation/loops.hpp"
+
+namespace rectify {
+namespace function {
+
+using elementary::exp;
+using elementary::log1p;
+using elementary::Reach;
+using elementary::tanh;
+
+/// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: tanh_kernel; the gradient is of the rounded value,
+/// BinaryOpsKernel.cpp: tanh_backward_kernel.
+template <class T>
+struct Tanh {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::as_float32;
+
+  explicit Tanh(const Values&) {}
+
+  RECTIFY_INLINE C forward(C x) const { return tanh(x); }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C y = rounded<T>(tanh(x));
+    return std::fma(-y, y, C{1});
+  }
+};
+
+/// torch/nn/functional.py: tanhshrink is input - input.tanh(), each rounded to the dtype.
+template <class T>
+struct Tanhshrink {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::as_float32;
+
+  explicit Tanhshrink(const Values& values) : tanh(values) {}
+
+  RECTIFY_INLINE C forward(C x) const { return x - rounded<T>(tanh.forward(x)); }
+  RECTIFY_INLINE C derivative(C x) const { return 1 + rounded<T>(-tanh.derivative(x)); }
+
+  Tanh<T> tanh;
+};
+
+/// aten/src/ATen/native/cpu/Activation.cpp: mish_kernel and mish_backward_kernel.
+template <class T>
+struct Mish {
+  using C = Compute<T>;
+  static constexpr Integers integers = Integers::none;
+
+  explicit Mish(const Values&) {}
+
+  RECTIFY_INLINE C forward(C x) const { return x * tanh(log1p<Reach::moderate>(exp(x))); }
+  RECTIFY_INLINE C derivative(C x) const {
+    const C s = 1 / (1 + exp(-x));
+    const C t = tanh(log1p<Reach::moderate>(exp(x)));
+    return std::fma(x * s, std::fma(-t, t, C{1}), t);
+  }
+};
+
+}  // namespace function
+
+RECTIFY_FUNCTION(Tanh)
+RECTIFY_FUNCTION(Tanhshrink)
+RECTIFY_FUNCTION(Mish)
+
+}  // namespace rectify

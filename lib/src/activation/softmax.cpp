@@ -1,0 +1,287 @@
+// softmax, softmin and log_softmax over the slices of a tensor, with the sums in PyTorch's order
+// (aten/src/ATen/native/cpu/SoftMaxKernel.cpp). Along the last dimension a slice is summed in the
+// lanes of an AVX2 vector, eight of float32 or four of float64, and then the lanes; along another
+// dimension, element by element. exp is the vector loops' (elementary.hpp), but for the elements
+// that PyTorch leaves to the C library by their place in the slice: the last few of a row of 16
+// bits, and of the columns beside one another.
+
+#include <cstddef>
+#include <vector>
+
+#include "activation/c_library.hpp"
+#include "activation/elementary.hpp"
+#include "activation/loops.hpp"
+
+namespace rectify {
+namespace {
+
+enum class Kind { softmax, softmin, log_softmax };
+
+template <class T>
+struct Slices {
+  using C = Compute<T>;
+  static constexpr std::size_t kLanes = 32 / sizeof(C);
+  static constexpr bool kHalf = sizeof(T) == 2;
+
+  // ---- sums
+
+  RECTIFY_INLINE static C sum_in_order(const C* values, std::size_t n) {
+    C total = 0;
+    for (std::size_t i = 0; i < n; ++i) total += values[i];
+    return total;
+  }
+
+  /// Of float32 the halves on top of one another, of float64 one lane after the other.
+  RECTIFY_INLINE static C sum_of_lanes(C (&lanes)[kLanes]) {
+    if constexpr (sizeof(C) == sizeof(double)) return sum_in_order(lanes, kLanes);
+    for (std::size_t half = kLanes / 2; half != 0; half /= 2) {
+      for (std::size_t l = 0; l < half; ++l) lanes[l] += lanes[l + half];
+    }
+    return lanes[0];
+  }
+
+  /// In lanes. Of 16-bit dtypes those behind the last whole vector come after the lanes; of the
+  /// others they belong to the first lanes, unless there is no whole vector.
+  RECTIFY_INLINE static C sum(const C* values, std::size_t n) {
+    if (n < kLanes) return sum_in_order(values, n);
+    C lanes[kLanes];
+    for (std::size_t l = 0; l < kLanes; ++l) lanes[l] = values[l];
+    std::size_t i = kLanes;
+    for (; i + kLanes <= n; i += kLanes) {
+      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += values[i + l];
+    }
+    if constexpr (!kHalf) {
+      for (std::size_t l = 0; i + l < n; ++l) lanes[l] += values[i + l];
+    }
+    C total = sum_of_lanes(lanes);
+    if constexpr (kHalf) {
+      for (; i < n; ++i) total += values[i];
+    }
+    return total;
+  }
+
+  /// log_softmax of 16 bits adds in two sets of lanes in turn, and those to one another
+  /// (aten/src/ATen/cpu/vec/functional_bfloat16.h: reduce_all).
+  RECTIFY_INLINE static C sum_in_two_sets(const C* values, std::size_t n) {
+    if (n <= kLanes) return sum_in_order(values, n);
+    C lanes[2 * kLanes] = {};
+    for (std::size_t i = 0; i < n; ++i) {
+      C& lane = lanes[i % (2 * kLanes)];
+      lane = i < 2 * kLanes ? values[i] : lane + values[i];
+    }
+    C first[kLanes];
+    const std::size_t second = n < 2 * kLanes ? n - kLanes : kLanes;
+    for (std::size_t l = 0; l < kLanes; ++l)
+      first[l] = l < second ? lanes[l] + lanes[kLanes + l] : lanes[l];
+    return sum_of_lanes(first);
+  }
+
+  // ---- a slice
+
+  /// NaN wins; of equal zeros it does not matter which.
+  RECTIFY_INLINE static C greatest(const C* values, std::size_t n) {
+    const auto greater = [](C a, C b) RECTIFY_ALWAYS_INLINE {
+      return elementary::select((b > a) | elementary::is_nan(b), b, a);
+    };
+    C lanes[2 * kLanes];
+    for (C& lane : lanes) lane = values[0];
+    std::size_t i = 0;
+    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
+      for (std::size_t l = 0; l < 2 * kLanes; ++l) lanes[l] = greater(lanes[l], values[i + l]);
+    }
+    C most = lanes[0];
+    for (const C lane : lanes) most = greater(most, lane);
+    for (; i < n; ++i) most = greater(most, values[i]);
+    return most;
+  }
+
+  /// exp of all; from `first_scalar` on it is the C library's.
+  RECTIFY_INLINE static void exponentials(const C* from, C* to, std::size_t n,
+                                          std::size_t first_scalar) {
+    for (std::size_t i = 0; i < first_scalar; ++i) to[i] = elementary::exp(from[i]);
+    for (std::size_t i = first_scalar; i < n; ++i) to[i] = c_library::exp(from[i]);
+  }
+
+  /// Row by row; `d` and `e` are scratch of a row.
+  template <Kind kKind>
+  RECTIFY_INLINE static void rows(const T* x, T* y, const Extent& extent, C* d, C* e) {
+    const std::size_t n = extent.size;
+    for (std::size_t row = 0; row < extent.outer; ++row, x += n, y += n) {
+      for (std::size_t i = 0; i < n; ++i)
+        d[i] = kKind == Kind::softmin ? -widen(x[i]) : widen(x[i]);
+      const C most = greatest(d, n);
+      for (std::size_t i = 0; i < n; ++i) d[i] -= most;
+      if constexpr (kKind == Kind::log_softmax) {
+        exponentials(d, e, n, n);
+        C log = 0;
+        if constexpr (kHalf) {
+          log = rounded<T>(elementary::log(rounded<T>(sum_in_two_sets(e, n))));
+        } else {
+          log = elementary::log(sum(e, n));
+        }
+        for (std::size_t i = 0; i < n; ++i) y[i] = narrow<T>(d[i] - log);
+      } else {
+        exponentials(d, e, n, kHalf ? n - n % kLanes : n);
+        const C factor = C{1} / sum(e, n);
+        for (std::size_t i = 0; i < n; ++i) y[i] = narrow<T>(e[i] * factor);
+      }
+    }
+  }
+
+  /// Columns beside one another, `inner` of them; `most`, `total` and `e` are scratch of as many
+  /// values each.
+  template <Kind kKind>
+  RECTIFY_INLINE static void columns(const T* x, T* y, const Extent& extent, C* most, C* total,
+                                     C* e) {
+    const std::size_t inner = extent.inner;
+    const std::size_t first_scalar = inner - inner % kLanes;
+    const auto load = [](T value) RECTIFY_ALWAYS_INLINE {
+      return kKind == Kind::softmin ? -widen(value) : widen(value);
+    };
+    for (std::size_t block = 0; block < extent.outer; ++block) {
+      for (std::size_t c = 0; c < inner; ++c) most[c] = load(x[c]), total[c] = 0;
+      for (std::size_t i = 1; i < extent.size; ++i) {
+        for (std::size_t c = 0; c < inner; ++c) {
+          const C value = load(x[i * inner + c]);
+          most[c] =
+              elementary::select((value > most[c]) | elementary::is_nan(value), value, most[c]);
+        }
+      }
+      const auto row_of_exponentials = [&](std::size_t i) RECTIFY_ALWAYS_INLINE {
+        for (std::size_t c = 0; c < inner; ++c) e[c] = load(x[i * inner + c]) - most[c];
+        exponentials(e, e, inner, first_scalar);
+      };
+      for (std::size_t i = 0; i < extent.size; ++i) {
+        row_of_exponentials(i);
+        for (std::size_t c = 0; c < inner; ++c) total[c] += e[c];
+      }
+      if constexpr (kKind == Kind::log_softmax) {
+        for (std::size_t c = 0; c < inner; ++c) total[c] = elementary::log(total[c]);
+      }
+      for (std::size_t i = 0; i < extent.size; ++i) {
+        if constexpr (kKind != Kind::log_softmax) row_of_exponentials(i);
+        for (std::size_t c = 0; c < inner; ++c) {
+          const std::size_t at = i * inner + c;
+          y[at] = narrow<T>(kKind == Kind::log_softmax ? (load(x[at]) - most[c]) - total[c]
+                                                       : e[c] / total[c]);
+        }
+      }
+      x += extent.size * inner;
+      y += extent.size * inner;
+    }
+  }
+
+  // ---- gradients, from the output, for an output gradient of ones
+
+  /// softmax: (1 - sum of y) * y, which is rounding alone; softmin's is its negative. log_softmax:
+  /// 1 - exp(y) * n.
+  template <Kind kKind>
+  RECTIFY_INLINE static void gradient_rows(T* g, const Extent& extent, C* e) {
+    const std::size_t n = extent.size;
+    for (std::size_t row = 0; row < extent.outer; ++row, g += n) {
+      for (std::size_t i = 0; i < n; ++i) e[i] = widen(g[i]);
+      if constexpr (kKind == Kind::log_softmax) {
+        for (std::size_t i = 0; i < n; ++i)
+          g[i] = narrow<T>(std::fma(-elementary::exp(e[i]), static_cast<C>(n), C{1}));
+      } else {
+        const C rest = C{1} - sum(e, n);
+        for (std::size_t i = 0; i < n; ++i) g[i] = narrow<T>(signed_as<kKind>(rest * e[i]));
+      }
+    }
+  }
+
+  template <Kind kKind>
+  RECTIFY_INLINE static void gradient_columns(T* g, const Extent& extent, C* total) {
+    const std::size_t inner = extent.inner;
+    for (std::size_t block = 0; block < extent.outer; ++block, g += extent.size * inner) {
+      for (std::size_t c = 0; c < inner; ++c) total[c] = 0;
+      for (std::size_t i = 0; i < extent.size; ++i) {
+        for (std::size_t c = 0; c < inner; ++c) total[c] += widen(g[i * inner + c]);
+      }
+      for (std::size_t i = 0; i < extent.size; ++i) {
+        for (std::size_t c = 0; c < inner; ++c) {
+          T& at = g[i * inner + c];
+          const C y = widen(at);
+          at = narrow<T>(kKind == Kind::log_softmax
+                             ? std::fma(-elementary::exp(y), static_cast<C>(extent.size), C{1})
+                             : signed_as<kKind>((C{1} - total[c]) * y));
+        }
+      }
+    }
+  }
+
+  template <Kind kKind>
+  RECTIFY_INLINE static C signed_as(C x) {
+    return kKind == Kind::softmin ? -x : x;
+  }
+};
+
+/// What run_on_target() runs.
+template <class T, Kind kKind, bool kGradient>
+struct Run {
+  RECTIFY_INLINE static void run(const T* from, T* to, const Extent* extent, Compute<T>* scratch) {
+    using S = Slices<T>;
+    const std::size_t part = scratch_part(*extent);
+    if (extent->last) {
+      S::template rows<kKind>(from, to, *extent, scratch, scratch + part);
+      if constexpr (kGradient) S::template gradient_rows<kKind>(to, *extent, scratch);
+    } else {
+      S::template columns<kKind>(from, to, *extent, scratch, scratch + part, scratch + 2 * part);
+      if constexpr (kGradient) S::template gradient_columns<kKind>(to, *extent, scratch);
+    }
+  }
+
+  static std::size_t scratch_part(const Extent& extent) {
+    return extent.last ? extent.size : extent.inner;
+  }
+};
+
+template <Kind kKind, bool kGradient>
+void over_slices(DType dtype, const std::byte* from, std::byte* to, const Extent& extent) {
+  if (extent.numel() == 0) return;
+  dispatch(dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    if constexpr (is_floating<T>) {
+      using Kernel = Run<T, kKind, kGradient>;
+      std::vector<Compute<T>> scratch(3 * Kernel::scratch_part(extent));
+      run_on_target<Kernel>(reinterpret_cast<const T*>(from), reinterpret_cast<T*>(to), &extent,
+                            scratch.data());
+    } else {
+      refuse_kernel();
+    }
+  });
+}
+
+}  // namespace
+
+void softmax_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                     const Values&) {
+  over_slices<Kind::softmax, false>(dtype, from, to, extent);
+}
+
+void softmax_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                      const Values&) {
+  over_slices<Kind::softmax, true>(dtype, from, to, extent);
+}
+
+void softmin_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                     const Values&) {
+  over_slices<Kind::softmin, false>(dtype, from, to, extent);
+}
+
+void softmin_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                      const Values&) {
+  over_slices<Kind::softmin, true>(dtype, from, to, extent);
+}
+
+void log_softmax_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                         const Values&) {
+  over_slices<Kind::log_softmax, false>(dtype, from, to, extent);
+}
+
+void log_softmax_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                          const Values&) {
+  over_slices<Kind::log_softmax, true>(dtype, from, to, extent);
+}
+
+}  // namespace rectify
