@@ -147,7 +147,7 @@ class TableWriter {
     std::vector<Cell> cells;
   };
 
-  /// How many bytes of their names all have in common, up to a slash.
+  /// How many bytes of their names all have in common: a folder, or a file of several tensors.
   static std::size_t common_folder(std::span<const NamedReport> reports) {
     std::string_view common = reports.front().source;
     for (const NamedReport& report : reports) {
@@ -155,7 +155,7 @@ class TableWriter {
           std::mismatch(common.begin(), common.end(), report.source.begin(), report.source.end());
       common = common.substr(0, static_cast<std::size_t>(end.first - common.begin()));
     }
-    return common.rfind('/') + 1;
+    return common.find_last_of("/:") + 1;
   }
 
   static std::uint64_t samples_of(const TensorFigures& figures) {
