@@ -739,6 +739,20 @@ const Flag kFlags[] = {
      .brief = "every option explained",
      .manual = "Every option explained.",
      .take = [](Options& o, const std::string&) { o.ask = Options::Ask::help; }},
+    {.command = Flag::apply,
+     .group = Flag::other,
+     .name = "--plot-modes",
+     .value = Flag::file,
+     .variable = "FILE.svg",
+     .brief = "draw the modes and their derivatives",
+     .manual =
+         "Draw the activations of `--mode` and their derivatives from -4 to 4, by gnuplot(1), and "
+         "read nothing.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.ask = Options::Ask::plot_modes;
+           o.plot = word;
+         }},
     {.name = "--list-modes",
      .screen = Flag::both,
      .brief = "every mode with its parameters and formula",

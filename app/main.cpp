@@ -19,6 +19,7 @@
 #include "help.hpp"
 #include "manual.hpp"
 #include "options.hpp"
+#include "plot_modes.hpp"
 
 namespace {
 
@@ -74,6 +75,9 @@ int run(int argc, char** argv) {
       return kDone;
     case Options::Ask::list_modes:
       rectify::app::print(rectify::app::list_modes());
+      return kDone;
+    case Options::Ask::plot_modes:
+      rectify::app::plot_modes(*options.plot, options.operation.modes);
       return kDone;
     case Options::Ask::manual:
       rectify::app::print(rectify::app::manual());

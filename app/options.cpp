@@ -12,6 +12,7 @@
 
 #include "first_words.hpp"
 #include "flags.hpp"
+#include "plot_modes.hpp"
 
 #ifndef RECTIFY_VERSION
 #error "RECTIFY_VERSION comes from CMake"
@@ -243,6 +244,13 @@ Options parse_options(int argc, const char* const* argv) {
                                         "--decimal", "--missing", "--ndmin"}) {
       if (flag.name == name) text_option = name;
     }
+  }
+  if (options.ask == Options::Ask::plot_modes) {
+    options.operation.modes = with_slopes(options.operation.modes, options.slopes);
+    if (!options.inputs.empty() || options.tensor || options.randn)
+      refuse("--plot-modes draws the modes alone, and takes no input",
+             "compare --plot draws what they do to an input");
+    check_plot_modes(*options.plot, options.operation.modes);
   }
   if (options.ask != Options::Ask::run) return options;
 

@@ -13,7 +13,7 @@
 namespace rectify::app {
 
 struct Options {
-  enum class Ask : std::uint8_t { run, short_help, help, list_modes, manual, completion, version };
+  enum class Ask : std::uint8_t { run, short_help, help, list_modes, plot_modes, manual, completion, version };
   Ask ask = Ask::run;
   std::string shell;  // of Ask::completion
 

@@ -163,69 +163,6 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
     to.append(block.data(), std::min(static_cast<std::size_t>(got), most - to.size()));
 }
 
-/// gnuplot's standard output for this script. Throws Error{io}.
-std::string gnuplot(std::string_view script) {
-  constexpr std::size_t kMostPicture = std::size_t{64} << 20;
-  constexpr std::size_t kMostComplaint = 4096;
-  const NoSigpipe no_sigpipe;
-  Pipe in = open_pipe();
-  Pipe out = open_pipe();
-  Pipe err = open_pipe();
-  Child child(in.read_end.get(), out.write_end.get(), err.write_end.get());
-  if (child.error() == ENOENT)
-    throw Error(ErrorKind::io, "plotting needs gnuplot", "apt-get install gnuplot-nox");
-  if (child.error() != 0) fail("cannot run gnuplot", child.error());
-  in.read_end.close();
-  out.write_end.close();
-  err.write_end.close();
-
-  // All three at once: gnuplot may wait for its output to be read before it reads on.
-  if (::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK) != 0) fail("cannot run gnuplot", errno);
-  std::string picture;
-  std::string complaint;
-  while (out.read_end.is_open() || err.read_end.is_open()) {
-    pollfd wanted[] = {{in.write_end.get(), POLLOUT, 0},
-                       {out.read_end.get(), POLLIN, 0},
-                       {err.read_end.get(), POLLIN, 0}};
-    if (::poll(wanted, std::size(wanted), -1) < 0) {
-      if (errno == EINTR) continue;
-      fail("cannot run gnuplot", errno);
-    }
-    if (wanted[0].revents != 0) {
-      const ssize_t put = ::write(in.write_end.get(), script.data(), script.size());
-      if (put >= 0) script.remove_prefix(static_cast<std::size_t>(put));
-      const bool gone = put < 0 && errno == EPIPE;  // and will say why
-      if (put < 0 && !gone && errno != EAGAIN && errno != EINTR)
-        fail("cannot write to gnuplot", errno);
-      if (script.empty() || gone) in.write_end.close();
-    }
-    if (wanted[1].revents != 0) drain(out.read_end, picture, kMostPicture);
-    if (picture.size() == kMostPicture) {
-      throw Error(ErrorKind::io, "gnuplot failed: its picture has no end",
-                  "what is called gnuplot in PATH may be another program");
-    }
-    if (wanted[2].revents != 0) drain(err.read_end, complaint, kMostComplaint);
-  }
-  in.write_end.close();
-
-  const int status = child.wait();
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !picture.empty()) return picture;
-  // What it says are lines, some of them empty or a caret below the script.
-  std::string text;
-  bool blank = true;
-  for (const char c : complaint) {
-    const bool space = c == ' ' || c == '\n' || c == '\t' || c == '^';
-    if (!space && blank && !text.empty()) text += ' ';
-    if (!space) text += c;
-    blank = space;
-  }
-  if (text.empty()) {
-    text = WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status))
-                               : fmt::format("exit status {}", WEXITSTATUS(status));
-  }
-  throw Error(ErrorKind::io, "gnuplot failed: " + escaped(text, 400));
-}
-
 // ---- the picture -------------------------------------------------------------------------------
 
 // After Okabe and Ito: told apart by people who see red and green alike.
@@ -619,6 +556,68 @@ Kind kind_of(const std::string& target) {
 }
 
 }  // namespace
+
+std::string gnuplot(std::string_view script) {
+  constexpr std::size_t kMostPicture = std::size_t{64} << 20;
+  constexpr std::size_t kMostComplaint = 4096;
+  const NoSigpipe no_sigpipe;
+  Pipe in = open_pipe();
+  Pipe out = open_pipe();
+  Pipe err = open_pipe();
+  Child child(in.read_end.get(), out.write_end.get(), err.write_end.get());
+  if (child.error() == ENOENT)
+    throw Error(ErrorKind::io, "plotting needs gnuplot", "apt-get install gnuplot-nox");
+  if (child.error() != 0) fail("cannot run gnuplot", child.error());
+  in.read_end.close();
+  out.write_end.close();
+  err.write_end.close();
+
+  // All three at once: gnuplot may wait for its output to be read before it reads on.
+  if (::fcntl(in.write_end.get(), F_SETFL, O_NONBLOCK) != 0) fail("cannot run gnuplot", errno);
+  std::string picture;
+  std::string complaint;
+  while (out.read_end.is_open() || err.read_end.is_open()) {
+    pollfd wanted[] = {{in.write_end.get(), POLLOUT, 0},
+                       {out.read_end.get(), POLLIN, 0},
+                       {err.read_end.get(), POLLIN, 0}};
+    if (::poll(wanted, std::size(wanted), -1) < 0) {
+      if (errno == EINTR) continue;
+      fail("cannot run gnuplot", errno);
+    }
+    if (wanted[0].revents != 0) {
+      const ssize_t put = ::write(in.write_end.get(), script.data(), script.size());
+      if (put >= 0) script.remove_prefix(static_cast<std::size_t>(put));
+      const bool gone = put < 0 && errno == EPIPE;  // and will say why
+      if (put < 0 && !gone && errno != EAGAIN && errno != EINTR)
+        fail("cannot write to gnuplot", errno);
+      if (script.empty() || gone) in.write_end.close();
+    }
+    if (wanted[1].revents != 0) drain(out.read_end, picture, kMostPicture);
+    if (picture.size() == kMostPicture) {
+      throw Error(ErrorKind::io, "gnuplot failed: its picture has no end",
+                  "what is called gnuplot in PATH may be another program");
+    }
+    if (wanted[2].revents != 0) drain(err.read_end, complaint, kMostComplaint);
+  }
+  in.write_end.close();
+
+  const int status = child.wait();
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0 && !picture.empty()) return picture;
+  // What it says are lines, some of them empty or a caret below the script.
+  std::string text;
+  bool blank = true;
+  for (const char c : complaint) {
+    const bool space = c == ' ' || c == '\n' || c == '\t' || c == '^';
+    if (!space && blank && !text.empty()) text += ' ';
+    if (!space) text += c;
+    blank = space;
+  }
+  if (text.empty()) {
+    text = WIFSIGNALED(status) ? fmt::format("ended by signal {}", WTERMSIG(status))
+                               : fmt::format("exit status {}", WEXITSTATUS(status));
+  }
+  throw Error(ErrorKind::io, "gnuplot failed: " + escaped(text, 400));
+}
 
 void check_plot_target(const std::string& target) { kind_of(target); }
 

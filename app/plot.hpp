@@ -23,6 +23,9 @@ void check_plot_target(const std::string& target);
 void plot(const std::string& target, const std::vector<NamedReport>& reports,
           const std::vector<std::vector<Tally::Bin>>& histograms, const ReportOptions& options);
 
+/// gnuplot's standard output for this script. Throws Error{io}.
+std::string gnuplot(std::string_view script);
+
 /// `text` as a string in a gnuplot script: one line in double quotes, in which nothing is expanded.
 /// Tic labels are formats (%g), other text is not.
 std::string gnuplot_string(std::string_view text, bool tic_label = false);

@@ -1,5 +1,6 @@
-// float32 patterns through what the library does with each of them, against reference.cpp: both
-// activations and their gradients, text out and back, print. Every input is a block of patterns,
+// float32 patterns through what the library does with each of them, against reference.cpp: relu and
+// leaky_relu and their gradients, text out and back, print; and the whole family, many values at once
+// against each of them alone. Every input is a block of patterns,
 // and every answer is compared bit for bit, or byte for byte.
 //   exhaustive_test        one pattern in 4096, and all neighbours of the special ones
 //   exhaustive_test all    all 2^32, on all processors
@@ -77,8 +78,7 @@ void check_activations(const Patterns& x, const Tensor& tensor) {
   check_bits(x, apply(relu, tensor.clone(), true), rectified, "relu in place");
   const Patterns relu_gradient = reference::relu_gradient(x);
   check_bits(x, gradient(relu, tensor), relu_gradient, "relu's gradient");
-  check_bits(x, gradient(relu, tensor.clone(), true), relu_gradient,
-             "relu's gradient in place");
+  check_bits(x, gradient(relu, tensor.clone(), true), relu_gradient, "relu's gradient in place");
 
   for (const double slope : kSlopes) {
     const std::string name = "leaky_relu of slope " + formatted("%g", slope);
@@ -91,6 +91,45 @@ void check_activations(const Patterns& x, const Tensor& tensor) {
     if (slope < 0) continue;  // in place there is none
     check_bits(x, gradient(leaky, tensor.clone(), true), expected,
                name + ", its gradient in place");
+  }
+}
+
+/// All that is done to each value by itself, with values of the parameters that are not the standard
+/// ones beside them.
+std::vector<Module> family() {
+  std::vector<Module> modes;
+  for (const Activation& row : activations()) {
+    if (Module(row).scope() == Scope::element) modes.emplace_back(row);
+  }
+  for (const char* const text :
+       {"elu(0.7)", "celu(1.7)", "gelu(tanh)", "hardtanh(-0.3, 2.5)", "softplus(0.37, 5)",
+        "softplus(3, 100)", "threshold(0.1, 20)", "hardshrink(1.3)", "softshrink(1.3)"})
+    modes.push_back(Module::parse(text));
+  return modes;
+}
+
+/// What the loops give for many values at once is what they give for each of them alone.
+void check_family(const Patterns& x, const Tensor& tensor) {
+  static const std::vector<Module> modes = family();
+  std::vector<float> together(x.size());
+  const std::byte* const from = tensor.bytes();
+  auto* const to = reinterpret_cast<std::byte*>(together.data());
+  for (const Module& mode : modes) {
+    for (const bool forward : {true, false}) {
+      const Activation::Kernel kernel =
+          forward ? mode.activation().forward : mode.activation().backward;
+      kernel(DType::float32, from, to, {.outer = x.size()}, mode.values());
+      for (std::size_t i = 0; i < x.size(); ++i) {
+        float alone = 0;
+        kernel(DType::float32, from + i * sizeof alone, reinterpret_cast<std::byte*>(&alone), {},
+               mode.values());
+        const auto got = std::bit_cast<std::uint32_t>(together[i]);
+        const auto expected = std::bit_cast<std::uint32_t>(alone);
+        if (got == expected || (std::isnan(together[i]) && std::isnan(alone))) continue;
+        report(x[i], mode.text() + (forward ? "" : ", its gradient"), hexadecimal(got),
+               hexadecimal(expected));
+      }
+    }
   }
 }
 
@@ -202,6 +241,7 @@ Tensor tensor_of(const Patterns& x) {
 /// that is printed, which takes the most time.
 void check(const Patterns& x, const Patterns& mixed, std::size_t print_step) {
   check_activations(mixed, tensor_of(mixed));
+  check_family(mixed, tensor_of(mixed));
   const Tensor tensor = tensor_of(x);
   check_text(x, tensor);
   std::vector<float> to_print;

@@ -2,7 +2,7 @@
 """rectify against the installed PyTorch: differential.py BINARY [SEED [COUNT]]
 
 Random tensors (COUNT of them a dtype, 300 unless given) of every dtype, many shapes and values go through rectify and
-through PyTorch, and every bit is compared; any NaN equals any NaN. Covered: forward, --grad, --inplace, printing with
+through PyTorch, and every bit is compared; any NaN equals any NaN. Covered: forward, --grad, --inplace, the whole family, printing with
 options, text in and out, literals, randn, and the real pre-activations in samples/data. Same SEED, same tensors.
 Without PyTorch, or where RECTIFY_QUICK is set: prints `skipped: ` and why, and exits 77. The exit status is 1 when something failed.
 
@@ -24,6 +24,9 @@ import tempfile
 if os.environ.get("RECTIFY_QUICK"):
     print("skipped: PyTorch (--quick)")
     sys.exit(77)
+# The vector loops that rectify follows, whatever this processor has; float32 gelu is oneDNN's.
+os.environ["ATEN_CPU_CAPABILITY"] = "avx2"
+os.environ["ONEDNN_MAX_CPU_ISA"] = "AVX2"
 try:
     import numpy as np
     import torch
@@ -256,6 +259,97 @@ def activations(rng, count):
         compare(f"relu of {dtype}", got, [torch.relu(t) for t in tensors], tensors)
 
 
+def number_near(rng, least=-math.inf):
+    return max(round(rng.gauss(0, 1) * rng.choice((0.3, 1, 4)), 4), least)
+
+
+def draw_mode(rng, name):
+    """The mode as rectify takes it, and the function of PyTorch."""
+    a, b = number_near(rng), number_near(rng)
+    low, high = min(a, b), max(a, b)
+    positive = number_near(rng, 0.01)
+    return {
+        "relu6": ("relu6", F.relu6),
+        "prelu": (f"prelu({a})", lambda x: F.prelu(x, torch.tensor([a], dtype=torch.float64).to(x.dtype))),
+        "rrelu": (f"rrelu({low}, {high})", lambda x: F.rrelu(x, low, high)),
+        "gelu": ("gelu", F.gelu),
+        "gelu tanh": ("gelu(tanh)", lambda x: F.gelu(x, approximate="tanh")),
+        "silu": ("silu", F.silu),
+        "mish": ("mish", F.mish),
+        "hardtanh": (f"hardtanh({low}, {high})", lambda x: F.hardtanh(x, low, high)),
+        "hardswish": ("hardswish", F.hardswish),
+        "hardsigmoid": ("hardsigmoid", F.hardsigmoid),
+        "softplus": (f"softplus({positive}, {b})", lambda x: F.softplus(x, positive, b)),
+        "softsign": ("softsign", F.softsign),
+        "threshold": (f"threshold({a}, {b})", lambda x: F.threshold(x, a, b)),
+        "tanhshrink": ("tanhshrink", F.tanhshrink),
+        "hardshrink": (f"hardshrink({a})", lambda x: F.hardshrink(x, a)),
+        "softshrink": (f"softshrink({positive})", lambda x: F.softshrink(x, positive)),
+        "logsigmoid": ("logsigmoid", F.logsigmoid),
+        "sigmoid": ("sigmoid", torch.sigmoid),
+        "tanh": ("tanh", torch.tanh),
+        "elu": (f"elu({a})", lambda x: F.elu(x, a)),
+        "selu": ("selu", F.selu),
+        "celu": (f"celu({positive})", lambda x: F.celu(x, positive)),
+    }[name]
+
+
+VALUES_DIFFER = {"elu", "selu", "celu"}  # 1.13 computes exp(x) - 1 with the loss that comes of it
+
+
+def family(rng, count):
+    """Each element in the body of a vector loop: PyTorch's tensors are filled up with zeros."""
+    names = ["relu6", "prelu", "rrelu", "gelu", "gelu tanh", "silu", "mish", "hardtanh", "hardswish", "hardsigmoid", "softplus",
+             "softsign", "threshold", "tanhshrink", "hardshrink", "softshrink", "logsigmoid", "sigmoid", "tanh", "elu", "selu", "celu"]
+    for dtype in ("float32", "float64"):
+        for name in names:
+            if OLDER and name == "gelu" and dtype == "float64":
+                continue
+            for grad in (False, True):
+                if OLDER and name in VALUES_DIFFER and not grad:
+                    continue
+                mode, function = draw_mode(rng, name)
+                tensors, wanted = [], []
+                for _ in range(max(2, count // 10)):
+                    x = draw_floats(rng, rng.randint(1, 99), dtype)
+                    if OLDER and name == "softshrink":
+                        x = x.nan_to_num(nan=1.5, posinf=math.inf, neginf=-math.inf)
+                    if OLDER and name == "hardswish" and grad:
+                        x = torch.where(x.abs() == 3, torch.ones_like(x), x)
+                    padded = torch.cat([x, torch.zeros(64 - x.numel() % 64 + 64, dtype=x.dtype)]).requires_grad_()
+                    y = function(padded)
+                    if grad:
+                        y.backward(torch.ones_like(y))
+                        y = padded.grad
+                    tensors.append(x)
+                    wanted.append(y.detach()[:x.numel()].clone())
+                arguments = [f"--mode={mode}"] + ["--grad"] * grad
+                compare(f"{' '.join(arguments)} of {dtype}", stream(arguments, tensors, dtype), wanted, tensors)
+        for name in ("softmax", "softmin", "log_softmax", "glu"):
+            for grad in (False, True):
+                tensors, wanted = [], []
+                for _ in range(max(2, count // 10)):
+                    rows, columns = rng.randint(1, 4), rng.randint(1, 70)
+                    if name == "glu":  # whole vectors in each half, or the C library answers
+                        columns = 64 * rng.randint(1, 3)
+                    x = (torch.randn(rows, columns, dtype=torch.float64) * 4).to(dtype_of(dtype)).requires_grad_()
+                    y = getattr(F, name)(x, dim=-1)
+                    if grad:
+                        y.backward(torch.ones_like(y))
+                        y = x.grad
+                    tensors.append(x.detach())
+                    wanted.append(y.detach())
+                arguments = [f"--mode={name}"] + ["--grad"] * grad
+                compare(f"{' '.join(arguments)} of {dtype}", stream(arguments, tensors, dtype), wanted, tensors)
+    for dtype in ("float32", "float64"):
+        for seed in range(5):
+            x = draw_floats(rng, 37, dtype).nan_to_num(nan=0.0)
+            torch.manual_seed(seed)
+            wanted = F.rrelu(x, 0.1, 0.6, training=True)
+            compare(f"rrelu in training of {dtype}, seed {seed}",
+                    stream(["--mode=rrelu(0.1, 0.6, training)", f"--seed={seed}"], [x], dtype), [wanted], [x])
+
+
 def draw_options(rng):
     options = {}
     for name, low, high in (("precision", 0, 9), ("threshold", 0, 60), ("edgeitems", 0, 5), ("linewidth", 10, 130)):
@@ -431,6 +525,7 @@ def main():
     torch.set_num_threads(1)
     rng = random.Random(seed)
     activations(rng, count)
+    family(rng, count)
     printing(rng, count)
     written_texts(rng, count)
     literals(rng, count)

@@ -95,25 +95,19 @@ struct Silu {
   }
 };
 
-/// aten/src/ATen/native/cpu/Activation.cpp: softplus_kernel and softplus_backward_kernel.
-template <class T>
-struct Softplus {
+/// aten/src/ATen/native/cpu/Activation.cpp: softplus_kernel and softplus_backward_kernel. How far
+/// log1p has to reach depends on the threshold.
+template <class T, Reach kReach>
+struct SoftplusWithin {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
 
-  explicit Softplus(const Values& values)
+  explicit SoftplusWithin(const Values& values)
       : beta(static_cast<C>(values[0])), threshold(static_cast<C>(values[1])) {}
 
-  /// Whether exp(x * beta) stays where log1p is simple, for all x that are not above the threshold.
-  bool is_moderate() const { return threshold <= (sizeof(C) == 4 ? 87 : 700); }
-
-  template <Reach kReach>
-  RECTIFY_INLINE C forward_within(C x) const {
+  RECTIFY_INLINE C forward(C x) const {
     const C b = x * beta;
     return select(b > threshold, x, log1p<kReach>(exp(b)) / beta);
-  }
-  RECTIFY_INLINE C forward(C x) const {
-    return is_moderate() ? forward_within<Reach::moderate>(x) : forward_within<Reach::full>(x);
   }
   RECTIFY_INLINE C derivative(C x) const {
     const C b = x * beta;
@@ -123,6 +117,11 @@ struct Softplus {
 
   C beta, threshold;
 };
+
+template <class T>
+using Softplus = SoftplusWithin<T, Reach::moderate>;
+template <class T>
+using FarSoftplus = SoftplusWithin<T, Reach::full>;
 
 /// aten/src/ATen/native/cpu/Activation.cpp: log_sigmoid_cpu_kernel, which keeps the exponential,
 /// rounded, for log_sigmoid_backward_cpu_kernel.
@@ -150,7 +149,19 @@ RECTIFY_FUNCTION_WITH_OUTPUT(Selu)
 RECTIFY_FUNCTION_WITH_OUTPUT(Celu)
 RECTIFY_FUNCTION(Sigmoid)
 RECTIFY_FUNCTION(Silu)
-RECTIFY_FUNCTION(Softplus)
 RECTIFY_FUNCTION(Logsigmoid)
+
+void softplus_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                      const Values& values) {
+  // exp(x * beta) of what is not above the threshold stays where log1p is simple.
+  const bool moderate = values[1] <= (dtype == DType::float64 ? 700 : 87);
+  moderate ? elementwise<function::Softplus, Forward>(dtype, from, to, extent, values)
+           : elementwise<function::FarSoftplus, Forward>(dtype, from, to, extent, values);
+}
+
+void softplus_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                       const Values& values) {
+  elementwise<function::Softplus, Backward>(dtype, from, to, extent, values);
+}
 
 }  // namespace rectify

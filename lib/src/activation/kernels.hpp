@@ -57,8 +57,6 @@ struct Silu;
 template <class T>
 struct Sigmoid;
 template <class T>
-struct Softplus;
-template <class T>
 struct Logsigmoid;
 template <class T>
 struct Tanh;
@@ -76,6 +74,7 @@ using KernelFunction = void(DType dtype, const std::byte* from, std::byte* to, c
 KernelFunction prelu_forward, prelu_backward;
 /// leaky_relu of the mean slope or, in training, of a random slope for each element.
 KernelFunction rrelu_forward, rrelu_backward;
+KernelFunction softplus_forward, softplus_backward;
 /// By the error function, or by the approximation with tanh.
 KernelFunction gelu_forward, gelu_backward;
 /// The first half of each slice times the sigmoid of the second.

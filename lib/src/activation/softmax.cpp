@@ -6,6 +6,7 @@
 // bits, and of the columns beside one another.
 
 #include <cstddef>
+#include <cstring>
 #include <vector>
 
 #include "activation/c_library.hpp"
@@ -17,11 +18,28 @@ namespace {
 
 enum class Kind { softmax, softmin, log_softmax };
 
+// Not one template: GCC 12 takes no vector_size that depends on a parameter here.
+template <class C>
+struct Vector;
+template <>
+struct Vector<float> {
+  using Type = float __attribute__((vector_size(32)));
+};
+template <>
+struct Vector<double> {
+  using Type = double __attribute__((vector_size(32)));
+};
+
 template <class T>
 struct Slices {
   using C = Compute<T>;
   static constexpr std::size_t kLanes = 32 / sizeof(C);
   static constexpr bool kHalf = sizeof(T) == 2;
+  using Lanes = typename Vector<C>::Type;
+
+  RECTIFY_INLINE static void load(Lanes& lanes, const C* from) {
+    std::memcpy(&lanes, from, sizeof lanes);
+  }
 
   // ---- sums
 
@@ -44,12 +62,16 @@ struct Slices {
   /// others they belong to the first lanes, unless there is no whole vector.
   RECTIFY_INLINE static C sum(const C* values, std::size_t n) {
     if (n < kLanes) return sum_in_order(values, n);
-    C lanes[kLanes];
-    for (std::size_t l = 0; l < kLanes; ++l) lanes[l] = values[l];
+    Lanes vector;
+    load(vector, values);
     std::size_t i = kLanes;
     for (; i + kLanes <= n; i += kLanes) {
-      for (std::size_t l = 0; l < kLanes; ++l) lanes[l] += values[i + l];
+      Lanes next;
+      load(next, values + i);
+      vector += next;
     }
+    C lanes[kLanes];
+    std::memcpy(lanes, &vector, sizeof lanes);
     if constexpr (!kHalf) {
       for (std::size_t l = 0; i + l < n; ++l) lanes[l] += values[i + l];
     }
@@ -83,14 +105,23 @@ struct Slices {
     const auto greater = [](C a, C b) RECTIFY_ALWAYS_INLINE {
       return elementary::select((b > a) | elementary::is_nan(b), b, a);
     };
-    C lanes[2 * kLanes];
-    for (C& lane : lanes) lane = values[0];
+    C most = values[0];
     std::size_t i = 0;
-    for (; i + 2 * kLanes <= n; i += 2 * kLanes) {
-      for (std::size_t l = 0; l < 2 * kLanes; ++l) lanes[l] = greater(lanes[l], values[i + l]);
+    if (n >= 2 * kLanes) {
+      Lanes first;
+      Lanes second;
+      load(first, values);
+      load(second, values + kLanes);
+      for (i = 2 * kLanes; i + 2 * kLanes <= n; i += 2 * kLanes) {
+        Lanes x;
+        Lanes y;
+        load(x, values + i);
+        load(y, values + i + kLanes);
+        first = ((x > first) | (x != x)) ? x : first;
+        second = ((y > second) | (y != y)) ? y : second;
+      }
+      for (std::size_t l = 0; l < kLanes; ++l) most = greater(greater(most, first[l]), second[l]);
     }
-    C most = lanes[0];
-    for (const C lane : lanes) most = greater(most, lane);
     for (; i < n; ++i) most = greater(most, values[i]);
     return most;
   }
@@ -98,6 +129,7 @@ struct Slices {
   /// exp of all; from `first_scalar` on it is the C library's.
   RECTIFY_INLINE static void exponentials(const C* from, C* to, std::size_t n,
                                           std::size_t first_scalar) {
+    RECTIFY_INDEPENDENT
     for (std::size_t i = 0; i < first_scalar; ++i) to[i] = elementary::exp(from[i]);
     for (std::size_t i = first_scalar; i < n; ++i) to[i] = c_library::exp(from[i]);
   }
@@ -107,9 +139,11 @@ struct Slices {
   RECTIFY_INLINE static void rows(const T* x, T* y, const Extent& extent, C* d, C* e) {
     const std::size_t n = extent.size;
     for (std::size_t row = 0; row < extent.outer; ++row, x += n, y += n) {
+      RECTIFY_INDEPENDENT
       for (std::size_t i = 0; i < n; ++i)
         d[i] = kKind == Kind::softmin ? -widen(x[i]) : widen(x[i]);
       const C most = greatest(d, n);
+      RECTIFY_INDEPENDENT
       for (std::size_t i = 0; i < n; ++i) d[i] -= most;
       if constexpr (kKind == Kind::log_softmax) {
         exponentials(d, e, n, n);
@@ -119,10 +153,12 @@ struct Slices {
         } else {
           log = elementary::log(sum(e, n));
         }
+        RECTIFY_INDEPENDENT
         for (std::size_t i = 0; i < n; ++i) y[i] = narrow<T>(d[i] - log);
       } else {
         exponentials(d, e, n, kHalf ? n - n % kLanes : n);
         const C factor = C{1} / sum(e, n);
+        RECTIFY_INDEPENDENT
         for (std::size_t i = 0; i < n; ++i) y[i] = narrow<T>(e[i] * factor);
       }
     }
@@ -135,34 +171,40 @@ struct Slices {
                                      C* e) {
     const std::size_t inner = extent.inner;
     const std::size_t first_scalar = inner - inner % kLanes;
-    const auto load = [](T value) RECTIFY_ALWAYS_INLINE {
+    const auto value_of = [](T value) RECTIFY_ALWAYS_INLINE {
       return kKind == Kind::softmin ? -widen(value) : widen(value);
     };
     for (std::size_t block = 0; block < extent.outer; ++block) {
-      for (std::size_t c = 0; c < inner; ++c) most[c] = load(x[c]), total[c] = 0;
+      RECTIFY_INDEPENDENT
+      for (std::size_t c = 0; c < inner; ++c) most[c] = value_of(x[c]), total[c] = 0;
       for (std::size_t i = 1; i < extent.size; ++i) {
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) {
-          const C value = load(x[i * inner + c]);
+          const C value = value_of(x[i * inner + c]);
           most[c] =
               elementary::select((value > most[c]) | elementary::is_nan(value), value, most[c]);
         }
       }
       const auto row_of_exponentials = [&](std::size_t i) RECTIFY_ALWAYS_INLINE {
-        for (std::size_t c = 0; c < inner; ++c) e[c] = load(x[i * inner + c]) - most[c];
+        RECTIFY_INDEPENDENT
+        for (std::size_t c = 0; c < inner; ++c) e[c] = value_of(x[i * inner + c]) - most[c];
         exponentials(e, e, inner, first_scalar);
       };
       for (std::size_t i = 0; i < extent.size; ++i) {
         row_of_exponentials(i);
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) total[c] += e[c];
       }
       if constexpr (kKind == Kind::log_softmax) {
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) total[c] = elementary::log(total[c]);
       }
       for (std::size_t i = 0; i < extent.size; ++i) {
         if constexpr (kKind != Kind::log_softmax) row_of_exponentials(i);
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) {
           const std::size_t at = i * inner + c;
-          y[at] = narrow<T>(kKind == Kind::log_softmax ? (load(x[at]) - most[c]) - total[c]
+          y[at] = narrow<T>(kKind == Kind::log_softmax ? (value_of(x[at]) - most[c]) - total[c]
                                                        : e[c] / total[c]);
         }
       }
@@ -179,12 +221,15 @@ struct Slices {
   RECTIFY_INLINE static void gradient_rows(T* g, const Extent& extent, C* e) {
     const std::size_t n = extent.size;
     for (std::size_t row = 0; row < extent.outer; ++row, g += n) {
+      RECTIFY_INDEPENDENT
       for (std::size_t i = 0; i < n; ++i) e[i] = widen(g[i]);
       if constexpr (kKind == Kind::log_softmax) {
+        RECTIFY_INDEPENDENT
         for (std::size_t i = 0; i < n; ++i)
           g[i] = narrow<T>(std::fma(-elementary::exp(e[i]), static_cast<C>(n), C{1}));
       } else {
         const C rest = C{1} - sum(e, n);
+        RECTIFY_INDEPENDENT
         for (std::size_t i = 0; i < n; ++i) g[i] = narrow<T>(signed_as<kKind>(rest * e[i]));
       }
     }
@@ -194,11 +239,14 @@ struct Slices {
   RECTIFY_INLINE static void gradient_columns(T* g, const Extent& extent, C* total) {
     const std::size_t inner = extent.inner;
     for (std::size_t block = 0; block < extent.outer; ++block, g += extent.size * inner) {
+      RECTIFY_INDEPENDENT
       for (std::size_t c = 0; c < inner; ++c) total[c] = 0;
       for (std::size_t i = 0; i < extent.size; ++i) {
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) total[c] += widen(g[i * inner + c]);
       }
       for (std::size_t i = 0; i < extent.size; ++i) {
+        RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) {
           T& at = g[i * inner + c];
           const C y = widen(at);
