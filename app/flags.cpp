@@ -126,6 +126,33 @@ std::uint64_t seed(const std::string& text) {
   refuse("--seed takes a whole number from -2^63 to 2^64-1, not " + in_quotes(text));
 }
 
+/// Words between commas; one with a comma in it stands in double quotes.
+std::vector<std::string> words_of(std::string_view option, const std::string& text) {
+  std::vector<std::string> words;
+  bool quoted = false;
+  bool was_quoted = false;
+  std::string word;
+  for (std::size_t i = 0; i <= text.size(); ++i) {
+    if (i < text.size() && text[i] == '"') {
+      if (quoted && i + 1 < text.size() && text[i + 1] == '"') {
+        word += text[i++];
+      } else {
+        quoted = !quoted;
+      }
+      was_quoted = true;
+    } else if (i == text.size() || (text[i] == ',' && !quoted)) {
+      if ((word.empty() && !was_quoted) || quoted)
+        refuse(fmt::format("{} takes words between commas, not {}", option, in_quotes(text)));
+      words.push_back(std::move(word));
+      word.clear();
+      was_quoted = false;
+    } else {
+      word += text[i];
+    }
+  }
+  return words;
+}
+
 /// Numbers between commas.
 std::vector<double> numbers(std::string_view option, const std::string& text) {
   std::vector<double> values;
@@ -183,6 +210,11 @@ std::vector<std::string> when() { return {"auto", "yes", "no"}; }
 std::vector<std::string> scientific() { return {"auto", "on", "off"}; }
 std::vector<std::string> profiles() { return {"default", "short", "full"}; }
 std::vector<std::string> nan_texts() { return {"literal", "null", "string"}; }
+
+std::vector<std::string> printed_formats() { return {"torch"}; }
+std::vector<std::string> table_formats() { return {"csv", "tsv"}; }
+std::vector<std::string> json_formats() { return {"json", "jsonl"}; }
+std::vector<std::string> number_formats() { return {"csv", "tsv", "json", "jsonl"}; }
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
@@ -309,11 +341,16 @@ const Flag kFlags[] = {
      .variable = "C",
      .standard = "a comma; tsv: a tab",
      .brief = "CSV: between fields",
-     .manual = "CSV: the character between fields; `\\t` or `tab` is a tab.",
+     .manual =
+         "CSV: the character between fields; `\\t` or `tab` is a tab. `blanks` stands for runs "
+         "of blanks and tabs, of which those at the ends of a line mean nothing. Without it a "
+         "first line `sep=;`, as spreadsheets write it, names the delimiter.",
      .take =
          [](Options& o, const std::string& word) {
-           o.read.delimiter = one_character("--delimiter", word);
-         }},
+           o.read.delimiter =
+               word == "blanks" ? ReadOptions::kBlanks : one_character("--delimiter", word);
+         },
+     .field = "read.delimiter"},
     {.command = Flag::both,
      .group = Flag::input,
      .name = "--decimal",
@@ -325,7 +362,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.read.decimal = choice("--decimal", word, {".", ","}) == 0 ? '.' : ',';
-         }},
+         },
+     .field = "read.decimal"},
     {.command = Flag::both,
      .group = Flag::input,
      .name = "--missing",
@@ -337,6 +375,81 @@ const Flag kFlags[] = {
                "a blank line between the rows is such a field. Without it a missing field is an "
                "error.",
      .take = [](Options& o, const std::string& word) { o.read.missing = word; }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--missing-words",
+     .value = Flag::list,
+     .variable = "LIST",
+     .brief = "CSV: words such as NA,null that stand for empty",
+     .manual =
+         "CSV: what stands for an empty field, such as `NA,null,-`, exactly as it is written. "
+         "`--missing` says what these are worth; alone, `nan`.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.missing_words = words_of("--missing-words", word);
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--skip",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "0",
+     .brief = "CSV: lines in front of the header or first row",
+     .manual = "CSV: skip so many lines in front of the header, or of the first row. CSV that is "
+               "written has them again, so that it is read by the same command; `--out-header no` "
+               "leaves them out.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.skip = whole<std::size_t>("--skip", word, 0, std::size_t{1} << 40);
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--skip-after-header",
+     .value = Flag::number,
+     .variable = "N",
+     .standard = "0",
+     .brief = "CSV: lines of units or words behind the header",
+     .manual = "CSV: skip so many lines behind the header: units, a second header. CSV that is "
+               "written has them again, as with `--skip`.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.read.skip_after_header = whole<std::size_t>("--skip-after-header", word, 0, 1'000'000);
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--comment",
+     .value = Flag::text,
+     .variable = "TEXT",
+     .brief = "CSV: lines that begin so are skipped",
+     .manual = "CSV: skip lines that begin so, such as `#`, wherever they stand.",
+     .take =
+         [](Options& o, const std::string& word) {
+           if (word.empty() || word.find_first_of("\n\r") != std::string::npos || word[0] == ' ')
+             refuse("--comment takes what a comment begins with, not " + in_quotes(word));
+           o.read.comment = word;
+         }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--columns",
+     .value = Flag::list,
+     .variable = "LIST",
+     .brief = "CSV: the columns to read: a,3,5-7,'unit*'",
+     .manual =
+         "CSV: the columns that are read, in this order: names, numbers from 1, ranges (`5-7`, "
+         "`5-`), patterns (`unit*`). A name with a comma in it stands in double quotes.",
+     .take = [](Options& o,
+                const std::string& word) { o.read.columns = words_of("--columns", word); }},
+    {.command = Flag::both,
+     .group = Flag::input,
+     .name = "--keep",
+     .value = Flag::list,
+     .variable = "LIST",
+     .brief = "CSV: columns that are left as they are: time,label",
+     .manual =
+         "CSV: columns that are no part of the tensor, such as times and labels, given as for "
+         "`--columns`. Their text passes unchanged to CSV in its place. With `--keep 1` a row "
+         "may have one field more than the header (R's row names).",
+     .take = [](Options& o, const std::string& word) { o.read.keep = words_of("--keep", word); }},
     {.command = Flag::apply,
      .group = Flag::input,
      .name = "--ndmin",
@@ -626,7 +739,50 @@ const Flag kFlags[] = {
          [](Options& o, const std::string& word) {
            o.write.header = static_cast<Header>(choice("--out-header", word, when()));
          },
-     .field = "write.header"},
+     .field = "write.header",
+     .formats = table_formats},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--out-delimiter",
+     .value = Flag::text,
+     .variable = "C",
+     .standard = "the input's, if it is of that format",
+     .brief = "CSV: between fields",
+     .manual =
+         "CSV: what is written between fields; `\\t` or `tab` is a tab. CSV made of CSV has the "
+         "input's delimiter, decimal point and line ends, and quotes the names that are quoted "
+         "there.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.delimiter = one_character("--out-delimiter", word);
+         },
+     .field = "write.delimiter",
+     .formats = table_formats},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--out-decimal",
+     .value = Flag::text,
+     .variable = "C",
+     .standard = "the input's, if it is of that format",
+     .brief = "CSV: the decimal point, . or ,",
+     .manual = "CSV: the decimal point that is written, a point or a comma.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.write.decimal = choice("--out-decimal", word, {".", ","}) == 0 ? '.' : ',';
+         },
+     .field = "write.decimal",
+     .formats = table_formats},
+    {.command = Flag::apply,
+     .group = Flag::output,
+     .name = "--float-format",
+     .value = Flag::text,
+     .variable = "F",
+     .standard = "the fewest digits that read back to the value",
+     .brief = "CSV, JSON: numbers as %.4f, %.3e or %g",
+     .manual = "CSV, JSON: how floating numbers are written, as in C: `%.4f`, `%.3e`, `%g`. For "
+               "`--to torch` there is `--precision`.",
+     .take = [](Options& o, const std::string& word) { o.write.float_format = word; },
+     .formats = number_formats},
     {.command = Flag::apply,
      .group = Flag::output,
      .name = "--nan",
@@ -640,7 +796,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.write.nan = static_cast<NanText>(choice("--nan", word, nan_texts()));
-         }},
+         },
+     .formats = json_formats},
 
     {.command = Flag::apply,
      .group = Flag::printing,
@@ -657,7 +814,8 @@ const Flag kFlags[] = {
            const std::size_t profile = choice("--profile", word, profiles());
            if (profile == 1) print.precision = print.edgeitems = 2;
            if (profile == 2) print.threshold = PrintOptions::kNoThreshold;
-         }},
+         },
+     .formats = printed_formats},
     {.command = Flag::apply,
      .group = Flag::printing,
      .name = "--precision",
@@ -669,7 +827,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.write.print.precision = whole<std::int64_t>("--precision", word, 0, 1000);
-         }},
+         },
+     .formats = printed_formats},
     {.command = Flag::apply,
      .group = Flag::printing,
      .name = "--threshold",
@@ -685,7 +844,8 @@ const Flag kFlags[] = {
                word == "inf"
                    ? PrintOptions::kNoThreshold
                    : whole<std::int64_t>("--threshold", word, 0, PrintOptions::kNoThreshold);
-         }},
+         },
+     .formats = printed_formats},
     {.command = Flag::apply,
      .group = Flag::printing,
      .name = "--edgeitems",
@@ -697,7 +857,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.write.print.edgeitems = whole<std::int64_t>("--edgeitems", word, 0, kMost);
-         }},
+         },
+     .formats = printed_formats},
     {.command = Flag::apply,
      .group = Flag::printing,
      .name = "--linewidth",
@@ -709,7 +870,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.write.print.linewidth = whole<std::int64_t>("--linewidth", word, 1, kMost);
-         }},
+         },
+     .formats = printed_formats},
     {.command = Flag::apply,
      .group = Flag::printing,
      .name = "--sci-mode",
@@ -722,7 +884,8 @@ const Flag kFlags[] = {
      .take =
          [](Options& o, const std::string& word) {
            o.write.print.sci_mode = static_cast<SciMode>(choice("--sci-mode", word, scientific()));
-         }},
+         },
+     .formats = printed_formats},
 
     {.name = "--verbose",
      .letter = 'v',

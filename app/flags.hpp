@@ -53,6 +53,8 @@ struct Flag {
   /// The field of the library's options that it sets, as option() calls it, where that has another
   /// name.
   std::string_view field = {};
+  /// The formats that it is for, of those that are written; null: all.
+  std::vector<std::string> (*formats)() = nullptr;
 };
 
 /// In the order of application: what others override stands before them.

@@ -120,6 +120,23 @@ void settle_apply(Options& options) {
   }
 }
 
+/// Refuses what has no meaning for the format that is written.
+void refuse_misplaced(const Options& options, const std::vector<const Flag*>& given) {
+  const std::string format = options.write.format.empty() ? "torch" : options.write.format;
+  for (const Flag* flag : given) {
+    const std::vector<std::string> formats = flag->formats();
+    if (std::find(formats.begin(), formats.end(), format) != formats.end()) continue;
+    std::string hint;
+    const bool text = format != "torch" && format != "npy";
+    if (flag->name == "--precision" && text) hint = "--float-format %.4f writes four digits";
+    if (flag->name == "--float-format" && format == "torch")
+      hint = "--precision 4 prints four digits";
+    refuse(
+        fmt::format("{} is for --to {}, and this is {}", flag->name, joined(formats, ", "), format),
+        hint);
+  }
+}
+
 void settle_compare(Options& options) {
   const std::string& check = options.check_text;
   options.compare.modes = options.operation.modes;
@@ -229,8 +246,9 @@ Options parse_options(int argc, const char* const* argv) {
   std::for_each(values.begin(), values.end(), restored);
   for (std::vector<std::string>& list : lists) std::for_each(list.begin(), list.end(), restored);
 
-  std::string input_options;  // those that say how to read or what to compare
-  std::string text_option;    // one that says how to read text
+  std::string input_options;            // those that say how to read or what to compare
+  std::string text_option;              // one that says how to read text
+  std::vector<const Flag*> of_formats;  // those that are for some formats alone
   for (std::size_t i = 0; i < flags().size(); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     const Flag& flag = flags()[i];
@@ -240,10 +258,13 @@ Options parse_options(int argc, const char* const* argv) {
       flag.take(options, values[i]);
     }
     if (reads(flag) && input_options.empty()) input_options = flag.name;
-    for (const std::string_view name : {"--from", "--pointer", "--key", "--header", "--delimiter",
-                                        "--decimal", "--missing", "--ndmin"}) {
+    for (const std::string_view name :
+         {"--from", "--pointer", "--key", "--header", "--delimiter", "--decimal", "--missing",
+          "--missing-words", "--skip", "--skip-after-header", "--comment", "--columns", "--keep",
+          "--ndmin"}) {
       if (flag.name == name) text_option = name;
     }
+    if (flag.formats != nullptr) of_formats.push_back(&flag);
   }
   if (options.ask == Options::Ask::plot_modes) {
     options.operation.modes = with_slopes(options.operation.modes, options.slopes);
@@ -276,14 +297,6 @@ Options parse_options(int argc, const char* const* argv) {
            "one run for each file");
   }
   if (options.tensor) options.read.format = "json";
-  const char delimiter = options.read.delimiter == '\0'
-                             ? (options.read.format == "tsv" ? '\t' : ',')
-                             : options.read.delimiter;
-  if (delimiter == options.read.decimal) {
-    refuse(fmt::format("{} is the decimal point and the delimiter at once",
-                       in_quotes({&delimiter, 1})),
-           "--delimiter ';'");
-  }
   std::vector<Module>& modes = options.operation.modes;
   if (!options.slopes.empty() && !options.merge &&
       std::none_of(modes.begin(), modes.end(), leaves_slope_open)) {
@@ -298,6 +311,7 @@ Options parse_options(int argc, const char* const* argv) {
     settle_list(options);
   } else {
     settle_apply(options);
+    refuse_misplaced(options, of_formats);
   }
   return options;
 }
@@ -309,7 +323,11 @@ std::string option_text(std::string_view field, std::string_view value) {
   std::string text(flag->name);
   if (flag->command == Flag::compare) text.insert(0, "compare ");
   if (value.empty()) return text;
-  const bool means_something_to_a_shell = value == ";" || value == "|" || value == " ";
+  constexpr std::string_view kPlain =
+      "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,._/=+-:@%";
+  const bool is_quoted = value.size() > 1 && value.starts_with('\'') && value.ends_with('\'');
+  const bool means_something_to_a_shell =
+      !is_quoted && value.find_first_not_of(kPlain) != std::string_view::npos;
   return text +
          (means_something_to_a_shell ? fmt::format(" '{}'", value) : fmt::format(" {}", value));
 }

@@ -71,6 +71,12 @@ void Gather::add(Result&& slab, const PrintOptions* edges) {
     shape_[0] = 0;
     only_edges_ = false;
   }
+  if (!slab.begins && slab.kept != nullptr) {
+    KeptColumns& kept = *result_.kept;
+    const std::size_t before = kept.text.size();
+    kept.text += slab.kept->text;
+    for (const std::size_t end : slab.kept->ends) kept.ends.push_back(before + end);
+  }
   const std::int64_t rows = slab.columns[0].tensor.shape()[0];
   const bool was_edges = only_edges_;
   const std::int64_t before = shape_[0];

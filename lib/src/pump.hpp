@@ -121,6 +121,7 @@ class Pump {
     const ReadOptions& read;
     std::unique_ptr<Decoder> decoder;
     std::size_t tensor;  // the number of the last that has begun
+    Inexact inexact;     // of all that has been delivered
 
     Input(Source& of, std::size_t index, const ReadOptions& options, const Wanted& wanted)
         : source(of),
@@ -132,6 +133,37 @@ class Pump {
       if (!decoder->cut(chunk)) return false;
       tensor += chunk.begins ? 1u : 0u;
       return true;
+    }
+
+    void add(const Inexact& found) {
+      if (found.count == 0) return;
+      if (inexact.count == 0) inexact.first = found.first;
+      inexact.count += found.count;
+      inexact.in_float64 = inexact.in_float64 && found.in_float64;
+      inexact.in_int64 = inexact.in_int64 && found.in_int64;
+    }
+
+    /// What a user should know, once all has been cut.
+    std::vector<Error> notes() const {
+      std::vector<Error> notes;
+      if (const auto note = decoder->note()) notes.push_back(*note);
+      if (inexact.count == 0) return notes;
+      Place first = inexact.first;
+      if (read.part) first.line += decoder->lines_before();
+      const DType dtype = read.dtype.value_or(DType::float32);
+      std::string hint;
+      if (dtype != DType::float64 && inexact.in_float64)
+        hint = option("dtype", "float64") + " keeps them";
+      if (decoder->has_columns())
+        hint += (hint.empty() ? "" : "; ") + option("keep") + " leaves a column as it is";
+      notes.emplace_back(ErrorKind::data,
+                         std::to_string(inexact.count) +
+                             (inexact.count == 1 ? " integer is" : " integers are") +
+                             " not exact in " + std::string(rectify::name(dtype)) +
+                             (inexact.count == 1 ? ", at " : ", the first at ") +
+                             std::to_string(first.line) + ":" + std::to_string(first.column),
+                         hint, Place{source.name()});
+      return notes;
     }
 
     /// An error about the output names it itself; all others are about the input, and get the
@@ -199,6 +231,7 @@ class Pump {
     std::string name;
     std::vector<Item> items;
     std::exception_ptr error;  // of what stands behind them
+    std::vector<Error> notes;
   };
 
   /// Inputs [begin, end), of which the first are small files.
@@ -235,6 +268,10 @@ class Pump {
       try {
         Input input(*source, i, read_, sink_.wanted());
         work_on_all(input, small.items);
+        for (const Item& item : small.items) {
+          for (const Result& result : item.results) input.add(result.inexact);
+        }
+        small.notes = input.notes();
       } catch (...) {
         small.error = std::current_exception();
       }
@@ -250,6 +287,12 @@ class Pump {
       throw error.kind() == ErrorKind::io ? error : error.at({small.name});
     }
     if (small.error) std::rethrow_exception(small.error);
+    tell(small.notes);
+  }
+
+  void tell(const std::vector<Error>& notes) const {
+    if (!options_.note) return;
+    for (const Error& note : notes) options_.note(note);
   }
 
   /// All chunks of an input, one after the other.
@@ -337,10 +380,12 @@ class Pump {
           [](const Item& item) { return item.chunk.last; },
           [&](Item& item) { work_on(input, item); },
           [&](Item& item) {
+            for (const Result& result : item.results) input.add(result.inexact);
             if (!item.error) input.decoder->decoded(item.chunk);
             deliver(item);
             if (options_.progress) options_.progress(input.source);
           });
+      tell(input.notes());
     } catch (const Error& error) {
       throw input.in_its_place(error);
     }

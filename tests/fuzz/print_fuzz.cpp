@@ -140,7 +140,9 @@ void check_print(const Tensor& tensor, PrintOptions print) {
   const std::string shown = to_string(tensor, print);
   need(shown.starts_with("tensor(") && shown.ends_with(")"), "no tensor is printed");
   // Edges printed from slabs are those of the whole.
-  const WriteOptions write{.format = "torch", .print = print};
+  WriteOptions write;
+  write.format = "torch";
+  write.print = print;
   need(written(tensor, write, 1 + print.edgeitems % 3) == shown + "\n",
        "in slabs it is printed otherwise");
 

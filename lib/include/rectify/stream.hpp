@@ -71,6 +71,49 @@ struct Column {
   std::optional<std::size_t> fields = std::nullopt;
 };
 
+/// How a table of text is written, where one that was read is written again.
+struct TableStyle {
+  /// A blank for runs of blanks.
+  char delimiter = ',';
+  char decimal = '.';
+  /// Lines end in \r\n.
+  bool crlf = false;
+  /// A line `sep=;` stands in front: it names the delimiter.
+  bool names_delimiter = false;
+  /// Lines in front of the header that were skipped, as they stand.
+  std::string preamble;
+  /// Whether a column's name is in quotes; of each column of the table, or empty.
+  std::vector<bool> quoted;
+  /// Lines behind the header that were skipped: a field for each column of the table.
+  std::vector<std::vector<std::string>> behind_header;
+  /// The format it is that of, "csv" or "tsv".
+  std::string format;
+};
+
+/// Columns of a table that are no part of the tensor, as they stand in the text.
+struct KeptColumns {
+  /// How many columns of the tensor stand before each.
+  std::vector<std::size_t> before;
+  /// A header's names of them, or empty. An unnamed one that the header has no field for is the first.
+  std::vector<std::string> names;
+  std::vector<bool> quoted;
+  std::vector<std::vector<std::string>> behind_header;
+  /// The header is one field shorter than the rows: the first of these is not in it (R's row names).
+  bool first_is_nameless = false;
+  /// The fields of all rows, one after the other, and where each ends in that.
+  std::string text;
+  std::vector<std::size_t> ends;
+};
+
+/// Integers of a text that its dtype does not hold exactly.
+struct Inexact {
+  std::uint64_t count = 0;
+  Place first;
+  /// Whether float64 holds all of them, or int64.
+  bool in_float64 = true;
+  bool in_int64 = true;
+};
+
 /// One tensor, or what was made of it under several names, whole or a slab of rows along the first
 /// dimension. What an activation gives may have a shape and a dtype of its own. A tensor's slabs
 /// follow one another; the first begins, the last ends.
@@ -96,6 +139,12 @@ struct Result {
   std::optional<std::int64_t> length;
   /// Set: only the edges are here (print.hpp), of a tensor of this shape.
   std::optional<Shape> whole;
+  /// Of a table that was read.
+  std::shared_ptr<const TableStyle> style;
+  /// Of this slab's rows.
+  std::shared_ptr<KeptColumns> kept;
+  /// In the text of this slab.
+  Inexact inexact;
 };
 
 // ---- options -----------------------------------------------------------------------------------
@@ -125,13 +174,28 @@ struct ReadOptions {
   std::optional<std::string> pointer;
   /// CSV: whether the first row is one; automatic: see Header.
   Header header = Header::automatic;
-  /// CSV: between fields; '\0': a comma, or a tab for tsv.
+  /// CSV: between fields; '\0': a comma, or a tab for tsv, or what a first line `sep=;` names.
   char delimiter = '\0';
+  /// The delimiter that is any run of blanks and tabs; those at the ends of a line mean nothing.
+  static constexpr char kBlanks = '\v';
   /// CSV: the decimal point.
   char decimal = '.';
   /// CSV: the number an empty field stands for, or a blank line between the rows of a single
   /// column; nothing: an error.
   std::optional<std::string> missing;
+  /// CSV: what stands for an empty field: NA, null, -. `missing` is nan then, if nothing else is given.
+  std::vector<std::string> missing_words;
+  /// CSV: lines in front of the header, or of the first row, that are skipped.
+  std::size_t skip = 0;
+  /// CSV: lines behind the header that are skipped: units, a second header.
+  std::size_t skip_after_header = 0;
+  /// CSV: lines that begin so are skipped; empty: none.
+  std::string comment;
+  /// CSV: the columns that are the tensor, in this order: names, numbers from 1, ranges (5-7), globs
+  /// (unit*); empty: all that are not kept.
+  std::vector<std::string> columns;
+  /// CSV: columns that are no part of the tensor and pass unchanged to CSV.
+  std::vector<std::string> keep;
   /// CSV: 2 keeps two dimensions where one row, column or number would drop them.
   int ndmin = 0;
   /// Of a regular CSV, TSV, JSON Lines or npy file; implies ndmin 2.
@@ -150,6 +214,13 @@ struct WriteOptions {
   std::string format;
   /// CSV: automatic: if the input had one, or if there are labels.
   Header header = Header::automatic;
+  /// CSV: between fields and in numbers; '\0': as in the input if that is of the same format, else a
+  /// comma or a tab, and a point.
+  char delimiter = '\0';
+  char decimal = '\0';
+  /// CSV, JSON: how floating numbers are written, as in C: "%.4f", "%.3e", "%g"; empty: with the
+  /// fewest digits that bring them back.
+  std::string float_format;
   /// JSON: NaN and infinities as Python writes them, as null, or as strings.
   NanText nan = NanText::literal;
   /// Of the format torch.

@@ -1,52 +1,78 @@
-// CSV and TSV: RFC 4180, with LF or CRLF, any one-byte delimiter, blanks around numbers, and a
-// header row or none; a first row that may be either is refused. Blank lines are skipped, but for
-// those between the rows of a single column, which are missing fields. Data fields are numbers
-// (number.hpp, the csv grammar) or, where `missing` says what they stand for, empty. A quoted field
-// may hold a number or nothing; line breaks inside quotes are read in the header alone, so that
-// data can be cut at any newline. Refused on purpose: comments, rows of unequal length, other
-// number formats.
+// CSV and TSV: RFC 4180, with LF or CRLF, any one-byte delimiter or runs of blanks, blanks around
+// numbers, and a header row or none; a first row that may be either is refused. Blank lines are
+// skipped, but for those between the rows of a single column, which are missing fields. Data fields
+// are numbers (number.hpp, the csv grammar) or, where `missing` says what they stand for, empty. A
+// quoted field may hold a number or nothing; line breaks inside quotes are read in the header alone,
+// so that data can be cut at any newline. Refused on purpose: rows of unequal length, other number
+// formats.
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "csv_columns.hpp"
+#include "csv_dialect.hpp"
 #include "csv_first_row.hpp"
+#include "csv_hint.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
+#include "integers.hpp"
 #include "kernels/count.hpp"
 #include "number/number.hpp"
 
 namespace rectify {
 namespace {
 
-/// A quoted header field longer than this is taken for a quote that was never closed.
-constexpr std::size_t kMostQuotedBytes = std::size_t{1} << 20;
-
 /// What to do about a first row that may be data or a header.
 std::string ask_for_header(std::string_view row) {
   return option("read.header", "yes") + " takes " + std::string(row) + " as names, " +
          option("read.header", "no") + " as data";
 }
+
 /// A row with more fields that no run begins with is read field by field.
 constexpr int kMostVainRuns = 8;
 
+/// A line that is longer than this may not be text at all.
+constexpr std::size_t kLongLineBytes = std::size_t{1} << 20;
+
+/// No text has these, but for damage.
+bool is_binary(char c) {
+  return static_cast<unsigned char>(c) < '\t' ||
+         (c > '\r' && c < ' ' && c != '\x1A' && c != '\x1B');
+}
+
 class CsvDecoder final : public Decoder {
  public:
-  CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter)
+  CsvDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, char delimiter,
+             bool gives_hints)
       : source_(source),
+        options_(options),
         name_(source.name()),
         block_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
         cutter_(source, options.block_bytes),
         dtype_(options.dtype.value_or(DType::float32)),
-        header_(options.header),
-        delimiter_(options.delimiter == '\0' ? delimiter : options.delimiter),
-        decimal_(options.decimal),
+        delimiter_(delimiter),
         missing_(options.missing),
         ndmin_(options.part ? 2 : options.ndmin),
         part_(options.part),
-        tells_rows_from_vectors_(wanted.tells_rows_from_vectors) {
+        tells_rows_from_vectors_(wanted.tells_rows_from_vectors),
+        gives_hints_(gives_hints),
+        lines_to_skip_(options.skip) {
+    dialect_.delimiter = options.delimiter == '\0' ? delimiter : options.delimiter;
+    dialect_.blanks = dialect_.delimiter == ReadOptions::kBlanks;
+    if (dialect_.blanks) dialect_.delimiter = ' ';
+    dialect_.decimal = options.decimal;
+    dialect_.comment = options.comment;
+    dialect_.missing_words = options.missing_words;
+    if (!missing_ && !options.missing_words.empty()) missing_ = "nan";
     if (missing_) {
       dispatch_text(dtype_, [&](auto type) { check_missing<typename decltype(type)::type>(); });
+    }
+    for (const std::string& word : options.missing_words) {
+      CsvField field;
+      field.begin = word.data();
+      field.end = word.data() + word.size();
+      has_number_words_ = has_number_words_ || dialect_.is_number(field);
     }
   }
 
@@ -56,23 +82,13 @@ class CsvDecoder final : public Decoder {
     chunk.begins = !begun_;
     if (!begun_) {
       begun_ = true;
-      while (!read_head(chunk)) {
-        if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
-      }
-      if (part_) {
-        const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
-        row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body, *part_));
-        cutter_.go_to_part(body, *part_);
-        data_offset_ = 0;
-        cutter_.fill(chunk);
-        has_first_row_ = cutter_.offset(chunk) == body;
-      }
+      begin(chunk);
     }
     chunk.blank_rows = 0;
     std::size_t size = size_of_lines(chunk);
     // A part may begin with blank lines, and the first slab of a tensor has rows.
     while (chunk.begins && part_ && fields_ != 1 && !cutter_.ended() &&
-           skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
+           dialect_.skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
                chunk.bytes.data() + size) {
       cutter_.split(chunk, size);
       cutter_.fill(chunk);
@@ -88,15 +104,22 @@ class CsvDecoder final : public Decoder {
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
     Tensor values;
-    dispatch_text(dtype_, [&](auto type) { values = rows<typename decltype(type)::type>(chunk); });
-    const std::int64_t count = values.numel() / static_cast<std::int64_t>(fields_);
-    const auto fields = static_cast<std::int64_t>(fields_);
+    std::shared_ptr<KeptColumns> kept;
+    if (columns_.kept != 0) kept = std::make_shared<KeptColumns>(kept_);
+    Inexact inexact;
+    dispatch_text(dtype_, [&](auto type) {
+      using T = typename decltype(type)::type;
+      values = plain_ ? rows<T>(chunk) : rows_by_field<T>(chunk, kept.get(), inexact);
+      if (plain_ && may_be_inexact<T>(values.data<T>())) rows_by_field<T>(chunk, nullptr, inexact);
+    });
+    const auto fields = static_cast<std::int64_t>(columns_.width);
+    const std::int64_t count = values.numel() / fields;
     Shape shape;
-    if (ndmin_ >= 2 || (!single_row_ && fields_ != 1)) {
+    if (ndmin_ >= 2 || (!single_row_ && fields != 1)) {
       shape = {count, fields};
     } else if (!single_row_) {
       shape = {count};
-    } else if (fields_ != 1 || ndmin_ == 1) {
+    } else if (fields != 1 || ndmin_ == 1) {
       shape = {fields};
     }
     Result& result = results.emplace_back();
@@ -104,45 +127,26 @@ class CsvDecoder final : public Decoder {
     result.begins = chunk.begins;
     result.ends = chunk.ends;
     result.lines = Lines::rows;
-    result.fields = fields_;
+    result.fields = columns_.width;
     result.of_part = part_ && part_->count > 1;
-    if (chunk.begins) result.names = names_;
+    result.kept = std::move(kept);
+    result.inexact = std::move(inexact);
+    result.style = style_;
+    if (chunk.begins) result.names = chosen_names_;
   }
 
   std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
 
+  bool has_columns() const override { return true; }
+
+  std::optional<Error> note() const override {
+    if (!trailing_) return std::nullopt;
+    return Error(
+        ErrorKind::data, "every line ends with a delimiter, which is not a column of its own",
+        option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for one", {name_});
+  }
+
  private:
-  bool is_blank(char c) const { return (c == ' ' || c == '\t') && c != delimiter_; }
-
-  const char* skip_blanks(const char* p, const char* end) const {
-    while (p != end && is_blank(*p)) ++p;
-    return p;
-  }
-
-  /// The same inside a field, where even the delimiter is a blank: it is between quotes then.
-  static const char* skip_blanks_inside(const char* p, const char* end) {
-    while (p != end && (*p == ' ' || *p == '\t')) ++p;
-    return p;
-  }
-
-  /// Past the line break at `p`, or `p` if there is none.
-  static const char* skip_break(const char* p, const char* end) {
-    if (p != end && *p == '\n') return p + 1;
-    if (end - p >= 2 && p[0] == '\r' && p[1] == '\n') return p + 2;
-    return p;
-  }
-
-  /// The start of the next line that is not blank.
-  const char* skip_blank_lines(const char* p, const char* end) const {
-    for (;;) {
-      const char* content = skip_blanks(p, end);
-      if (content != end && *content == '\r' && content + 1 == end) return end;
-      const char* next = skip_break(content, end);
-      if (next == content) return content == end ? end : p;
-      p = next;
-    }
-  }
-
   [[noreturn]] void fail(const Chunk& chunk, const char* at, std::string message,
                          std::string hint = {}) const {
     throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk, name_, at));
@@ -153,11 +157,10 @@ class CsvDecoder final : public Decoder {
   bool drop_blank_lines(Chunk& chunk) {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
-    if (skip_blank_lines(begin, end) != end) return false;
+    if (dialect_.skip_blank_lines(begin, end) != end) return false;
     const void* newline = chunk.size == 0 ? nullptr : ::memrchr(begin, '\n', chunk.size);
     if (newline == nullptr) return false;
-    cutter_.split(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
-    cutter_.fill(chunk);
+    drop(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
     return true;
   }
 
@@ -207,29 +210,48 @@ class CsvDecoder final : public Decoder {
     while (size != 0) {
       const void* newline = ::memrchr(begin, '\n', size - 1);
       const char* line = newline == nullptr ? begin : static_cast<const char*>(newline) + 1;
-      if (skip_blank_lines(line, begin + size) != begin + size) break;
+      if (dialect_.skip_blank_lines(line, begin + size) != begin + size) break;
       size = static_cast<std::size_t>(line - begin);
     }
     return size;
   }
 
-  static std::uint64_t lines_in(const Chunk& chunk, std::size_t begin, std::size_t end) {
-    return count_line_feeds(chunk.bytes.data() + begin, chunk.bytes.data() + end);
+  /// Blank lines in a run of them, in which comments may stand.
+  std::uint64_t lines_in(const Chunk& chunk, std::size_t begin, std::size_t end) const {
+    const char* p = chunk.bytes.data() + begin;
+    const char* const last = chunk.bytes.data() + end;
+    std::uint64_t lines = count_line_feeds(p, last);
+    if (dialect_.comment.empty()) return lines;
+    for (; p < last; p = std::find(p, last, '\n') + 1)
+      lines -= dialect_.is_comment(dialect_.skip_blanks(p, last), last) ? 1u : 0u;
+    return lines;
   }
 
-  /// Whether anything but blank lines stands in the input from `at` on.
+  /// Whether anything but blank lines stands in the input from `at` on, where a line begins.
   bool has_row_from(std::uint64_t at) const {
     const std::uint64_t size = source_.size().value_or(0);
     std::vector<char> block(std::size_t{64} << 10);
+    bool in_comment = false;
     while (at < size) {
       const std::size_t count = source_.read_at(
           at, block.data(),
           static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), size - at)));
-      const char* const end = block.data() + count;
-      if (skip_blank_lines(block.data(), end) != end) return true;
-      if (count == 0 || at + count == size) break;
-      // A carriage return at the end of a block may belong to a line break.
-      at += end[-1] == '\r' && count > 1 ? count - 1 : count;
+      if (count == 0) break;
+      const char* p = block.data();
+      const char* const end = p + count;
+      if (in_comment) p = std::find(p, end, '\n');
+      in_comment = p == end;
+      if (!in_comment && dialect_.skip_blank_lines(p, end) != end) return true;
+      if (at + count == size) break;
+      // What is not a whole line yet is looked at again, unless it fills the block.
+      const void* newline =
+          in_comment ? nullptr : ::memrchr(p, '\n', static_cast<std::size_t>(end - p));
+      const char* rest = newline == nullptr ? p : static_cast<const char*>(newline) + 1;
+      if (rest == block.data()) {
+        in_comment = in_comment || dialect_.is_comment(dialect_.skip_blanks(p, end), end);
+        rest = end[-1] == '\r' && count > 1 ? end - 1 : end;
+      }
+      at += static_cast<std::uint64_t>((in_comment ? end : rest) - block.data());
     }
     return false;
   }
@@ -247,209 +269,190 @@ class CsvDecoder final : public Decoder {
 
   /// A line that goes on and on may not be text at all, and without end.
   void fail_at_nul(const Chunk& chunk) const {
-    if (chunk.size < kMostQuotedBytes) return;
+    if (chunk.size < kLongLineBytes) return;
     const void* nul = std::memchr(chunk.bytes.data(), '\0', chunk.size);
-    if (nul != nullptr) fail_nul(chunk, static_cast<const char*>(nul));
+    if (nul != nullptr) fail_binary(chunk, static_cast<const char*>(nul));
   }
 
-  [[noreturn]] void fail_nul(const Chunk& chunk, const char* at) const {
-    fail(chunk, at, "'\\x00' is not a number", "this is not text");
+  [[noreturn]] void fail_binary(const Chunk& chunk, const char* at) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    const bool wide = *at == '\0' && end - at > 2 && at[1] > ' ' && at[2] == '\0';
+    fail(chunk, at, in_quotes({at, 1}) + " is not a number",
+         wide          ? "from here on this is UTF-16: every second byte is zero"
+         : *at == '\0' ? "this is not text"
+                       : "this is binary, not text");
   }
 
-  // ---- the head: byte order mark, header, number of fields -------------------------------------
+  void refuse_binary(const Chunk& chunk, const char* begin, const char* end) const {
+    const char* const found = std::find_if(begin, end, is_binary);
+    if (found != end) fail_binary(chunk, found);
+  }
 
-  struct Field {
-    const char* begin = nullptr;  // what is inside the quotes, or between the blanks
-    const char* end = nullptr;
-    bool quoted = false;
-    const char* next =
-        nullptr;        // past the field: at a delimiter, a line break or the end of the text
-    bool open = false;  // the text ends before the field is sure to
-  };
+  // ---- the head: what stands in front of the rows ----------------------------------------------
 
-  Field field_at(const Chunk& chunk, const char* p, const char* end, bool ended) const {
-    Field field;
-    p = skip_blanks(p, end);
-    if (p != end && *p == '"') {
-      const char* quote = p;
-      field.quoted = true;
-      field.begin = ++p;
-      for (;;) {
-        const void* found =
-            p == end ? nullptr : std::memchr(p, '"', static_cast<std::size_t>(end - p));
-        const char* close = found == nullptr ? end : static_cast<const char*>(found);
-        if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes) {
-          fail(chunk, quote, "a quoted field of more than 1 MiB in the header",
-               "or a quote that is never closed");
-        }
-        if (close == end && ended) {
-          fail(chunk, quote, "this quote is never closed",
-               "a quote inside a quoted field is written twice");
-        }
-        if (close == end || (close + 1 == end && !ended)) {
-          field.open = true;
-          return field;
-        }
-        if (close + 1 != end && close[1] == '"') {
-          p = close + 2;
-          continue;
-        }
-        field.end = close;
-        p = skip_blanks(close + 1, end);
-        break;
-      }
-      const bool ends_line =
-          p == end || *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] == '\n'));
-      if (!ends_line && *p != delimiter_) {
-        fail(chunk, p, "text after a closing quote",
-             "a quote inside a quoted field is written twice");
-      }
-      field.next = p;
-    } else {
-      field.begin = p;
-      while (p != end && *p != delimiter_ && *p != '\n') ++p;
-      field.next = p;
-      // Part of a line break, in front of one or of the end; anywhere else it is a character of the
-      // field.
-      if (p != field.begin && p[-1] == '\r' && (p == end || *p == '\n')) field.next = p - 1;
-      const char* last = field.next;
-      while (last != field.begin && is_blank(last[-1])) --last;
-      field.end = last;
+  void begin(Chunk& chunk) {
+    read_delimiter(chunk);
+    skip_lines(chunk);
+    if (dialect_.delimiter == dialect_.decimal) {
+      throw Error(
+          ErrorKind::usage,
+          in_quotes({&dialect_.decimal, 1}) + " is the decimal point and the delimiter at once",
+          option("read.delimiter", ";"), {name_});
     }
-    // A carriage return at the end may belong to a line break that is not here yet, or not.
-    const bool cut = field.next == end || (*field.next == '\r' && field.next + 1 == end);
-    field.open = cut && !ended;
+    if (dialect_.comment.find(dialect_.delimiter) != std::string::npos) {
+      throw Error(ErrorKind::usage,
+                  option("comment", in_quotes(dialect_.comment)) + " has the delimiter in it", {},
+                  {name_});
+    }
+    while (!read_head(chunk)) {
+      if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
+    }
+    before_.append(chunk.bytes.data(), data_offset_);
+    if (!part_) return;
+    const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
+    row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body, *part_));
+    cutter_.go_to_part(body, *part_);
+    data_offset_ = 0;
+    cutter_.fill(chunk);
+    has_first_row_ = cutter_.offset(chunk) == body;
+  }
+
+  /// Leaves the first bytes of the chunk behind.
+  void drop(Chunk& chunk, std::size_t size) {
+    before_.append(chunk.bytes.data(), size);
+    cutter_.split(chunk, size);
+    cutter_.fill(chunk);
+  }
+
+  /// A spreadsheet's first line `sep=;`, with or without quotes.
+  void read_delimiter(Chunk& chunk) {
+    for (;;) {
+      const std::string_view text = chunk.text();
+      const bool quoted = text.starts_with('"');
+      const std::string_view word = quoted ? "\"sep=" : "sep=";
+      if (text.substr(0, word.size()) != word.substr(0, text.size())) return;
+      const std::size_t newline = text.find('\n');
+      if (newline == std::string_view::npos && !cutter_.ended() && text.size() < word.size() + 4) {
+        cutter_.grow(chunk);
+        continue;
+      }
+      std::string_view line = text.substr(0, newline);
+      if (line.ends_with('\r')) line.remove_suffix(1);
+      if (quoted && line.ends_with('"')) line.remove_suffix(1);
+      const char c = line.empty() ? '\0' : line.back();
+      const bool is_word =
+          (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+      if (line.size() != word.size() + 1 || is_word || c == '"' || c == '.' || c == '+' || c == '-')
+        return;
+      if (options_.delimiter == '\0') dialect_.delimiter = c;
+      names_delimiter_ = true;
+      if (lines_to_skip_ != 0) --lines_to_skip_;
+      drop(chunk, newline == std::string_view::npos ? text.size() : newline + 1);
+      return;
+    }
+  }
+
+  void skip_lines(Chunk& chunk) {
+    while (lines_to_skip_ != 0) {
+      const char* const begin = chunk.bytes.data();
+      const char* const end = begin + chunk.size;
+      const char* p = begin;
+      while (lines_to_skip_ != 0) {
+        const char* newline = std::find(p, end, '\n');
+        if (newline == end) break;
+        p = newline + 1;
+        --lines_to_skip_;
+      }
+      if (lines_to_skip_ != 0 && cutter_.ended()) {
+        fail(chunk, end,
+             "no tensor in it: " + option("skip", std::to_string(options_.skip)) +
+                 " leaves no line");
+      }
+      if (p == begin) {
+        grow_by_lines(chunk);
+        continue;
+      }
+      preamble_.append(begin, p);
+      drop(chunk, static_cast<std::size_t>(p - begin));
+    }
+  }
+
+  CsvField field_at(const Chunk& chunk, const char* p, const char* end, bool ended) const {
+    const CsvField field = dialect_.field_at(p, end, ended);
+    if (field.wrong != nullptr)
+      fail(chunk, field.wrong, std::string(field.problem), std::string(field.remedy));
     return field;
   }
 
-  static std::string name_of(const Field& field) {
-    if (!field.quoted) return std::string(field.begin, field.end);
-    std::string name;
-    for (const char* p = field.begin; p != field.end; ++p) {
-      name += *p;
-      if (*p == '"') ++p;  // the second of the two that stand for one
+  /// The fields of a row that is here to its end, which is set to where that is: a line break or the
+  /// end of the text.
+  std::vector<CsvField> fields_at(const Chunk& chunk, const char* p, const char*& end) const {
+    std::vector<CsvField> fields;
+    const char* const text_end = end;
+    for (;; ++p) {
+      fields.push_back(field_at(chunk, p, text_end, true));
+      p = fields.back().next;
+      if (p == text_end || !dialect_.is_delimiter(*p)) break;
     }
-    return name;
+    end = p;
+    return fields;
   }
 
-  bool is_number(const Field& field) const { return is_number(field, decimal_); }
-
-  bool is_number(const Field& field, char decimal) const {
-    const char* p = skip_blanks_inside(field.begin, field.end);
-    const ParsedNumber<double> number =
-        parse_number<double>(p, field.end, NumberGrammar::csv, decimal);
-    return number.status == NumberStatus::ok &&
-           skip_blanks_inside(number.end, field.end) == field.end;
-  }
-
-  static std::string_view text_of(const Field& field) {
-    return {field.begin, static_cast<std::size_t>(field.end - field.begin)};
-  }
-
-  Kind kind_of(const Field& field) const {
-    if (skip_blanks_inside(field.begin, field.end) == field.end) return Kind::empty;
-    return is_number(field) ? Kind::number : kind_of_words(text_of(field));
-  }
-
-  /// Calls `with` for each field of the first row and for where it begins. Returns its end: a line
-  /// break or the end of the text.
-  template <class F>
-  const char* for_each_field(const Chunk& chunk, const char* p, const char* end, F with) const {
-    for (std::size_t i = 0;; ++i) {
-      p = skip_blanks(p, end);
-      const Field field = field_at(chunk, p, end, cutter_.ended());
-      with(field, p);
-      if (i + 1 == fields_) return field.next;
-      p = field.next + 1;
-    }
-  }
-
-  /// Whether the first row, which begins at `first`, is a header. Numbers are data, and names are a
-  /// header. What may be either is an error: a guess might lose a row, or make one up.
-  bool is_header(const Chunk& chunk, const char* first, const char* end) const {
-    struct Found {
-      Field field;
-      const char* at = nullptr;
-      Kind kind = Kind::empty;
+  /// Whether the first row, which begins at `first` and has these fields, is a header.
+  bool is_header(const Chunk& chunk, const char* first, const char* end,
+                 std::vector<CsvField> fields) const {
+    // Columns that are kept, or not taken, by their number may hold anything.
+    const auto by_number = [](const std::vector<std::string>& words) {
+      return std::all_of(words.begin(), words.end(), [](const std::string& word) {
+        return word.find_first_not_of("0123456789-") == std::string::npos;
+      });
     };
-    Found number;
-    Found words;
-    Found spoilt;  // by a carriage return
-    bool has_name = false;
-    std::size_t position = 0;
-    std::size_t empty_before = 0;
-    std::size_t counted = 0;  // fields behind those that are 0, 1, 2 ...
-    const char* const row_end =
-        for_each_field(chunk, first, end, [&](const Field& field, const char* at) {
-          const Kind kind = kind_of(field);
-          if (kind == Kind::empty && position == empty_before) ++empty_before;
-          if (kind == Kind::number && text_of(field) == std::to_string(position - empty_before))
-            ++counted;
-          if (kind == Kind::number && number.at == nullptr) number = {field, at, kind};
-          if (kind > Kind::number && words.at == nullptr) words = {field, at, kind};
-          if (kind > Kind::empty && spoilt.at == nullptr && !field.quoted &&
-              text_of(field).find('\r') != std::string_view::npos)
-            spoilt = {field, at, kind};
-          has_name = has_name || kind == Kind::name;
-          ++position;
-        });
-    if (words.at == nullptr) {
-      if (empty_before == 0 || counted == 0 || empty_before + counted != fields_) return false;
-      fail(chunk, first,
-           "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
-           "writes names that are numbers",
-           ask_for_header("it"));
+    if ((!options_.keep.empty() || !options_.columns.empty()) && by_number(options_.keep) &&
+        by_number(options_.columns)) {
+      const CsvColumns chosen = choose(fields.size(), {});
+      std::vector<CsvField> taken;
+      for (std::size_t i = 0; i < fields.size(); ++i) {
+        if (chosen.role[i] >= 0) taken.push_back(fields[i]);
+      }
+      fields = std::move(taken);
     }
-    // A carriage return in a name is most likely a line break that was spoilt.
-    if (number.at == nullptr && has_name && spoilt.at == nullptr) return true;
-    const char* nul = std::find(first, row_end, '\0');
-    if (nul != row_end) fail_nul(chunk, nul);
-    std::string hint = ask_for_header("it");
-    const std::string remedy =
-        spoilt.at != nullptr ? hint_for(text_of(spoilt.field))
-                             : remedy_for_row({first, static_cast<std::size_t>(row_end - first)});
-    if (!remedy.empty()) hint.insert(0, remedy + "; ");
-    const std::string text = in_quotes(text_of(words.field));
-    if (number.at == nullptr && has_name) {
-      fail(chunk, spoilt.at,
-           "the first row has a carriage return in " + in_quotes(text_of(spoilt.field)), hint);
+    const FirstRow row = first_row(dialect_, fields);
+    if (row.is != FirstRow::unclear) return row.is == FirstRow::header;
+    refuse_binary(chunk, first, end);
+    std::string hint;
+    if (gives_hints_) {
+      const std::string_view line(first, static_cast<std::size_t>(end - first));
+      const CsvFault fault{CsvFault::first_row,
+                           options_,
+                           dialect_,
+                           delimiter_,
+                           before_ + std::string(chunk.bytes.data(), end) + "\n",
+                           line,
+                           row.at == nullptr ? std::string_view() : row.at->text(),
+                           fields.size(),
+                           false,
+                           true,
+                           {}};
+      hint = csv_hint(fault);
     }
-    if (number.at != nullptr) {
-      fail(chunk, words.at,
-           "the first row mixes numbers (" + in_quotes(text_of(number.field)) + ") and " +
-               (words.kind == Kind::like_number ? "other text (" : "words (") + text + ")",
-           hint);
-    }
-    fail(chunk, words.at,
-         "the first row may be data or a header: " + text +
-             (words.kind == Kind::like_number ? " begins like a number, but is not one"
-                                              : " may stand for a missing value"),
-         hint);
+    if (!hint.empty()) hint += "; ";
+    const char* at = row.at == nullptr ? first : row.at->begin - (row.at->quoted ? 1 : 0);
+    fail(chunk, at, row.message, hint + ask_for_header("it"));
   }
 
-  /// The options with which a row is numbers alone, if there are any.
-  std::string remedy_for_row(std::string_view row) const {
-    const Remedy other = delimiter_remedy(row);
-    // Groups of digits: 1 000 is more likely a thousand than 1 and 0.
-    if (other.delimiter == ' ' && row.size() > 3 && row.rfind(' ') == row.size() - 4) return "";
-    if (is_row_of_numbers(row, other.delimiter, decimal_)) return other.hint;
-    if (is_row_of_numbers(row, other.delimiter, ','))
-      return other.hint + " " + option("decimal", ",");
-    return is_row_of_numbers(row, delimiter_, ',') ? "a decimal comma: " + option("decimal", ",")
-                                                   : "";
+  CsvColumns choose(std::size_t fields, std::span<const std::string> names) const {
+    try {
+      return choose_columns(names, fields, options_.columns, options_.keep);
+    } catch (const Error& error) {
+      throw error.at({name_});
+    }
   }
 
-  bool is_row_of_numbers(std::string_view row, char delimiter, char decimal) const {
-    if (delimiter == '\0' || delimiter == decimal) return false;
-    const char* const end = row.data() + row.size();
-    for (const char* p = row.data();; ++p) {
-      Field field;
-      field.begin = p;
-      p = std::find(p, end, delimiter);
-      field.end = p;
-      if (!is_number(field, decimal)) return false;
-      if (p == end) return true;
-    }
+  /// Whether a delimiter ends the line, but for blanks.
+  bool ends_with_delimiter(const char* begin, const char* end) const {
+    if (end != begin && end[-1] == '\r') --end;
+    while (end != begin && dialect_.is_blank(end[-1])) --end;
+    return end != begin && dialect_.is_delimiter(end[-1]);
   }
 
   /// Reads the header, counts the fields, and sees whether there is more than one row. False: it
@@ -457,57 +460,173 @@ class CsvDecoder final : public Decoder {
   bool read_head(Chunk& chunk) {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
-    const char* const first = skip_blank_lines(begin, end);
-    if (first == end && !cutter_.ended()) return false;
+    const bool ended = cutter_.ended();
+    const char* const first = dialect_.skip_blank_lines(begin, end);
+    if (first == end && !ended) return false;
     if (first == end) fail(chunk, end, "no tensor in it: expected rows of numbers");
 
     const char* p = std::max(first, begin + last_field_);
     for (fields_ = fields_before_;; ++p) {
       last_field_ = static_cast<std::size_t>(p - begin);
       fields_before_ = fields_++;
-      const Field field = field_at(chunk, p, end, cutter_.ended());
+      const CsvField field = field_at(chunk, p, end, ended);
       if (field.open) return false;
       p = field.next;
-      if (p == end || *p != delimiter_) break;
+      if (p == end || !dialect_.is_delimiter(*p)) break;
     }
-    const char* data = first;
+    const char* row_end = end;
+    const std::vector<CsvField> fields = fields_at(chunk, first, row_end);
     names_.clear();
     if (!has_header_) {
-      has_header_ =
-          header_ == Header::automatic ? is_header(chunk, first, end) : header_ == Header::yes;
+      has_header_ = options_.header == Header::automatic ? is_header(chunk, first, row_end, fields)
+                                                         : options_.header == Header::yes;
     }
-    bool only_numbers = true;
+    const char* data = first;
+    std::vector<std::vector<std::string>> behind;
     if (*has_header_) {
-      const char* row_end = for_each_field(chunk, first, end, [&](const Field& field, const char*) {
-        names_.push_back(name_of(field));
-        only_numbers = only_numbers && is_number(field);
-      });
+      for (const CsvField& field : fields) names_.push_back(field.name());
       data = skip_break(row_end, end);
-      const char* nul = std::find(first, data, '\0');
-      if (nul != data) fail_nul(chunk, nul);
+      if (const char* nul = std::find(first, data, '\0'); nul != data) fail_binary(chunk, nul);
+      for (std::size_t i = 0; i < options_.skip_after_header; ++i) {
+        const char* line_end = std::find(data, end, '\n');
+        if (line_end == end && !ended) return false;
+        const char* content_end =
+            line_end != data && line_end[-1] == '\r' ? line_end - 1 : line_end;
+        std::vector<std::string>& words = behind.emplace_back();
+        for (const CsvField& field : fields_at(chunk, data, content_end))
+          words.push_back(field.name());
+        data = line_end == end ? end : line_end + 1;
+      }
+    } else if (options_.skip_after_header != 0) {
+      throw Error(
+          ErrorKind::usage,
+          option("skip_after_header") + ": the table has no header, its first row is numbers",
+          option("skip") + " skips lines in front of it", {name_, 0, 0});
     }
-    const char* row = skip_blank_lines(data, end);
-    if (row == end && cutter_.ended()) {
-      const char* line_end = std::find(first, end, '\n');
-      const std::string hint =
-          delimiter_remedy({first, static_cast<std::size_t>(line_end - first)}).hint;
-      fail(chunk, end, "no tensor in it: only a header",
-           hint.empty() && only_numbers
-               ? option("read.header", "no") + " reads the first row as numbers"
-               : hint);
-    }
+    const char* row = dialect_.skip_blank_lines(data, end);
+    if (row == end && ended) fail_empty(chunk, first, row_end, fields);
     // One between a header and the first row of a single column is a row, too.
-    const bool blank_row = fields_ == 1 && *has_header_ && row != data;
+    const bool blank_row = fields_ == 1 && *has_header_ && row != data &&
+                           lines_in(chunk, static_cast<std::size_t>(data - begin),
+                                    static_cast<std::size_t>(row - begin)) != 0;
     const void* newline =
         row == end ? nullptr : std::memchr(row, '\n', static_cast<std::size_t>(end - row));
-    const bool more =
-        newline != nullptr &&
-        (blank_row || skip_blank_lines(static_cast<const char*>(newline) + 1, end) != end);
+    const char* next = newline == nullptr
+                           ? end
+                           : dialect_.skip_blank_lines(static_cast<const char*>(newline) + 1, end);
+    const bool more = newline != nullptr && (blank_row || next != end);
     const bool enough = more || (newline != nullptr && !tells_rows_from_vectors_);
-    if (!enough && !cutter_.ended()) return false;
+    if (!enough && !ended) return false;
+    const char* const line_end = newline == nullptr ? end : static_cast<const char*>(newline);
+
+    // A delimiter at the end of all lines is none between two fields.
+    bool trailing = false;
+    if (!dialect_.blanks && options_.columns.empty() && fields_ >= 2 &&
+        (!*has_header_ || (names_.back().empty() && !fields.back().quoted)) &&
+        ends_with_delimiter(row, line_end)) {
+      const void* behind_next =
+          next == end ? nullptr : std::memchr(next, '\n', static_cast<std::size_t>(end - next));
+      if (behind_next == nullptr && !ended) return false;
+      trailing = next == end ||
+                 ends_with_delimiter(
+                     next, behind_next == nullptr ? end : static_cast<const char*>(behind_next));
+    }
+    if (trailing) {
+      trailing_ = true;
+      --fields_;
+      if (*has_header_) names_.pop_back();
+    }
+    bool nameless = false;
+    if (*has_header_ && takes_first_by_number(options_.keep)) {
+      const char* content_end = line_end;
+      nameless = fields_at(chunk, row, content_end).size() == fields_ + (trailing ? 2 : 1);
+      if (nameless) {
+        ++fields_;
+        names_.insert(names_.begin(), "");
+      }
+    }
+    settle_columns(fields, std::move(behind), nameless, row_end != end && *row_end == '\r');
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
+    first_row_.assign(row, line_end);
+    first_row_ += '\n';
     return true;
+  }
+
+  [[noreturn]] void fail_empty(const Chunk& chunk, const char* first, const char* row_end,
+                               const std::vector<CsvField>& fields) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    std::string hint;
+    if (options_.skip_after_header == 0 &&
+        std::all_of(fields.begin(), fields.end(),
+                    [&](const CsvField& field) { return dialect_.is_number(field); })) {
+      if (options_.header != Header::no)
+        hint = option("read.header", "no") + " reads the first row as numbers";
+    } else if (gives_hints_) {
+      const CsvFault fault{CsvFault::only_header,
+                           options_,
+                           dialect_,
+                           delimiter_,
+                           before_ + std::string(chunk.bytes.data(), end),
+                           {first, static_cast<std::size_t>(row_end - first)},
+                           {},
+                           fields.size(),
+                           true,
+                           false,
+                           names_};
+      hint = csv_hint(fault);
+    }
+    fail(chunk, end, "no tensor in it: only a header", hint);
+  }
+
+  /// What the columns are, and how they look when they are written again.
+  void settle_columns(const std::vector<CsvField>& fields,
+                      std::vector<std::vector<std::string>> behind, bool nameless, bool crlf) {
+    columns_ = choose(fields_, names_);
+    // A comment that begins like a number has to be looked for in front of each.
+    const bool is_clear =
+        dialect_.comment.empty() ||
+        std::string_view("+-.0123456789nNiI").find(dialect_.comment[0]) == std::string::npos;
+    plain_ = columns_.all() && !trailing_ && !dialect_.blanks && !has_number_words_ && is_clear;
+    auto style = std::make_shared<TableStyle>();
+    style->delimiter = dialect_.delimiter;
+    style->decimal = dialect_.decimal;
+    style->crlf = crlf;
+    const bool is_first_part = !part_ || part_->index == 1;
+    style->names_delimiter = names_delimiter_ && is_first_part;
+    if (is_first_part) style->preamble = preamble_;
+    style->format = delimiter_ == '\t' ? "tsv" : "csv";
+    chosen_names_.clear();
+    kept_ = {};
+    kept_.before = columns_.before;
+    kept_.first_is_nameless = nameless;
+    style->behind_header.resize(behind.size());
+    kept_.behind_header.resize(behind.size());
+    if (*has_header_) {
+      chosen_names_.resize(columns_.width);
+      style->quoted.resize(columns_.width);
+      kept_.names.resize(columns_.kept);
+      kept_.quoted.resize(columns_.kept);
+      for (std::size_t line = 0; line < behind.size(); ++line) {
+        style->behind_header[line].resize(columns_.width);
+        kept_.behind_header[line].resize(columns_.kept);
+      }
+    }
+    for (std::size_t i = 0; i < names_.size(); ++i) {
+      const std::int32_t role = columns_.role[i];
+      if (role == CsvColumns::kDropped) continue;
+      const bool is_kept = role < 0;
+      const auto at = static_cast<std::size_t>(is_kept ? CsvColumns::kFirstKept - role : role);
+      const bool absent = nameless && i == 0;
+      const std::size_t field = i - (nameless ? 1u : 0u);
+      (is_kept ? kept_.names : chosen_names_)[at] = names_[i];
+      (is_kept ? kept_.quoted : style->quoted)[at] = !absent && fields[field].quoted;
+      for (std::size_t line = 0; line < behind.size(); ++line) {
+        if (!absent && field < behind[line].size())
+          (is_kept ? kept_.behind_header : style->behind_header)[line][at] = behind[line][field];
+      }
+    }
+    style_ = std::move(style);
   }
 
   // ---- rows of numbers -------------------------------------------------------------------------
@@ -517,8 +636,12 @@ class CsvDecoder final : public Decoder {
     const char* end = missing_->data() + missing_->size();
     const ParsedNumber<T> number = parse_number<T>(missing_->data(), end, NumberGrammar::csv);
     if (number.status == NumberStatus::ok && number.end == end) return;
-    throw Error(ErrorKind::usage, option("missing", in_quotes(*missing_)) + " is not a number of " +
-                                      std::string(rectify::name(dtype_)));
+    throw Error(ErrorKind::usage,
+                option("missing", in_quotes(*missing_)) + " is not a number of " +
+                    std::string(rectify::name(dtype_)),
+                options_.missing
+                    ? ""
+                    : option("missing") + " says what " + option("missing_words") + " are worth");
   }
 
   template <class T>
@@ -542,24 +665,29 @@ class CsvDecoder final : public Decoder {
     const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
     const std::size_t size = most + blank_rows;
     const Dialect dialect{.grammar = NumberGrammar::csv,
-                          .delimiter = delimiter_,
-                          .point = decimal_,
+                          .delimiter = dialect_.delimiter,
+                          .point = dialect_.decimal,
                           .fields = fields_};
     Tensor values = Tensor::empty({static_cast<std::int64_t>(size)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
-      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, false);
+      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, "");
       std::fill_n(out, blank_rows, missing);
     }
 
     while (p < end) {
+      if (!dialect_.comment.empty() && dialect_.is_comment(dialect_.skip_blanks(p, end), end)) {
+        p = std::find(p, end, '\n') + 1;
+        continue;
+      }
       if (*p <= ' ') {
-        const char* content = fields_ == 1 ? skip_blanks(p, end) : skip_blank_lines(p, end);
+        const char* content =
+            fields_ == 1 ? dialect_.skip_blanks(p, end) : dialect_.skip_blank_lines(p, end);
         if (content == end) break;
         if (fields_ == 1 && skip_break(content, end) != content) {
-          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, false);
+          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
           out[count++] = missing;
           p = skip_break(content, end);
           continue;
@@ -569,7 +697,7 @@ class CsvDecoder final : public Decoder {
       const char* line_end = nullptr;  // found when it is first needed
       int vain = 0;                    // runs that ended at once
       for (std::size_t field = 1;; ++field) {
-        p = skip_blanks(p, end);
+        p = dialect_.skip_blanks(p, end);
         if (vain < kMostVainRuns && field <= fields_) {
           const Run run = read_numbers<T>(p, end, dialect, field - 1, {out + count, size - count});
           count += run.count;
@@ -578,20 +706,22 @@ class CsvDecoder final : public Decoder {
           if (field + run.count > fields_) line_end = nullptr;
           field = (field - 1 + run.count) % fields_ + 1;
           if (field == 1 && run.count != 0) break;  // a blank line may be next
-          p = skip_blanks(p, end);
+          p = dialect_.skip_blanks(p, end);
         }
-        const ParsedNumber<T> number = parse_number<T>(p, end, NumberGrammar::csv, decimal_);
-        const char* next = skip_blanks(number.end, end);
+        const ParsedNumber<T> number =
+            parse_number<T>(p, end, NumberGrammar::csv, dialect_.decimal);
+        const char* next = dialect_.skip_blanks(number.end, end);
         const char c = *next;
         const bool ends_line = c == '\n' || (c == '\r' && next != end && next[1] == '\n');
-        if (number.status == NumberStatus::ok && (c == delimiter_ || ends_line) && field <= fields_)
-            [[likely]] {
+        if (number.status == NumberStatus::ok && (c == dialect_.delimiter || ends_line) &&
+            field <= fields_) [[likely]] {
           out[count++] = number.value;
         } else {
-          if (field > fields_) fail_long(chunk, p, end);
-          next = special_field<T>(chunk, p, end, line_end, field, missing, out[count++]);
+          if (line_end == nullptr) line_end = std::find(p, end, '\n');
+          if (field > fields_) fail_long(chunk, p, line_end);
+          next = special_field<T>(chunk, p, line_end, field, missing, out[count++]);
         }
-        if (*next == delimiter_ && next != end) {
+        if (*next == dialect_.delimiter && next != end) {
           p = next + 1;
           continue;
         }
@@ -603,174 +733,255 @@ class CsvDecoder final : public Decoder {
     return values.prefix({static_cast<std::int64_t>(count)});
   }
 
+  /// The same, for rows of which not all fields are the tensor's, or which are written in ways that
+  /// take a look at each. `kept` gets the fields that are kept, if it is not null.
+  template <class T>
+  Tensor rows_by_field(const Chunk& chunk, KeptColumns* kept, Inexact& inexact) const {
+    const char* const begin = chunk.bytes.data();
+    const char* const end = begin + chunk.size;
+    const char* p = begin + (chunk.begins ? data_offset_ : 0);
+    const auto lines = static_cast<std::size_t>(std::count(p, end, '\n')) + 1;
+    // No row without a line, no field without a byte: whichever is less bounds the memory.
+    const std::size_t width = columns_.width;
+    const std::size_t most =
+        lines > chunk.size / width + 1 ? chunk.size + 2 * width : lines * width;
+    const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
+    Tensor values = Tensor::empty({static_cast<std::int64_t>(most + blank_rows)}, dtype_of<T>);
+    T* const out = values.data<T>().data();
+    const T missing = missing_value<T>();
+    std::size_t count = blank_rows;
+    if (blank_rows != 0) {
+      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, "");
+      std::fill_n(out, blank_rows, missing);
+    }
+    while (p < end) {
+      const char* content = dialect_.skip_blanks(p, end);
+      if (fields_ == 1 && !dialect_.is_comment(content, end)) {
+        if (content == end) break;
+        if (skip_break(content, end + 1) != content) {
+          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
+          out[count++] = missing;
+          p = skip_break(content, end + 1);
+          continue;
+        }
+      } else {
+        p = dialect_.skip_blank_lines(p, end);
+        if (p == end) break;
+        if (fields_ == 1) continue;
+      }
+      const char* const line_end = std::find(p, end, '\n');
+      T* const row = out + count;
+      count += width;
+      p = read_row(chunk, p, line_end, row, missing, kept, inexact);
+    }
+    return values.prefix({static_cast<std::int64_t>(count)});
+  }
+
+  /// One row, up to `line_end`; returns where the next begins.
+  template <class T>
+  const char* read_row(const Chunk& chunk, const char* p, const char* line_end, T* row, T missing,
+                       KeptColumns* kept, Inexact& inexact) const {
+    for (std::size_t position = 1;; ++position) {
+      if (position > fields_) {
+        if (!trailing_ || position > fields_ + 1) fail_long(chunk, p, line_end);
+        const CsvField field = dialect_.field_at(p, line_end, true);
+        if (field.wrong == nullptr && field.begin == field.end && !field.quoted &&
+            !(field.next != line_end && dialect_.is_delimiter(*field.next)))
+          return line_end + 1;
+        fail(chunk, p, "a value stands behind the delimiter with which the first rows end",
+             option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for a column");
+      }
+      const std::int32_t role = columns_.role[position - 1];
+      const char* next = nullptr;
+      if (role >= 0) {
+        const char* const at = dialect_.skip_blanks(p, line_end);
+        const ParsedNumber<T> number =
+            parse_number<T>(at, line_end, NumberGrammar::csv, dialect_.decimal);
+        next = dialect_.skip_blanks(number.end, line_end);
+        const bool ends_line = next == line_end || (*next == '\r' && next + 1 == line_end);
+        const bool ends_field =
+            ends_line || (dialect_.blanks ? next != number.end : *next == dialect_.delimiter);
+        if (number.status == NumberStatus::ok && ends_field &&
+            !(has_number_words_ && is_missing_word(at, number.end))) {
+          row[role] = number.value;
+          if (dialect_.blanks && !ends_line) --next;
+          if (is_inexact<T>({at, static_cast<std::size_t>(number.end - at)}, number.value,
+                            inexact) &&
+              inexact.count++ == 0)
+            inexact.first = place_in(chunk, name_, at);
+        } else {
+          next = special_field<T>(chunk, at, line_end, position, missing, row[role]);
+        }
+      } else {
+        const CsvField field = field_on_line(chunk, p, line_end);
+        next = field.next;
+        if (kept != nullptr && role != CsvColumns::kDropped) {
+          const int quote = field.quoted ? 1 : 0;
+          kept->text.append(dialect_.blanks ? field.begin - quote : p,
+                            dialect_.blanks ? field.end + quote : next);
+          kept->ends.push_back(kept->text.size());
+        }
+      }
+      if (next != line_end && dialect_.is_delimiter(*next)) {
+        p = next + 1;
+        continue;
+      }
+      if (trailing_ && position == fields_)
+        fail(chunk, next, "the row does not end with a delimiter, as the first rows do");
+      if (position != fields_) fail_short(chunk, next, position);
+      return line_end + 1;
+    }
+  }
+
+  bool is_missing_word(const char* begin, const char* end) const {
+    return std::find(dialect_.missing_words.begin(), dialect_.missing_words.end(),
+                     std::string_view(begin, static_cast<std::size_t>(end - begin))) !=
+           dialect_.missing_words.end();
+  }
+
+  /// A field of a data row, which has no line break in it.
+  CsvField field_on_line(const Chunk& chunk, const char* p, const char* line_end) const {
+    CsvField field = dialect_.field_at(p, line_end, true);
+    if (field.wrong == nullptr) return field;
+    if (!field.problem.starts_with("this quote"))
+      fail(chunk, field.wrong, std::string(field.problem), std::string(field.remedy));
+    fail(chunk, field.wrong, "this quote is not closed on its line",
+         "a field of a data row has no line break in it");
+  }
+
   /// A field that is not simply a number: quoted, missing, or wrong. Returns its end: a delimiter,
   /// a line break or the end.
   template <class T>
-  const char* special_field(const Chunk& chunk, const char* p, const char* end,
-                            const char*& line_end, std::size_t position, T missing,
-                            T& value) const {
-    if (line_end == nullptr) line_end = std::find(p, end, '\n');
-    Field field;
-    if (p != line_end && *p == '"') {
-      // Only to the end of the line: a number has no line break in it.
-      const char* const break_begin = line_end[-1] == '\r' ? line_end - 1 : line_end;
-      const char* close = p + 1;
-      for (; close < break_begin; ++close) {
-        if (*close != '"') continue;
-        if (close + 1 == break_begin || close[1] != '"') break;
-        ++close;
+  const char* special_field(const Chunk& chunk, const char* p, const char* line_end,
+                            std::size_t position, T missing, T& value) const {
+    const CsvField field = field_on_line(chunk, p, line_end);
+    if (dialect_.is_missing(field)) {
+      if (!missing_) {
+        const bool may_be_header =
+            is_in_first_row(chunk, p) && !*has_header_ && options_.header != Header::no;
+        fail_missing(place_in(chunk, name_, p), position,
+                     may_be_header ? ask_for_header("the first row")
+                                   : hint(CsvFault::missing, chunk, p, line_end, field.text()));
       }
-      if (close >= break_begin) {
-        fail(chunk, p, "this quote is not closed on its line",
-             "a field of a data row holds one number");
-      }
-      field.begin = p + 1;
-      field.end = close;
-      field.next = skip_blanks(close + 1, break_begin);
-      if (field.next != break_begin && *field.next != delimiter_) {
-        fail(chunk, field.next, "text after a closing quote",
-             "a quote inside a quoted field is written twice");
-      }
-    } else {
-      field = field_at(chunk, p, line_end, true);  // knows a line break's carriage return
-    }
-    const char* content = skip_blanks_inside(field.begin, field.end);
-    if (content == field.end) {
-      if (!missing_) fail_missing(place_in(chunk, name_, p), position, is_in_first_row(chunk, p));
       value = missing;
       return field.next;
     }
+    const char* const content = skip_blanks_inside(field.begin, field.end);
     const ParsedNumber<T> number =
-        parse_number<T>(content, field.end, NumberGrammar::csv, decimal_);
-    const std::string_view text(field.begin, static_cast<std::size_t>(field.end - field.begin));
-    if (number.status == NumberStatus::out_of_range &&
-        skip_blanks_inside(number.end, field.end) == field.end) {
+        parse_number<T>(content, field.end, NumberGrammar::csv, dialect_.decimal);
+    const bool whole = skip_blanks_inside(number.end, field.end) == field.end;
+    const std::string_view text = field.text();
+    if (number.status == NumberStatus::out_of_range && whole) {
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
            is_floating_point(dtype_) ? "" : "choose a wider " + option("dtype"));
     }
-    if (const std::size_t nul = text.find('\0'); nul != std::string_view::npos) {
-      fail_nul(chunk, field.begin + nul);
+    refuse_binary(chunk, field.begin, field.end);
+    if (text == "\x1A") {
+      fail(chunk, p, "'\\x1a' is not a number",
+           "the end-of-file mark of DOS: tr -d '\\032' takes it out");
     }
-    if (number.status != NumberStatus::ok ||
-        skip_blanks_inside(number.end, field.end) != field.end) {
-      fail(chunk, p, in_quotes(text) + " is not a number", hint_for(text));
+    if (number.status != NumberStatus::ok || !whole) {
+      fail(chunk, p, in_quotes(text) + " is not a number",
+           hint(CsvFault::not_a_number, chunk, p, line_end, text));
     }
     value = number.value;
     return field.next;
   }
 
-  /// Whether `at` is in the first row of all, where it is data without anyone having said so.
+  /// Whether `at` is in the first row of the data.
   bool is_in_first_row(const Chunk& chunk, const char* at) const {
-    if (!chunk.begins || !has_first_row_ || *has_header_ || header_ == Header::no) return false;
-    const char* const first = chunk.bytes.data() + data_offset_;
+    if (!chunk.begins || !has_first_row_) return false;
+    const char* const first = dialect_.skip_blank_lines(chunk.bytes.data() + data_offset_, at);
     return std::find(first, at, '\n') == at;
   }
 
-  /// A missing field of the first row may be a name of a header of numbers: a value for it would
-  /// make a row of that.
-  [[noreturn]] void fail_missing(Place place, std::size_t position, bool in_first_row) const {
+  std::string hint(CsvFault::Kind kind, const Chunk& chunk, const char* at, const char* line_end,
+                   std::string_view field) const {
+    if (!gives_hints_) return "";
+    const void* newline =
+        ::memrchr(chunk.bytes.data(), '\n', static_cast<std::size_t>(at - chunk.bytes.data()));
+    const char* begin =
+        newline == nullptr ? chunk.bytes.data() : static_cast<const char*>(newline) + 1;
+    if (chunk.begins) begin = std::max(begin, chunk.bytes.data() + data_offset_);
+    const std::string_view row(begin, static_cast<std::size_t>(line_end - begin));
+    const bool is_first = is_in_first_row(chunk, at);
+    return csv_hint({kind, options_, dialect_, delimiter_,
+                     before_ + (is_first ? "" : first_row_) + std::string(row) + "\n", row, field,
+                     fields_, *has_header_, is_first, names_});
+  }
+
+  [[noreturn]] void fail_missing(Place place, std::size_t position, std::string hint) const {
+    if (hint.empty() && fields_ == 1 && gives_hints_)
+      hint = "to fill missing fields: " + option("missing", "nan") + ", or a number";
     throw Error(
         ErrorKind::data,
         "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",
-        in_first_row ? ask_for_header("the first row")
-                     : "to fill missing fields: " + option("missing", "nan") + ", or a number",
-        std::move(place));
+        std::move(hint), std::move(place));
   }
 
-  /// The delimiter that a text may have instead, and what to say then.
-  struct Remedy {
-    char delimiter = '\0';
-    std::string hint;
-  };
-
-  Remedy delimiter_remedy(std::string_view text) const {
-    const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
-    const auto commas = std::count(text.begin(), text.end(), ',');
-    if (delimiter_ != ',' && (commas > 1 || (commas == 1 && decimal_ == ','))) {
-      return {',',
-              "fields separated by commas: " +
-                  (delimiter_ == '\t' ? option("read.format", "csv") : option("delimiter", ","))};
+  /// `at` is where the first field too many begins.
+  [[noreturn]] void fail_long(const Chunk& chunk, const char* at, const char* line_end) const {
+    std::size_t more = 0;
+    for (const char* p = at;; ++p) {
+      const CsvField field = dialect_.field_at(p, line_end, true);
+      ++more;
+      if (field.wrong != nullptr) break;
+      p = field.next;
+      if (p == line_end || !dialect_.is_delimiter(*p)) break;
     }
-    if (delimiter_ != ';' && has(';'))
-      return {';', "fields separated by semicolons: " + option("delimiter", ";")};
-    if (delimiter_ != '\t' && has('\t'))
-      return {'\t', "fields separated by tabs: " + option("read.format", "tsv")};
-    if (delimiter_ != '|' && has('|'))
-      return {'|', "fields separated by bars: " + option("delimiter", "|")};
-    const bool numbers = std::all_of(text.begin(), text.end(), [](char c) {
-      return (c >= '0' && c <= '9') ||
-             std::string_view(" +-.eE\r").find(c) != std::string_view::npos;
-    });
-    if (delimiter_ != ' ' && numbers && has(' '))
-      return {' ', "fields separated by blanks: " + option("delimiter", " ")};
-    return {};
-  }
-
-  std::string hint_for(std::string_view text) const {
-    const auto has = [&](char c) { return text.find(c) != std::string_view::npos; };
-    Remedy remedy = delimiter_remedy(text);
-    if (remedy.delimiter != '\0') return std::move(remedy.hint);
-    if (decimal_ != ',' && has(',')) return "a decimal comma: " + option("decimal", ",");
-    if (decimal_ == ',' && has('.'))
-      return option("decimal", ",") + " reads a comma as the decimal point";
-    if (text.front() == '#') return "comments are not read";
-    if (text.back() == '\r') return "a carriage return too many in the line break: tr -d '\\r'";
-    if (has('\r')) return "a carriage return inside the line: tr '\\r' '\\n' makes it a line break";
-    const bool letters = std::all_of(text.begin(), text.end(), [](char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '/' || c == '-' || c == '?';
-    });
-    if (letters)
-      return "for missing values: leave the field empty and give " + option("missing", "nan");
-    return "expected digits with an optional sign, point and exponent, or nan or inf";
-  }
-
-  [[noreturn]] void fail_long(const Chunk& chunk, const char* at, const char* end) const {
-    const void* newline = std::memchr(at, '\n', static_cast<std::size_t>(end - at));
-    const char* line_end = newline == nullptr ? end : static_cast<const char*>(newline);
-    const auto more = static_cast<std::size_t>(std::count(at, line_end, delimiter_)) + 1;
-    std::string hint;
-    if (skip_blanks(at, line_end) == line_end || *skip_blanks(at, line_end) == '\r') {
-      hint = "the row ends with a delimiter";
-    } else if (delimiter_ == ',' && decimal_ == '.') {
-      hint =
-          "for decimal commas: " + option("decimal", ",") + " and another " + option("delimiter");
-    }
-    fail(chunk, at,
-         "the row has " + plural(fields_ + more, "field") + ", expected " +
-             std::to_string(fields_) + " as " +
-             (names_.empty() ? "in the first row" : "in the header"),
-         hint);
+    fail(chunk, at, "the row has " + plural(fields_ + more, "field") + expected(),
+         hint(CsvFault::ragged, chunk, at, line_end, {}));
   }
 
   [[noreturn]] void fail_short(const Chunk& chunk, const char* at, std::size_t found) const {
-    fail(chunk, at,
-         "the row has " + plural(found, "field") + ", expected " + std::to_string(fields_) +
-             " as " + (names_.empty() ? "in the first row" : "in the header"),
-         missing_ ? option("missing") + " fills empty fields, not absent ones" : "");
+    const char* const line_end = std::find(at, chunk.bytes.data() + chunk.size, '\n');
+    fail(chunk, at, "the row has " + plural(found, "field") + expected(),
+         missing_ ? option("missing") + " fills empty fields, not absent ones"
+                  : hint(CsvFault::ragged, chunk, at, line_end, {}));
+  }
+
+  std::string expected() const {
+    return ", expected " + std::to_string(fields_) + " as " +
+           (names_.empty() ? "in the first row" : "in the header");
   }
 
   Source& source_;
+  ReadOptions options_;
   std::string name_;
   std::size_t block_bytes_;
   TextCutter cutter_;
   DType dtype_;
-  Header header_;
-  char delimiter_;
-  char decimal_;
+  char delimiter_;  // the format's
+  CsvDialect dialect_;
   std::optional<std::string> missing_;
   int ndmin_;
   std::optional<Part> part_;
   bool tells_rows_from_vectors_;
+  bool gives_hints_;
+  bool has_number_words_ = false;  // that stand for missing values
+  std::size_t lines_to_skip_;
 
+  // The head:
   bool begun_ = false;
+  bool names_delimiter_ = false;
+  std::string preamble_;   // lines that were skipped
+  std::string before_;     // all text in front of the chunk at hand; in the end, of the rows
+  std::string first_row_;  // of the data
   std::size_t fields_ = 0;
   std::optional<bool> has_header_;  // once the first row is here
   bool has_first_row_ = true;       // in the first chunk
   std::size_t last_field_ = 0;      // where read_head came to
   std::size_t fields_before_ = 0;   // and how many it passed
   bool single_row_ = false;
+  bool trailing_ = false;        // every line ends with a delimiter
+  bool plain_ = true;            // all fields are the tensor's, one delimiter between two
   std::size_t data_offset_ = 0;  // in the first chunk: past the header
   std::vector<std::string> names_;
+  CsvColumns columns_;
+  std::vector<std::string> chosen_names_;
+  KeptColumns kept_;  // all of it but the rows
+  std::shared_ptr<const TableStyle> style_;
+
   std::uint64_t waiting_ = 0;  // blank lines behind the last row, which are rows if one follows
   std::uint64_t owed_ = 0;     // blank lines that are rows and have not been given out
   bool row_behind_ = false;    // a row follows behind the part
@@ -780,11 +991,17 @@ class CsvDecoder final : public Decoder {
 
 std::unique_ptr<Decoder> csv_decoder(Source& source, const ReadOptions& options,
                                      const Wanted& wanted) {
-  return std::make_unique<CsvDecoder>(source, options, wanted, ',');
+  return std::make_unique<CsvDecoder>(source, options, wanted, ',', true);
 }
 
 std::unique_ptr<Decoder> tsv_decoder(Source& source, const ReadOptions& options,
                                      const Wanted& wanted) {
-  return std::make_unique<CsvDecoder>(source, options, wanted, '\t');
+  return std::make_unique<CsvDecoder>(source, options, wanted, '\t', true);
 }
+
+std::unique_ptr<Decoder> csv_decoder_without_hints(Source& source, const ReadOptions& options,
+                                                   const Wanted& wanted, char delimiter) {
+  return std::make_unique<CsvDecoder>(source, options, wanted, delimiter, false);
+}
+
 }  // namespace rectify

@@ -1,5 +1,3 @@
-// What the words of a first row may be.
-
 #include "csv_first_row.hpp"
 
 #include <algorithm>
@@ -81,6 +79,84 @@ Kind kind_of_words(std::string_view text) {
     return Kind::missing_word;
   std::size_t length = 0;
   return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
+}
+
+FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields) {
+  struct Found {
+    const CsvField* field = nullptr;
+    Kind kind = Kind::empty;
+  };
+  Found number;
+  Found words;
+  const CsvField* spoilt = nullptr;  // by a carriage return
+  bool has_name = false;
+  std::size_t empty_before = 0;
+  std::size_t counted = 0;  // fields behind those that are 0, 1, 2 ...
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    const CsvField& field = fields[i];
+    const Kind kind = dialect.is_missing(field)  ? Kind::empty
+                      : dialect.is_number(field) ? Kind::number
+                                                 : kind_of_words(field.text());
+    if (kind == Kind::empty && i == empty_before) ++empty_before;
+    if (kind == Kind::number && field.text() == std::to_string(i - empty_before)) ++counted;
+    if (kind == Kind::number && number.field == nullptr) number = {&field, kind};
+    if (kind > Kind::number && words.field == nullptr) words = {&field, kind};
+    if (kind > Kind::empty && spoilt == nullptr && !field.quoted &&
+        field.text().find('\r') != std::string_view::npos)
+      spoilt = &field;
+    has_name = has_name || kind == Kind::name;
+  }
+  const auto unclear = [](std::string message, const CsvField* at) {
+    return FirstRow{FirstRow::unclear, std::move(message), at};
+  };
+  if (words.field == nullptr) {
+    if (empty_before == 0 || counted == 0 || empty_before + counted != fields.size())
+      return {FirstRow::data, "", nullptr};
+    return unclear(
+        "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
+        "writes names that are numbers",
+        nullptr);
+  }
+  const std::string text = in_quotes(words.field->text());
+  if (number.field == nullptr && has_name) {
+    if (spoilt == nullptr) return {FirstRow::header, "", nullptr};
+    // A carriage return in a name is most likely a line break that was spoilt.
+    return unclear("the first row has a carriage return in " + in_quotes(spoilt->text()), spoilt);
+  }
+  if (number.field != nullptr) {
+    return unclear("the first row mixes numbers (" + in_quotes(number.field->text()) + ") and " +
+                       (words.kind == Kind::like_number ? "other text (" : "words (") + text + ")",
+                   words.field);
+  }
+  return unclear("the first row may be data or a header: " + text +
+                     (words.kind == Kind::like_number ? " begins like a number, but is not one"
+                                                      : " may stand for a missing value"),
+                 words.field);
+}
+
+std::string invisible_in(std::string_view text) {
+  constexpr std::pair<std::uint32_t, std::string_view> kNames[] = {
+      {0xA0, "a no-break space"},
+      {0xFEFF, "a byte order mark"},
+      {0x202F, "a narrow no-break space"},
+      {0x2009, "a thin space"},
+      {0x2007, "a figure space"},
+      {0x200B, "a space of no width"},
+      {0x3000, "an ideographic space"},
+      {0x2212, "a minus sign that is not a hyphen"},
+      {0x2013, "an en dash"},
+      {0x2010, "a hyphen of Unicode"}};
+  for (std::size_t at = 0, length = 0; at < text.size(); at += length) {
+    const std::uint32_t code = character_at(text.substr(at), length);
+    for (const auto& [character, name] : kNames) {
+      if (code != character) continue;
+      constexpr std::string_view kDigits = "0123456789ABCDEF";
+      std::string number = "U+";
+      for (int shift = 12; shift >= 0; shift -= 4) number += kDigits[code >> shift & 15];
+      return number + " (" + std::string(name) + ")";
+    }
+  }
+  return "";
 }
 
 }  // namespace rectify

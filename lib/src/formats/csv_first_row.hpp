@@ -1,7 +1,11 @@
-// What the first row of a table may be: names or data.
+// What the first row of a table is: names or data.
 #pragma once
 
+#include <span>
+#include <string>
 #include <string_view>
+
+#include "csv_dialect.hpp"
 
 namespace rectify {
 
@@ -18,5 +22,20 @@ enum class Kind {
 
 /// Of a field that is neither empty nor a number.
 Kind kind_of_words(std::string_view text);
+
+/// The character of Unicode in `text` that looks like a blank or a minus and is neither, by its
+/// number and name; "" if there is none.
+std::string invisible_in(std::string_view text);
+
+struct FirstRow {
+  enum { header, data, unclear } is;
+  /// Why that is unclear, and the field that makes it so, or null for all.
+  std::string message;
+  const CsvField* at;
+};
+
+/// Whether the first row is a header. Numbers are data, and names are a header. What may be either
+/// is unclear: a guess might lose a row, or make one up.
+FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields);
 
 }  // namespace rectify

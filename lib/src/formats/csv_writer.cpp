@@ -1,11 +1,16 @@
-// CSV and TSV: RFC 4180 with LF, a line a row; columns of several names stand side by side.
+// CSV and TSV: RFC 4180, a line a row; columns of several names stand side by side. What was read
+// from a table of the same format is written in its style, and its columns that are kept stand in
+// their places.
 
 #include <algorithm>
 #include <span>
 #include <utility>
 
+#include "csv_dialect.hpp"
 #include "dispatch.hpp"
+#include "float_format.hpp"
 #include "format.hpp"
+#include "half.hpp"
 #include "number/number.hpp"
 
 namespace rectify {
@@ -14,7 +19,13 @@ namespace {
 class CsvEncoder final : public detail::Encoder {
  public:
   CsvEncoder(Output& output, const WriteOptions& options, char delimiter)
-      : output_(output), header_(options.header), delimiter_(delimiter) {}
+      : output_(output),
+        header_(options.header),
+        format_(delimiter == '\t' ? "tsv" : "csv"),
+        options_(options),
+        float_format_(options.float_format) {
+    standard_.delimiter = delimiter;
+  }
 
   bool takes_slabs(const Result&, std::size_t) const override { return true; }
   bool takes_stacks() const override { return true; }
@@ -23,8 +34,9 @@ class CsvEncoder final : public detail::Encoder {
 
   void encode(const Result& result, std::string& text) const override {
     check_alone(result, "CSV");
-    Lines lines(text, delimiter_);
-    if (result.columns.size() == 1) {
+    const TableStyle style = style_of(result);
+    Lines lines(text, style, float_format_);
+    if (result.columns.size() == 1 && result.kept == nullptr) {
       const Column& column = result.columns[0];
       const Table table = table_of(result, column);
       dispatch(column.tensor.dtype(), [&](auto type) {
@@ -49,12 +61,23 @@ class CsvEncoder final : public detail::Encoder {
                       " does not stand beside one of " + std::to_string(tables[0].rows),
                   option("write.format", "json") + " holds tensors of any shape");
     }
+    const std::vector<std::size_t> before = places_of_kept(result);
+    std::size_t kept = 0;
     for (std::size_t row = 0; row < tables[0].rows; ++row) {
+      std::size_t next_kept = 0;  // of the row
       for (std::size_t i = 0; i < at.size(); ++i) {
         dispatch(result.columns[i].tensor.dtype(), [&](auto type) {
           using T = typename decltype(type)::type;
-          at[i] = reinterpret_cast<const std::byte*>(
-              lines.add(reinterpret_cast<const T*>(at[i]), tables[i].width));
+          const auto* values = reinterpret_cast<const T*>(at[i]);
+          std::size_t done = 0;
+          for (; i == 0 && next_kept < before.size(); ++next_kept, ++kept) {
+            const std::size_t stop = std::min(before[next_kept], tables[i].width);
+            values = lines.add(values, stop - done);
+            done = stop;
+            lines.add_text(kept_field(*result.kept, kept, style.delimiter));
+          }
+          values = lines.add(values, tables[i].width - done);
+          at[i] = reinterpret_cast<const std::byte*>(values);
         });
       }
       lines.end();
@@ -70,7 +93,7 @@ class CsvEncoder final : public detail::Encoder {
         begun_ = true;
         width_ = width;
         names_ = result.names;
-        write_header(result);
+        write_head(result);
       } else if (width != width_) {
         throw Error(
             ErrorKind::unsupported,
@@ -109,17 +132,73 @@ class CsvEncoder final : public detail::Encoder {
     return {static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1])};
   }
 
+  /// In the style of the input, if it was of the same format, but for what the options say.
+  TableStyle style_of(const Result& result) const {
+    TableStyle style =
+        result.style != nullptr && result.style->format == format_ ? *result.style : standard_;
+    if (options_.delimiter != '\0' && options_.delimiter != style.delimiter) {
+      style.delimiter = options_.delimiter;
+      if (style.delimiter == style.decimal) style.decimal = '.';
+    }
+    if (options_.decimal != '\0') style.decimal = options_.decimal;
+    if (style.delimiter == style.decimal) {
+      throw Error(
+          ErrorKind::usage,
+          in_quotes({&style.decimal, 1}) + " is the decimal point and the delimiter at once",
+          option("write.delimiter", ";"));
+    }
+    return style;
+  }
+
+  /// How many columns of the first tensor stand before each kept one. They stand where they were if
+  /// it is the only one, and has the input's columns; else in front.
+  static std::vector<std::size_t> places_of_kept(const Result& result) {
+    if (result.kept == nullptr) return {};
+    std::vector<std::size_t> before = result.kept->before;
+    if (result.columns.size() != 1 || fields_of(result, result.columns[0]) != result.fields)
+      std::fill(before.begin(), before.end(), 0);
+    return before;
+  }
+
+  /// The index-th of the kept fields as it stands in the input, but in quotes where it has the
+  /// delimiter in it.
+  static std::string kept_field(const KeptColumns& kept, std::size_t index, char delimiter) {
+    const std::size_t begin = index == 0 ? 0 : kept.ends[index - 1];
+    std::string text = kept.text.substr(begin, kept.ends[index] - begin);
+    const std::size_t first = text.find_first_not_of(" \t");
+    const bool quoted = first != std::string::npos && text[first] == '"';
+    return quoted || text.find(delimiter) == std::string::npos ? text : in_double_quotes(text);
+  }
+
+  static std::string in_double_quotes(std::string_view name) {
+    std::string text = "\"";
+    for (const char c : name) {
+      if (c == '"') text += '"';
+      text += c;
+    }
+    return text + '"';
+  }
+
   /// Numbers on lines, in a small buffer that is emptied into `text` when it is nearly full.
   class Lines {
    public:
-    Lines(std::string& text, char delimiter) : text_(text), delimiter_(delimiter) {}
+    Lines(std::string& text, const TableStyle& style, const FloatFormat& float_format)
+        : text_(text),
+          delimiter_(style.delimiter),
+          decimal_(style.decimal),
+          crlf_(style.crlf),
+          float_format_(float_format) {}
     Lines(const Lines&) = delete;
     Lines& operator=(const Lines&) = delete;
 
     /// Adds `count` values to the line at hand, and returns their end.
     template <class T>
     const T* add(const T* values, std::size_t count) {
-      if (count != 0) put(values, count, count, delimiter_);
+      if (is_plain()) {
+        if (count != 0) put(values, count, count, {&delimiter_, 1});
+      } else {
+        for (std::size_t i = 0; i < count; ++i) put_otherwise(values[i]);
+      }
       empty_ = empty_ && count == 0;
       return values + count;
     }
@@ -127,18 +206,35 @@ class CsvEncoder final : public detail::Encoder {
     /// Adds whole lines of `width` values.
     template <class T>
     void add_rows(const T* values, std::size_t rows, std::size_t width) {
-      put(values, rows * width, width, '\n');
+      if (is_plain()) {
+        put(values, rows * width, width, crlf_ ? "\r\n" : "\n");
+        return;
+      }
+      for (std::size_t row = 0; row < rows; ++row) {
+        values = add(values, width);
+        end();
+      }
+    }
+
+    /// Adds a field as it is.
+    void add_text(std::string_view field) {
+      flush();
+      text_ += field;
+      *p_++ = delimiter_;
+      empty_ = false;
     }
 
     void end() {
+      if (empty_) make_room(3);
       if (empty_) {
-        make_room(1);
-        *p_++ = '\n';
-      } else if (p_ != buffer_) {  // instead of the last delimiter
-        p_[-1] = '\n';
-      } else {
-        text_.back() = '\n';
+        ++p_;
+      } else if (p_ == buffer_) {
+        text_.pop_back();
+        ++p_;
       }
+      --p_;  // the last delimiter
+      if (crlf_) *p_++ = '\r';
+      *p_++ = '\n';
       empty_ = true;
     }
 
@@ -151,11 +247,13 @@ class CsvEncoder final : public detail::Encoder {
    private:
     static constexpr std::size_t kNumbers = 256;
 
+    bool is_plain() const { return decimal_ == '.' && !float_format_.is_set(); }
+
     /// `count` values in rows of `width`, with a delimiter or `after_row` behind each.
     template <class T>
-    void put(const T* values, std::size_t count, std::size_t width, char after_row) {
+    void put(const T* values, std::size_t count, std::size_t width, std::string_view after_row) {
       const Separators separators{
-          .between = {&delimiter_, 1}, .after_row = {&after_row, 1}, .width = width};
+          .between = {&delimiter_, 1}, .after_row = after_row, .width = width};
       for (std::size_t done = 0; done < count;) {
         const std::size_t some = std::min(count - done, kNumbers);
         make_room(some * kRunBytes);
@@ -164,69 +262,152 @@ class CsvEncoder final : public detail::Encoder {
       }
     }
 
+    /// One value with another decimal point, or in a format of the caller's, and the delimiter.
+    template <class T>
+    void put_otherwise(T value) {
+      make_room(FloatFormat::kBytes + kNumberBytes);
+      char* const begin = p_;
+      bool is_formatted = false;
+      if constexpr (is_floating<T>) {
+        const auto wide = widen(value);
+        is_formatted = float_format_.is_set() && std::isfinite(wide);
+        if (is_formatted) p_ = float_format_.write(p_, wide);
+      }
+      if (!is_formatted) p_ = format_number(p_, value);
+      std::replace(begin, p_, '.', decimal_);
+      *p_++ = delimiter_;
+    }
+
     void make_room(std::size_t size) {
       if (static_cast<std::size_t>(buffer_ + sizeof buffer_ - p_) < size) flush();
     }
 
     std::string& text_;
     char delimiter_;
-    bool empty_ = true;  // the line at hand
-    char buffer_[kNumbers * kRunBytes];
+    char decimal_;
+    bool crlf_;
+    const FloatFormat& float_format_;
+    bool empty_ = true;                      // the line at hand
+    char buffer_[kNumbers * kRunBytes + 2];  // and a carriage return behind a full one
     char* p_ = buffer_;
   };
 
-  void write_header(const Result& result) {
-    const bool labelled = result.columns.size() > 1;
-    // Names are those of the input's columns, and of no others.
-    const bool named =
-        !names_.empty() && names_.size() == table_of(result, result.columns.front()).width;
-    if (header_ == Header::no || (header_ == Header::automatic && !named && !labelled)) return;
-    std::string line;
-    std::size_t first_name_end = 0;
+  /// A field of a line in front of the rows.
+  struct Name {
+    std::string text;
+    bool quoted = false;
+  };
+
+  /// One of the lines in front of the rows, whose fields `of(column, i)` and `of_kept(i)` give.
+  template <class F, class G>
+  std::vector<Name> line_of(const Result& result, F of, G of_kept) const {
+    std::vector<Name> line;
+    const std::vector<std::size_t> before = places_of_kept(result);
+    std::size_t kept = 0;
     for (const Column& column : result.columns) {
       const std::size_t width = table_of(result, column).width;
-      const bool has_names = names_.size() == width;
       for (std::size_t i = 0; i < width; ++i) {
-        const bool is_first = i == 0 && &column == &result.columns.front();
-        if (!is_first) line += delimiter_;
-        const bool column_alone = labelled && width == 1 && !has_names;
-        std::string name = has_names ? names_[i] : std::to_string(i);
-        if (column_alone) {
-          name = column.label;
-        } else if (labelled) {
-          name.insert(0, column.label + '.');
-        }
-        line += field_text(name, labelled || width > 1);
-        if (is_first) first_name_end = line.size();
+        for (; kept < before.size() && before[kept] <= i; ++kept) line.push_back(of_kept(kept));
+        line.push_back(of(column, i));
       }
+      for (; kept < before.size(); ++kept) line.push_back(of_kept(kept));
+    }
+    return line;
+  }
+
+  /// What stands in front of the rows: lines that were skipped, the header, lines behind it.
+  void write_head(const Result& result) {
+    const bool labelled = result.columns.size() > 1;
+    const TableStyle style = style_of(result);
+    const KeptColumns none;
+    const KeptColumns& kept = result.kept == nullptr ? none : *result.kept;
+    // Names are those of the input's columns, and of no others.
+    const bool named =
+        (!names_.empty() && names_.size() == table_of(result, result.columns.front()).width) ||
+        !kept.names.empty();
+    if (header_ == Header::no) return;
+    std::string text;
+    if (style.names_delimiter) {
+      text = std::string("sep=") + style.delimiter;
+      text += line_end(style);
+    }
+    text += style.preamble;
+    if (header_ == Header::yes || named || labelled) {
+      const std::vector<Name> names = line_of(
+          result,
+          [&](const Column& column, std::size_t i) {
+            const std::size_t width = table_of(result, column).width;
+            const bool has_names = names_.size() == width;
+            Name name{has_names ? names_[i] : std::to_string(i)};
+            name.quoted = has_names && i < style.quoted.size() && style.quoted[i];
+            if (labelled && width == 1 && !has_names) {
+              name.text = column.label;
+            } else if (labelled) {
+              name.text.insert(0, column.label + '.');
+            }
+            return name;
+          },
+          [&](std::size_t i) {
+            Name name{i < kept.names.size() ? kept.names[i] : ""};
+            name.quoted = i < kept.quoted.size() && kept.quoted[i];
+            return name;
+          });
+      const std::size_t first =
+          kept.first_is_nameless && names.size() > 1 && !names_.empty() ? 1 : 0;
+      text += line_text({names.begin() + static_cast<std::ptrdiff_t>(first), names.end()}, style,
+                        names.size() > 1);
+    }
+    for (std::size_t line = 0; line < style.behind_header.size(); ++line) {
+      const auto words = line_of(
+          result,
+          [&](const Column&, std::size_t i) {
+            const std::vector<std::string>& fields = style.behind_header[line];
+            return Name{i < fields.size() ? fields[i] : ""};
+          },
+          [&](std::size_t i) { return Name{kept.behind_header[line][i]}; });
+      text += line_text(words, style, words.size() > 1);
+    }
+    output_.write(text);
+  }
+
+  static std::string_view line_end(const TableStyle& style) { return style.crlf ? "\r\n" : "\n"; }
+
+  std::string line_text(const std::vector<Name>& names, const TableStyle& style,
+                        bool has_neighbours) const {
+    std::string line;
+    std::size_t first_name_end = 0;
+    for (const Name& name : names) {
+      if (&name != names.data()) line += style.delimiter;
+      line += name.quoted ? in_double_quotes(name.text)
+                          : field_text(name.text, has_neighbours, style.delimiter);
+      if (&name == names.data()) first_name_end = line.size();
     }
     if (is_mistaken(line)) {  // as a file that begins so would be
       line.insert(first_name_end, 1, '"');
       line.insert(0, 1, '"');
     }
-    output_.write(line + "\n");
+    line += line_end(style);
+    return line;
   }
 
   /// RFC 4180: quoted where the name would otherwise be read as something else.
-  std::string field_text(const std::string& name, bool has_neighbours) const {
+  static std::string field_text(const std::string& name, bool has_neighbours, char delimiter) {
     const auto blank = [](char c) { return c == ' ' || c == '\t'; };
     const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()) ||
                                          name.starts_with(kByteOrderMark));
     const bool empty_line = name.empty() && !has_neighbours;
     if (!edges && !empty_line &&
-        name.find_first_of(std::string("\"\r\n") + delimiter_) == std::string::npos)
+        name.find_first_of(std::string("\"\r\n") + delimiter) == std::string::npos)
       return name;
-    std::string text = "\"";
-    for (const char c : name) {
-      if (c == '"') text += '"';
-      text += c;
-    }
-    return text + '"';
+    return in_double_quotes(name);
   }
 
   Output& output_;
   Header header_;
-  char delimiter_;
+  std::string format_;
+  WriteOptions options_;
+  TableStyle standard_;
+  FloatFormat float_format_;
   bool begun_ = false;
   std::size_t width_ = 0;
   std::vector<std::string> names_;

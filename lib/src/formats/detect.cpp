@@ -209,8 +209,8 @@ std::string_view format_of_content(Head& head, const ReadOptions& options, bool 
     newline = head.text().find('\n', first);
   } while (newline == std::string_view::npos && head.more(kSniffBytes));
   const std::string_view line = head.text().substr(first, newline - first);
-  const bool tabs =
-      line.find('\t') != std::string_view::npos && line.find(',') == std::string_view::npos;
+  const bool tabs = line.find('\t') != std::string_view::npos &&
+                    (options.decimal == ',' || line.find(',') == std::string_view::npos);
   return tabs && options.delimiter == '\0' ? "tsv" : "csv";
 }
 

@@ -75,6 +75,12 @@ class Decoder {
 
   /// Lines of the file in front of the part at hand, which errors' lines do not count.
   virtual std::uint64_t lines_before() const { return 0; }
+
+  /// Whether it reads a table, of which single columns may be left as they are.
+  virtual bool has_columns() const { return false; }
+
+  /// What a user should know of how the input was read, which may be once all of it was cut.
+  virtual std::optional<Error> note() const { return std::nullopt; }
 };
 
 namespace detail {
@@ -256,9 +262,15 @@ struct FormatOption {
 };
 inline constexpr FormatOption kFormatOptions[] = {
     {"read.header", [](const ReadOptions& o) { return o.header != Header::automatic; }},
-    {"delimiter", [](const ReadOptions& o) { return o.delimiter != '\0'; }},
-    {"decimal", [](const ReadOptions& o) { return o.decimal != '.'; }},
+    {"read.delimiter", [](const ReadOptions& o) { return o.delimiter != '\0'; }},
+    {"read.decimal", [](const ReadOptions& o) { return o.decimal != '.'; }},
     {"missing", [](const ReadOptions& o) { return o.missing.has_value(); }},
+    {"missing_words", [](const ReadOptions& o) { return !o.missing_words.empty(); }},
+    {"skip", [](const ReadOptions& o) { return o.skip != 0; }},
+    {"skip_after_header", [](const ReadOptions& o) { return o.skip_after_header != 0; }},
+    {"comment", [](const ReadOptions& o) { return !o.comment.empty(); }},
+    {"columns", [](const ReadOptions& o) { return !o.columns.empty(); }},
+    {"keep", [](const ReadOptions& o) { return !o.keep.empty(); }},
     {"pointer", [](const ReadOptions& o) { return o.pointer.has_value(); }},
     {"keys", [](const ReadOptions& o) { return !o.keys.empty(); }},
 };

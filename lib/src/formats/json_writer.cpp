@@ -2,12 +2,15 @@
 // columns are the members of an object, and so are the tensors of a file of several.
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <span>
 #include <utility>
 
 #include "dispatch.hpp"
+#include "float_format.hpp"
 #include "format.hpp"
+#include "half.hpp"
 #include "number/number.hpp"
 
 namespace rectify {
@@ -16,7 +19,7 @@ namespace {
 class JsonEncoder final : public detail::Encoder {
  public:
   JsonEncoder(Output& output, const WriteOptions& options, bool lines)
-      : output_(output), nan_(options.nan), lines_(lines) {}
+      : output_(output), nan_(options.nan), float_format_(options.float_format), lines_(lines) {}
 
   // Several columns stand one after the other in an object: the first has to be whole before the
   // second begins.
@@ -70,7 +73,8 @@ class JsonEncoder final : public detail::Encoder {
   /// Text in a small buffer that is emptied into `text` when it is nearly full.
   class Sink {
    public:
-    Sink(std::string& text, NanText nan) : text_(text) {
+    Sink(std::string& text, NanText nan, const FloatFormat& float_format)
+        : text_(text), float_format_(float_format) {
       if (nan == NanText::null) words_ = {"null", "null", "null"};
       if (nan == NanText::literal) words_ = {"NaN", "Infinity", "-Infinity"};
       if (nan == NanText::string) words_ = {"\"NaN\"", "\"Infinity\"", "\"-Infinity\""};
@@ -94,7 +98,11 @@ class JsonEncoder final : public detail::Encoder {
       while (!values.empty()) {
         const std::size_t count = std::min(values.size(), kNumbers);
         make_room(count * kRunBytes);
-        p_ = write_numbers(p_, values.first(count), separators, column, words_);
+        if (float_format_.is_set()) {
+          put_formatted(values.first(count), separators, column);
+        } else {
+          p_ = write_numbers(p_, values.first(count), separators, column, words_);
+        }
         column = (column + count) % width;
         values = values.subspan(count);
         if (values.empty()) {
@@ -110,12 +118,33 @@ class JsonEncoder final : public detail::Encoder {
    private:
     static constexpr std::size_t kNumbers = 256;
 
+    template <class T>
+    void put_formatted(std::span<const T> values, const Separators& separators,
+                       std::size_t column) {
+      for (const T& value : values) {
+        make_room(FloatFormat::kBytes + kRunBytes);
+        char* end = p_;
+        if constexpr (is_floating<T>) {
+          const auto wide = widen(value);
+          if (std::isfinite(wide)) end = float_format_.write(p_, wide);
+        }
+        const bool ends_row = ++column % separators.width == 0;
+        if (end == p_) {
+          p_ = write_numbers(p_, std::span(&value, 1), separators, column - 1, words_);
+          continue;
+        }
+        const std::string_view behind = ends_row ? separators.after_row : separators.between;
+        p_ = std::copy(behind.begin(), behind.end(), end);
+      }
+    }
+
     void make_room(std::size_t size) {
       if (static_cast<std::size_t>(buffer_ + sizeof buffer_ - p_) < size) flush();
     }
 
     std::string& text_;
     NumberWords words_;
+    const FloatFormat& float_format_;
     char buffer_[kNumbers * kRunBytes];
     char* p_ = buffer_;
   };
@@ -170,7 +199,7 @@ class JsonEncoder final : public detail::Encoder {
   void encode_tensor(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
     const bool named = !result.name.empty();
-    Sink sink(text, nan_);
+    Sink sink(text, nan_, float_format_);
     if (named && result.begins) sink.put((lines_ ? "{" : "") + key_of(result.name));
     for (std::size_t i = 0; i < result.columns.size(); ++i) {
       const Tensor& tensor = result.columns[i].tensor;
@@ -212,7 +241,7 @@ class JsonEncoder final : public detail::Encoder {
 
   void encode_lines(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
-    Sink sink(text, nan_);
+    Sink sink(text, nan_, float_format_);
     std::vector<Record> records;
     std::vector<const std::byte*> at;
     for (const Column& column : result.columns) {
@@ -251,6 +280,7 @@ class JsonEncoder final : public detail::Encoder {
 
   Output& output_;
   NanText nan_;
+  FloatFormat float_format_;
   bool lines_;
   bool open_ = false;  // an object of named tensors
   std::shared_ptr<const Contents> file_;
