@@ -7,11 +7,12 @@
 set -eu
 limit=$1
 shift
+report=$(mktemp)
+trap 'rm -f "$report"' EXIT
 for acts in "$@"; do
   status=0
-  rectify compare --fail-if-dead "$limit" --to markdown --top 3 "$acts" >report.md || status=$?
-  [ -z "${SUMMARY:-}" ] || cat report.md >>"$SUMMARY"
-  rm report.md
+  rectify compare --fail-if-dead "$limit" --to markdown --top 3 "$acts" >"$report" || status=$?
+  [ -z "${SUMMARY:-}" ] || cat "$report" >>"$SUMMARY"
   case $status in
   0) echo "$acts: go on" ;;
   3) echo "$acts: stop: a lower learning rate, or leaky for relu"; exit 3 ;;
