@@ -113,8 +113,12 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor, double de
       const bool slope = parameter.name == "negative_slope";
       const std::string key(parameter.name);
       const Json& value = slope ? row.at("slope") : row.at("parameters").at(key);
-      mode = value.is_string() ? mode.with(parameter.name, value.get<std::string>())
-                               : mode.with(parameter.name, value.get<double>());
+      try {
+        mode = value.is_string() ? mode.with(parameter.name, value.get<std::string>())
+                                 : mode.with(parameter.name, value.get<double>());
+      } catch (const Error& error) {
+        throw error.as(ErrorKind::data).at({file});  // nobody typed it
+      }
     }
     partial.modes.push_back(mode);
     if (!row.contains("partial")) {

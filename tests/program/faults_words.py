@@ -111,7 +111,7 @@ def options_that_make_no_sense_are_wrong_usage(s):
         "--threads": ("-1", "x", "1.5", "99999999999999999999", "", "1e3"),
         "--randn": ("-1", "1.5", "", "2,,3", "1e3", "3,", ",3", "0x2", " ", "(3"),
         "--seed": ("18446744073709551616", "abc", "", "1.5", "-9223372036854775809"),
-        "--mode": ("", "tanh", "relu,,leaky", "relu,tanh", ","),
+        "--mode": ("", "tanhh", "relu,,leaky", "relu,tanhh", ","),
         "--dtype": ("", "float8", "complex64", "str"), "--from": ("", "xml"), "--to": ("", "xml"),
         "--part": ("", "0/2", "3/2", "1/0", "-1/2", "1", "1/2/3", "a/b", "1/99999999999999999999"),
         "--missing": ("", "abc", "1,5"), "--delimiter": ("", "ab"), "--decimal": ("", "ab"),
@@ -123,7 +123,7 @@ def options_that_make_no_sense_are_wrong_usage(s):
             source = [] if option == "--randn" else ["--randn", "2"] if option == "--seed" else ["a.csv"]
             s.run(*source, f"{option}={value}").refuses(status=2)
     for arguments in (["--fail-if-dead=x"], ["--fail-if-dead=nan"], ["--dead-below=-1"], ["--dead-below=nan"],
-                      ["--unit-axis=x"], ["--slope=nan"], ["--check=tanh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
+                      ["--unit-axis=x"], ["--slope=nan"], ["--check=tanhh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
                       ["--to=npy"]):
         s.run("compare", "a.csv", *arguments).refuses(status=2)
     for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"],
