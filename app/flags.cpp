@@ -275,13 +275,25 @@ const Flag kFlags[] = {
      .standard = "text: float32",
      .screen = Flag::both,
      .brief = "to compute in",
-     .manual = "The dtype to compute in. Text is read as float32 unless this is given, and goes "
-               "through a double, as in PyTorch; integers stay exact in integer dtypes. An .npy "
-               "keeps its own, and is converted otherwise.",
+     .manual =
+         "The dtype to compute in. Text is read as float32 unless this is given, and goes "
+         "through a double, as in PyTorch; integers stay exact in integer dtypes. An .npy "
+         "keeps its own, and is converted otherwise. PyTorch's other names are taken, too: `half`, "
+         "`float`, `double`, `short`, `int`, `long`, `torch.double`.",
      .take =
          [](Options& o, const std::string& word) {
-           choice("--dtype", word, dtypes());
-           o.read.dtype = find_dtype(word);
+           // PyTorch's other names.
+           constexpr std::pair<std::string_view, std::string_view> kOthers[] = {
+               {"half", "float16"}, {"float", "float32"}, {"double", "float64"},
+               {"short", "int16"},  {"int", "int32"},     {"long", "int64"}};
+           std::string name = word.starts_with("torch.") ? word.substr(6) : word;
+           for (const auto& [other, same] : kOthers) {
+             if (name == other) name = same;
+           }
+           const std::vector<std::string> known = dtypes();
+           const bool is_known = std::find(known.begin(), known.end(), name) != known.end();
+           choice("--dtype", is_known ? name : word, known);
+           o.read.dtype = find_dtype(name);
          }},
     {.command = Flag::both,
      .group = Flag::input,

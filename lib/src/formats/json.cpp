@@ -1,7 +1,7 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
-// writes them and null for NaN. A value follows another after white space (jsonl: on a line of its
+// writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on a line of its
 // own, as a rule); each is a tensor. Long values are read in runs of their outermost elements.
-// Refused on purpose: text, objects and booleans (but see JsonPointer), ragged rows, more than
+// Refused on purpose: other text, objects and booleans (but see JsonPointer), ragged rows, more than
 // 128 dimensions.
 
 #include <algorithm>
@@ -210,7 +210,7 @@ class JsonDecoder final : public Decoder {
   bool is_vain(std::string_view text) const {
     constexpr auto kInArrays = [] {
       std::array<bool, 256> is_in{};
-      for (const char c : std::string_view(" \t\r\n[],+-.0123456789eENaInfityul"))
+      for (const char c : std::string_view(" \t\r\n[],+-.0123456789eENaInfityul\""))
         is_in[static_cast<unsigned char>(c)] = true;
       return is_in;
     }();
@@ -385,6 +385,8 @@ class JsonDecoder final : public Decoder {
         for (const char* value : found)
           p = reader.read(value, 0, false, false, sizes, values, rows);
         if (pointer_) p = document_end;
+        // With something else glued to it the value is not whole, and is not given out.
+        if (p != end && !is_space(*p)) next_value(reader, chunk, p);
       } catch (const Error&) {
         values.resize(before);
         if (!rows_of_one_) unstack();  // what came before is right

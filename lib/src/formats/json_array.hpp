@@ -222,6 +222,18 @@ class ArrayReader {
       fail(p, "expected a number or a list but found an object",
            option("pointer", "/NAME") + " takes one value out of a document");
     }
+    // What proto3's JSON, and we ourselves if asked to, write for these.
+    if constexpr (is_floating<T>) {
+      for (const auto& [word, value] :
+           {std::pair<std::string_view, double>{"\"NaN\"",
+                                                std::numeric_limits<double>::quiet_NaN()},
+            {"\"Infinity\"", std::numeric_limits<double>::infinity()},
+            {"\"-Infinity\"", -std::numeric_limits<double>::infinity()}}) {
+        if (token != word) continue;
+        values.push_back(narrow<T>(static_cast<Compute<T>>(value)));
+        return p + token.size();
+      }
+    }
     if (*p == '"' || token == "true" || token == "false")
       fail(p, "expected a number but found " + kind_at(p, end_));
     if (*p == ',' || *p == ']' || *p == '}') {
@@ -234,7 +246,10 @@ class ArrayReader {
       fail(p, in_quotes(token) + " is not a JSON number",
            "NaN, Infinity, -Infinity and null are read");
     }
-    fail(p, in_quotes(token) + " is not a JSON number");
+    std::string hint;
+    if (token.ends_with('.') && token.find('.') == token.size() - 1)
+      hint = "write " + std::string(token) + "0";
+    fail(p, in_quotes(token) + " is not a JSON number", hint);
   }
 
   const Chunk& chunk_;
