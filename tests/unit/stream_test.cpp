@@ -103,7 +103,7 @@ TEST_CASE("only what has a reader is read") {
 
 TEST_CASE("formats are listed in one order") {
   CHECK(readable_formats() ==
-        std::vector<std::string>{"json", "jsonl", "csv", "tsv", "npy", "npz", "safetensors"});
+        std::vector<std::string>{"json", "jsonl", "csv", "tsv", "npy", "npz", "pt", "safetensors"});
   CHECK(writable_formats() == std::vector<std::string>{"torch", "json", "jsonl", "csv", "tsv",
                                                        "npy", "npz", "safetensors"});
   std::string text;

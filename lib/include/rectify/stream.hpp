@@ -165,7 +165,7 @@ struct Part {
 };
 
 struct ReadOptions {
-  /// "json", "jsonl", "csv", "tsv", "npy", "npz", "safetensors"; empty: by extension, else by content.
+  /// "json", "jsonl", "csv", "tsv", "npy", "npz", "pt", "safetensors"; empty: by extension, else by content.
   std::string format;
   /// Of the result; nothing: float32 for text, its own for npy.
   std::optional<DType> dtype;

@@ -168,7 +168,7 @@ class ArraysDecoder final : public Decoder {
     chunk.only_edges = edges_ != nullptr && anywhere && summarises(shape, *edges_) &&
                        (!dtype_ || is_floating_point(*dtype_));
     const bool strided = !open_->array.strides.empty();
-    if (strided && anywhere && chunk.begins && !chunk.only_edges) check_beforehand(*open_);
+    if (open_->array.check && chunk.begins && !chunk.only_edges) open_->array.check();
     const bool whole = chunk.only_edges || shape.empty() || entry.bytes == 0 || rows == 0 ||
                        (strided && !anywhere);
     chunk.rows = whole ? rows : std::min(rows - row_, slab_rows());
@@ -223,31 +223,15 @@ class ArraysDecoder final : public Decoder {
 
   void decoded(const Chunk& chunk) override {
     const auto& checksum = chunk.array->array.checksum;
-    if (!checksum || chunk.only_edges || chunk.in_order || !chunk.array->array.strides.empty())
-      return;
+    if (!checksum || chunk.only_edges || chunk.in_order) return;
     if (chunk.begins) crc_ = checksum->before;
     crc_ = ::crc32_combine(crc_, chunk.crc, static_cast<z_off_t>(chunk.size));
-    if (chunk.ends && crc_ != checksum->whole) fail_damaged(chunk.array->place);
+    if (!chunk.ends || crc_ == checksum->whole) return;
+    throw Error(ErrorKind::data, "the checksum (CRC-32) is not that of the archive: damaged", {},
+                {chunk.array->place});
   }
 
  private:
-  [[noreturn]] static void fail_damaged(const std::string& place) {
-    throw Error(ErrorKind::data, "the checksum (CRC-32) is not that of the archive: damaged", {},
-                {place});
-  }
-
-  /// Of an array that is not read from its start to its end, the checksum is looked at beforehand.
-  static void check_beforehand(const OpenArray& open) {
-    if (!open.array.checksum) return;
-    std::vector<char> block(std::size_t{1} << 20);
-    uLong crc = open.array.checksum->before;
-    for (std::uint64_t at = 0, got = 1; got != 0; at += got) {
-      got = open.source.read_at(at, block.data(), block.size());
-      crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(block.data()), got);
-    }
-    if (crc != open.array.checksum->whole) fail_damaged(open.place);
-  }
-
   bool open_next() {
     if (next_ == arrays_.size()) return false;
     const Array& array = arrays_[next_];

@@ -33,8 +33,10 @@ struct Array {
   /// be read anywhere; null: `begin` bytes from the start of the file itself, which is read on.
   std::function<Source()> open;
   std::uint64_t begin = 0;
-  /// Of an array in C order that can be read anywhere.
+  /// Of an array in C order that can be read anywhere, all of it.
   std::optional<Checksum> checksum;
+  /// What else has to be looked at before it is read, though not for a summary. Null: nothing.
+  std::function<void()> check = nullptr;
 };
 
 struct Arrays {

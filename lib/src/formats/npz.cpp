@@ -11,6 +11,7 @@
 #include "dispatch.hpp"
 #include "io/inflate.hpp"
 #include "npy.hpp"
+#include "pt.hpp"
 
 namespace rectify {
 namespace {
@@ -56,11 +57,13 @@ Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& membe
     };
     return array;
   }
+  if (!array.strides.empty()) array.check = [file, member] { check_stored(*file, member); };
   std::string before(static_cast<std::size_t>(begin), '\0');
   source.read_at(0, before.data(), before.size());
-  array.checksum = {static_cast<std::uint32_t>(
-                        ::crc32_z(0, reinterpret_cast<const Bytef*>(before.data()), before.size())),
-                    member.crc};
+  if (array.strides.empty())
+    array.checksum = {static_cast<std::uint32_t>(::crc32_z(
+                          0, reinterpret_cast<const Bytef*>(before.data()), before.size())),
+                      member.crc};
   array.open = [file, at = member.begin + begin, bytes = head.bytes, place] {
     return file->slice(at, bytes, place);
   };
@@ -172,6 +175,8 @@ std::unique_ptr<Decoder> zip_decoder(Source& source, const ReadOptions& options,
     file = std::make_shared<const Source>(memory_reader(std::move(text)), source.name());
   }
   const std::vector<ZipMember> members = read_zip(*file);
+  if (find_pickle(members) != nullptr)
+    return arrays_decoder(source, read_pt(file, members), options, wanted);
   const bool has_arrays =
       members.empty() || std::any_of(members.begin(), members.end(), [](const ZipMember& member) {
         return member.name.ends_with(kExtension);

@@ -51,6 +51,7 @@ std::span<const Format> formats() {
       {"tsv", Kind::text, {"tsv", "tab"}, of_rows, tsv_decoder, tsv_encoder},
       {"npy", Kind::binary, {"npy"}, {}, npy_decoder, npy_encoder},
       {"npz", Kind::binary, {"npz"}, {"keys"}, zip_decoder, npz_encoder},
+      {"pt", Kind::binary, {"pt", "pth"}, {"keys"}, zip_decoder, nullptr},
       {"safetensors",
        Kind::binary,
        {"safetensors"},

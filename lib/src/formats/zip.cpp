@@ -268,6 +268,21 @@ std::string read_member(const Source& source, const ZipMember& member, std::size
   return text;
 }
 
+void check_stored(const Source& source, const ZipMember& member) {
+  std::string block(std::size_t{1} << 20, '\0');
+  uLong crc = 0;
+  for (std::uint64_t at = 0; at < member.size;) {
+    const auto size =
+        static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), member.size - at));
+    const std::size_t got = source.read_at(member.begin + at, block.data(), size);
+    crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(block.data()), got);
+    if (got < size) break;
+    at += got;
+  }
+  if (crc != member.crc)
+    fail_member(source, member.name, "the checksum (CRC-32) is not that of the archive: damaged");
+}
+
 std::string ZipWriter::local_header(const Member& member) const {
   const bool described = !output_.can_overwrite();
   std::string text;

@@ -28,6 +28,9 @@ std::vector<ZipMember> read_zip(const Source& source);
 /// The bytes of a member, at most `most`, checked. Throws Error{data} if there are more.
 std::string read_member(const Source& source, const ZipMember& member, std::size_t most);
 
+/// Reads a stored member and throws Error{data} unless its checksum is right.
+void check_stored(const Source& source, const ZipMember& member);
+
 /// Writes members that are stored, one after the other. What can be overwritten gets sizes and
 /// checksum in front of each, what cannot behind it.
 class ZipWriter {

@@ -1,0 +1,200 @@
+"""What torch.save has written, against the PyTorch that is installed and against pickles made here: nothing of a pickle is
+run, whatever it says."""
+import io
+import json
+import os
+import pickle
+import random
+import struct
+import zipfile
+
+from harness import Skip, need, packed, patience, row
+
+try:
+    import torch
+except ImportError:
+    torch = None
+
+
+def with_torch():
+    if torch is None or os.environ.get("RECTIFY_QUICK"):
+        raise Skip("python3-torch is not installed, or left out (--quick)")
+
+
+def saved(value, **how):
+    file = io.BytesIO()
+    torch.save(value, file, **how)
+    return file.getvalue()
+
+
+def archive(data_pkl, storages=(), **others):
+    """What torch.save makes of a pickle and the bytes of storages."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("archive/data.pkl", data_pkl)
+        for i, data in enumerate(storages):
+            out.writestr(f"archive/data/{i}", data)
+        for name, data in others.items():
+            out.writestr("archive/" + name, data)
+    return file.getvalue()
+
+
+def text(word):
+    return b"X" + struct.pack("<I", len(word.encode())) + word.encode()
+
+
+def whole(number):
+    return b"J" + struct.pack("<i", number)
+
+
+def numbers(values):
+    return b"(" + b"".join(map(whole, values)) + b"t"
+
+
+def tensor(shape=(2,), strides=(1,), offset=0, elements=2, key="0", type="torch\nFloatStorage", word="storage",
+           function="torch._utils\n_rebuild_tensor_v2"):
+    """The pickle of a tensor, without its begin and end."""
+    storage = b"(" + text(word) + b"c" + type.encode() + b"\n" + text(key) + text("cpu") + whole(elements) + b"tQ"
+    return (b"c" + function.encode() + b"\n(" + storage + whole(offset) + numbers(shape) + numbers(strides) +
+            b"\x89ccollections\nOrderedDict\n)RtR")
+
+
+def of(pickled, *storages, **others):
+    return archive(b"\x80\x02" + pickled + b".", storages or [packed([1, -2])], **others)
+
+
+GOOD = b'{"a": [1.0, -0.02]}\n'
+
+
+def named(value):
+    return b"}" + text("a") + value + b"s"
+
+
+@row
+def what_torch_has_saved_is_read_under_its_paths(s):
+    with_torch()
+    x = torch.randn(6, 5, generator=torch.Generator().manual_seed(1))
+    big = torch.randn(2000, 300)
+    shared = torch.arange(10.) - 5
+    tensors = {"plain": x, "turned": x.t(), "row": x[2], "steps": x[::2, 1::2], "wide": x[:1].expand(4, 5),
+               "half": x.half(), "brain": x.bfloat16(), "double": x.double(), "none": torch.zeros(0, 3),
+               "number": torch.tensor(-1.5), "big": big, "bigt": big.t(), "deep": torch.randn(3, 4, 5).permute(2, 0, 1),
+               "first": shared[:5], "last": shared[5:], "param": torch.nn.Parameter(x), "m\N{SNOWMAN}/x": x}
+    others = {"epoch": 3, "loss": 0.5, "text": "hi", "dtype": torch.float32, "size": torch.Size([1, 2]), "nothing": None,
+              "device": torch.device("cpu"), "flag": True, "large": 1 << 40, "larger": 1 << 70, "less": -1 << 40}
+    value = {"tensors": tensors, "list": [x, (x[0], {"in": x})], "other": others}
+    s.write("a.pt", saved(value))
+    flat = {f"tensors.{name}": one for name, one in tensors.items()}
+    flat.update({"list.0": x, "list.1.0": x[0], "list.1.1.in": x})
+    found = json.loads(s.result("--list", "--to", "json", "a.pt"))
+    need([e["name"] for e in found] == list(flat), [e["name"] for e in found])
+    for entry in found:
+        one = flat[entry["name"]]
+        need(entry["shape"] == list(one.shape) and entry["dtype"] == str(one.dtype).removeprefix("torch."), entry)
+    for threads in "12":
+        s.result("a.pt", "--mode", "relu", "--threads", threads, "-o", "out.safetensors")
+        data = s.read("out.safetensors")
+        size = struct.unpack("<Q", data[:8])[0]
+        header = json.loads(data[8:8 + size])
+        for name, one in flat.items():
+            begin, end = header[name]["data_offsets"]
+            want = torch.relu(one.detach().float() if one.dtype == torch.half else one.detach()).to(one.dtype).contiguous()
+            raw = want.view(torch.int16).numpy().tobytes() if one.dtype == torch.bfloat16 else want.numpy().tobytes()
+            need(data[8 + size + begin:8 + size + end] == raw, name)
+    need(s.result("--key", "tensors.turned", "--to", "json", data=s.read("a.pt")) ==
+         s.result("--key", "tensors.turned", "--to", "json", "a.pt"), "from a pipe")
+
+
+@row
+def models_and_single_tensors_are_read(s):
+    with_torch()
+    model = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.ReLU(), torch.nn.BatchNorm1d(2))
+    s.write("model.pth", saved(model.state_dict()))
+    names = [e["name"] for e in json.loads(s.result("--list", "--to", "json", "model.pth"))]
+    need(names == list(model.state_dict()), names)
+    s.run("model.pth", "--key", "2.bias", "--to", "csv").gives(b"0.0\n0.0\n")
+    s.write("x", saved(torch.tensor([1., -2.])))
+    s.run("x").gives(b"tensor([ 1.0000, -0.0200])\n")
+    optimizer = torch.optim.Adam(model.parameters())
+    model(torch.ones(4, 3)).sum().backward()
+    optimizer.step()
+    s.write("check.pt", saved({"model": model.state_dict(), "optimizer": optimizer.state_dict(), "epoch": 1}))
+    s.run("--list", "check.pt").succeeds()
+    s.write("whole.pt", saved(model))
+    s.run("whole.pt").refuses("whole.pt:.*data.pkl: the pickle names 'torch.nn.modules.*nothing of it is run")
+    s.write("old.pt", saved(torch.ones(2), _use_new_zipfile_serialization=False))
+    s.run("old.pt").refuses("the format of releases before 1.6 .python3 -c")
+
+
+@row
+def nothing_of_a_pickle_is_run(s):
+    class Evil:
+        def __init__(self, function, *arguments):
+            self.call = function, arguments
+
+        def __reduce__(self):
+            return self.call
+
+    mark = s.path / "run"
+    for protocol in (0, 1, 2, 3, 4, 5):
+        for evil in (Evil(os.system, f"touch {mark}"), Evil(eval, f"open({str(mark)!r}, 'w')"), Evil(getattr, os, "system"),
+                     Evil(exec, "1"), Evil(__import__, "os"), [Evil(open, str(mark), "w")], {"a": Evil(print, "x")}):
+            if protocol < 2 and isinstance(evil, Evil) and evil.call[0] is getattr:
+                continue
+            try:
+                data = pickle.dumps(evil, protocol)
+            except (pickle.PicklingError, TypeError):  # a module cannot be pickled
+                continue
+            s.run(data=archive(data)).refuses("the pickle (names|has the opcode)")
+    for name in ("torch\nload", "torch.hub\nload", "builtins\ngetattr", "torch._utils\n_rebuild_device_tensor", "torch\nnn.Storage",
+                 "os\nsystem\0", "numpy.core.multiarray\n_reconstruct", "collections\nOrderedDict.fromkeys", "__main__\nTorch"):
+        s.run(data=of(b"c" + name.encode() + b"\n)R")).refuses("the pickle names")
+    s.run(data=of(b"(S'a'\ni")).refuses("opcode")
+    for opcode in set(range(256)) - set(b"\x80\x95.(NJKMGXUTCB)t]ae}suqrhjcRbQ\x88\x89\x8a\x8c\x8d\x85\x86\x87\x93\x94"):
+        s.run(data=of(bytes([opcode]) * 9)).refuses("the pickle has the opcode")
+    need(not mark.exists(), "a pickle was run")
+
+
+@row
+def tensors_that_lie_are_refused(s):
+    s.run("--to", "json", data=of(named(tensor()))).gives(GOOD)
+    s.run("--to", "json", data=of(named(tensor()), byteorder="big")).succeeds()
+    for value, why in (
+            (tensor(shape=(3,)), "beyond the end of its storage"), (tensor(offset=1), "beyond the end"),
+            (tensor(strides=(2,)), "beyond the end"), (tensor(shape=(2, 2), strides=(2, 1)), "beyond the end"),
+            (tensor(shape=(-1,)), "not a whole number"), (tensor(strides=(-1,)), "not a whole number"),
+            (tensor(offset=-1), "not a whole number"), (tensor(strides=()), "1 sizes and 0 strides"),
+            (tensor(elements=3), "said to have 3 elements, and has 8 bytes"), (tensor(elements=1), "said to have 1"),
+            (tensor(key="1"), "storage '1' is not in the archive"), (tensor(key="../version"), "not in the archive"),
+            (tensor(shape=(2**31 - 1, 2**31 - 1, 2**31 - 1), strides=(0, 0, 0)), "elements|bytes|beyond|too"),
+            (tensor(shape=(2, 2**31 - 1), strides=(2**31 - 1, 2**31 - 1)), "beyond the end"),
+            (tensor(word="module"), "not named as torch.save"),
+            (tensor(type="torch\nComplexFloatStorage"), "dtype 'complex64' is not supported"),
+            (tensor(type="torch\nQInt8Storage"), "dtype 'qint8' is not supported"),
+            (tensor(type="torch\nfloat32"), "not supported|not named"),
+            (tensor(function="torch\nSize"), "calls torch.Size with 6"),
+            (b"ctorch._utils\n_rebuild_parameter\n(K\x01K\x02K\x03tR", "parameter of what is not a tensor"),
+            (b"K\x01", "no tensor in it"), (b"]", "no tensor in it"), (b"", "takes a value where none is"),
+            (b"K\x01K\x02", "more than one value"), (b"h\x00", "asks for what it has not remembered"), (b"t", "mark"),
+            (b"K\x01K\x02s", "adds to what is not|takes"), (b"]]]a", "more than one|"), (b"}(K\x01u", "a list or a dict"),
+            (b"X\xff\xff\xff\x7f", "ends too early"), (b"\x8a\xff", "ends too early"), (b"\x80\x09", "protocol 9"),
+            (b"]q\x00h\x00a", "nested more than 64 deep, or in itself"),
+            (b"(]q\x00" + b"(h\x00h\x00tq\x00" * 60 + b"t", "four million|deep"), (b"(" * 100000 + b"t" * 100000, "deep|mark"),
+            (b"]" * 5000000, "four million"),
+            (b"}" + b"".join(b"r" + struct.pack("<I", i) for i in range(1000000)), "no tensor in it")):
+        s.run(data=of(value), seconds=patience(20), before=s.limited_memory(2000000)).refuses(why)
+    s.run(data=archive(b"\x80\x02" + tensor())).refuses("ends too early")
+    damaged = of(named(tensor())).replace(packed([1, -2]), packed([1, -3]))
+    s.run("--to", "npy", "-o", "out", data=damaged).says("checksum")
+
+
+@row
+def every_byte_of_a_pickle_may_be_wrong(s):
+    pickled = b"\x80\x02" + named(tensor()) + b"."
+    for place in range(len(pickled)):
+        for byte in {pickled[place] ^ 1, pickled[place] ^ 128, random.Random(place).randrange(256)}:
+            data = archive(pickled[:place] + bytes([byte]) + pickled[place + 1:], [packed([1, -2])])
+            outcome = s.run("--to", "json", data=data)
+            if outcome.status:
+                outcome.need_one_clean_line(place, byte)
+        s.run("--to", "npz", "-o", "out", data=archive(pickled[:place], [packed([1, -2])])).says("the pickle")
