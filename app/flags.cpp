@@ -573,11 +573,11 @@ const Flag kFlags[] = {
      .name = "--unit-axis",
      .value = Flag::text,
      .variable = "N",
-     .standard = "-1",
      .screen = Flag::both,
      .brief = "the axis of the units, or none",
-     .manual = "The axis of the units; negative ones count from the last. With `none`, and for a "
-               "1-D input, all values are one unit.",
+     .manual = "The axis of the units; negative ones count from the last. Without it that is the "
+               "last, and of tensors of 4 and 5 dimensions axis 1, as PyTorch's channels are. With "
+               "`none`, and for a 1-D input, all values are one unit.",
      .take =
          [](Options& o, const std::string& word) {
            if (word == "none") {

@@ -210,6 +210,8 @@ void check(const TensorFigures& figures, const Tensor& tensor, const CompareOpti
   std::optional<std::int64_t> axis;
   if (shape.size() >= 2 && options.unit_axis) {
     axis = *options.unit_axis + (*options.unit_axis < 0 ? std::ssize(shape) : 0);
+    if (*options.unit_axis == kFeatures)
+      axis = shape.size() == 4 || shape.size() == 5 ? 1 : std::ssize(shape) - 1;
     outer = inner = 1;
     for (std::size_t i = 0; i < shape.size(); ++i) {
       const auto size = static_cast<std::size_t>(shape[i]);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,10 +18,13 @@
 
 namespace rectify {
 
+/// The axis of PyTorch's features and channels: 1 of tensors of 4 and 5 dimensions, else the last.
+inline constexpr std::int64_t kFeatures = std::numeric_limits<std::int64_t>::min();
+
 struct CompareOptions {
   /// The axis whose indices are the units; negative ones count from the last. A tensor of fewer
   /// than 2 dimensions is one unit. Nothing: the tensor as a whole is one unit.
-  std::optional<std::int64_t> unit_axis = -1;
+  std::optional<std::int64_t> unit_axis = kFeatures;
   /// What is compared; the first is the baseline that the others are compared against.
   std::vector<Module> modes;
   /// Whether Tally::histogram() is wanted, which takes some time.

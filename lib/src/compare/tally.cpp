@@ -67,7 +67,10 @@ Tally::State::State(const CompareOptions& wanted, DType dtype, const Shape& of)
     : options(wanted), shape(of), modes(dtype, checked(options, dtype, shape)) {
   const auto dimensions = static_cast<std::int64_t>(shape.size());
   if (dimensions >= 2 && options.unit_axis) {
-    axis = *options.unit_axis + (*options.unit_axis < 0 ? dimensions : 0);
+    const bool has_channels = dimensions == 4 || dimensions == 5;
+    axis = *options.unit_axis == kFeatures
+               ? (has_channels ? 1 : dimensions - 1)
+               : *options.unit_axis + (*options.unit_axis < 0 ? dimensions : 0);
     if (*axis < 0 || *axis >= dimensions) {
       throw Error(ErrorKind::usage, "there is no unit axis " + std::to_string(*options.unit_axis) +
                                         " in a tensor of " + std::to_string(dimensions) +
