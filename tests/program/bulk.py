@@ -28,7 +28,8 @@ class Scratch(harness.Scratch):
         for threads in ("1", "2", "4"):
             for given in ([name], ["-", "--from", name.split(".")[1]]):
                 call = [*given, *arguments, "--threads", threads]
-                yield call, self.result(*call, data=data if given[0] == "-" else None, seconds=SECONDS)
+                yield call, self.result(*call, data=data if given[0] == "-" else None, seconds=SECONDS,
+                                        notes=True)  # of integers that are not exact
 
 
 def same(call, got, wanted, width):

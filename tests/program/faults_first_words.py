@@ -32,7 +32,7 @@ http://a.example/acts.csv          | curl -sSL http://a.example/acts.csv | recti
 https://a.example/acts.csv         | curl -sSL https://a.example/acts.csv | rectify
 'https://a.example/?a=1&b=2'       | curl -sSL 'https://a.example/?a=1&b=2' | rectify
 s3://bucket/acts.csv               | copy it here, or pipe it in
--s 0.1 {}                          | did you mean --seed, --slope, --s
+-s 0.1 {}                          | did you mean --seed, --skip, --s
 -m relu {}                         | --mode
 -t csv {}                          | did you mean --tensor, --threads, --to, --threshold?
 -p 3 {}                            | --precision

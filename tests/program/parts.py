@@ -69,7 +69,7 @@ def a_header_of_numbers(s):
 
 @row
 def a_header_that_goes_unwritten(s):
-    s.adds_up("a.csv", b"a,b\n" + numbers(4, 50, 2), "--out-header", "no")
+    s.adds_up("a.csv", b"a,b\n" + numbers(4, 50, 2), "--out-header", "no", to=("csv",))
 
 
 @row

@@ -519,9 +519,13 @@ class CsvDecoder final : public Decoder {
     if (!enough && !ended) return false;
     const char* const line_end = newline == nullptr ? end : static_cast<const char*>(newline);
 
-    // A delimiter at the end of all lines is none between two fields.
+    // A delimiter at the end of all lines is none between two fields. Lines of delimiters alone are
+    // fields that are missing.
     bool trailing = false;
-    if (!dialect_.blanks && options_.columns.empty() && fields_ >= 2 &&
+    const bool says_something = std::any_of(row, line_end, [&](char c) {
+      return c != dialect_.delimiter && c != '\r' && !dialect_.is_blank(c);
+    });
+    if (says_something && !dialect_.blanks && options_.columns.empty() && fields_ >= 2 &&
         (!*has_header_ || (names_.back().empty() && !fields.back().quoted)) &&
         ends_with_delimiter(row, line_end)) {
       const void* behind_next =
