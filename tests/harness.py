@@ -99,6 +99,7 @@ class Outcome:
             text = self.stderr.decode()
         except UnicodeDecodeError:
             raise Fault(" ".join(map(str, (*words, "the message is not UTF-8:", self)))) from None
+        text = re.sub(r"\A(rectify: note: [^\n]*\n)+(?=rectify: )", "", text)
         clean = text.startswith("rectify: ") and text.endswith("\n") and not UNSAFE.search(text[:-1]) and len(text) < 2000
         need(clean, *words, "not one short clean line:", self)
         return text

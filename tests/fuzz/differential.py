@@ -360,6 +360,8 @@ VALUES = {
     "--dtype": ("float16", "bfloat16", "float32", "float64", "int8", "int64", "uint8"),
     "--pointer": ("", "/a", "/0", "/a/0", "/~1"), "--header": ("auto", "yes", "no"),
     "--delimiter": (",", ";", "tab", " ", "|"), "--decimal": (".", ","), "--missing": ("nan", "0", "1e400"),
+    "--missing-words": ("NA", "nan,-1"), "--skip": ("0", "1", "9"), "--skip-after-header": ("0", "1"), "--comment": ("#", "-"),
+    "--columns": ("1", "2,1", "a*", "1-"), "--keep": ("1", "2-", "a"),
     "--part": ("1/1", "1/2", "2/3", "3/2"), "--mode": ("relu", "leaky", "relu,leaky", "leaky_relu"),
     "--slope": ("0.01", "1", "-2", "0", "1e-400", "1e39"), "--threads": ("1", "2", "3", "1025"),
     "-o": ("out", "out.txt", "out.csv", "out.json", "out.npy"),
@@ -368,7 +370,8 @@ APPLY = {
     "--ndmin": ("0", "1", "2"), "--to": ("torch", "json", "jsonl", "csv", "tsv", "npy"), "--out-header": ("auto", "yes", "no"),
     "--nan": ("literal", "null", "string"), "--precision": ("0", "4", "30", "1000"), "--threshold": ("0", "5", "inf"),
     "--edgeitems": ("0", "1", "3"), "--linewidth": ("1", "20", "80"), "--sci-mode": ("auto", "on", "off"),
-    "--profile": ("default", "short", "full"), "--inplace": None, "--grad": None,
+    "--profile": ("default", "short", "full"), "--out-delimiter": (";", "tab"), "--out-decimal": (".", ","),
+    "--float-format": ("%.3f", "%g", "%d"), "--inplace": None, "--grad": None,
     "--echo": None,
 }
 COMPARE = {
@@ -378,7 +381,7 @@ COMPARE = {
 }
 
 
-NOTE = rb"rectify: note: \d+ values, only edges shown(, and of \d+ more tensors?)?: --to (csv|json) gives all\n"
+NOTE = rb"(rectify: note: [ -~]+\n)+"
 
 
 def random_input(r):

@@ -137,7 +137,7 @@ class CsvDecoder final : public Decoder {
 
   std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
 
-  bool has_columns() const override { return true; }
+  bool has_columns() const override { return fields_ > 1; }
 
   std::optional<Error> note() const override {
     if (!trailing_) return std::nullopt;

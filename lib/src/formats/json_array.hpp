@@ -247,7 +247,7 @@ class ArrayReader {
            "NaN, Infinity, -Infinity and null are read");
     }
     std::string hint;
-    if (token.ends_with('.') && token.find('.') == token.size() - 1)
+    if (token.find_first_not_of("-0123456789") == token.size() - 1 && token.ends_with('.'))
       hint = "write " + std::string(token) + "0";
     fail(p, in_quotes(token) + " is not a JSON number", hint);
   }
