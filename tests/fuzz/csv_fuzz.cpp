@@ -85,6 +85,8 @@ void run(std::string_view text) {
   if (read.decimal != '.' && read.header == Header::automatic) return;
   // What is written is read back: the same header, the same values, the same bytes.
   write.format = "csv";
+  write.delimiter = ',';  // and not the input's
+  write.decimal = '.';
   const Ran first = converted(text, read, write, nothing(), {});
   need(!first.error, "a table has no CSV");
   ReadOptions again;

@@ -520,7 +520,7 @@ class CsvDecoder final : public Decoder {
     const char* const line_end = newline == nullptr ? end : static_cast<const char*>(newline);
 
     // A delimiter at the end of all lines is none between two fields. Lines of delimiters alone are
-    // fields that are missing.
+    // fields that are missing, and one line alone tells nothing.
     bool trailing = false;
     const bool says_something = std::any_of(row, line_end, [&](char c) {
       return c != dialect_.delimiter && c != '\r' && !dialect_.is_blank(c);
@@ -531,9 +531,11 @@ class CsvDecoder final : public Decoder {
       const void* behind_next =
           next == end ? nullptr : std::memchr(next, '\n', static_cast<std::size_t>(end - next));
       if (behind_next == nullptr && !ended) return false;
-      trailing = next == end ||
-                 ends_with_delimiter(
-                     next, behind_next == nullptr ? end : static_cast<const char*>(behind_next));
+      trailing =
+          next == end
+              ? *has_header_
+              : ends_with_delimiter(
+                    next, behind_next == nullptr ? end : static_cast<const char*>(behind_next));
     }
     if (trailing) {
       trailing_ = true;

@@ -237,7 +237,8 @@ class Hints {
       std::string word = field.name();
       word.erase(0, word.find_first_not_of(" \t"));
       word.erase(word.find_last_not_of(" \t") + 1);
-      if (word.find_first_of(",\"\r\n") != std::string::npos) return "";
+      // A word that cannot be typed as it is shown would not help.
+      if (word.find_first_of(",\"'") != std::string::npos || escaped(word) != word) return "";
       if (std::find(with.missing_words.begin(), with.missing_words.end(), word) !=
           with.missing_words.end())
         continue;
