@@ -169,7 +169,7 @@ void check_message(const std::string& line) {
 
 void check_error(const Error& error) {
   check_message(error.what());
-  need(error.kind() == ErrorKind::usage || error.place().source == "<stdin>",
+  need(error.kind() == ErrorKind::usage || error.place().source.starts_with("<stdin>"),
        std::string("no source in: ") + error.what());
 }
 
