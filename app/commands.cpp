@@ -198,6 +198,14 @@ Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Module
   return worst;
 }
 
+/// The first tensor without a value, or with NaN alone; null if there is none.
+const NamedReport* without_values(const std::vector<NamedReport>& reports) {
+  const auto found = std::find_if(reports.begin(), reports.end(), [](const NamedReport& report) {
+    return report.figures.input.n == report.figures.input.nan;
+  });
+  return found == reports.end() ? nullptr : &*found;
+}
+
 /// Says in one line which tensor has NaN first, and how many others. Whether there is none.
 bool say_nan(const std::vector<NamedReport>& named) {
   const auto has_nan = [](const NamedReport& report) { return report.figures.input.nan != 0; };
@@ -321,13 +329,17 @@ bool compare(Options options) {
   show.dead_below = options.dead_below;
   const std::vector<Module>& modes = options.compare.modes;
   const Worst worst = worst_of(named, modes, options.check);
+  // Nothing can be said of no values, and a gate that let them pass would never see that what feeds
+  // it has come to nothing.
+  const NamedReport* const empty = without_values(named);
   if (options.fail_if_dead) {
     const Module& checked = modes.at(worst.mode);
     const bool has_rivals = std::count_if(modes.begin(), modes.end(), [&](const Module& other) {
                               return &other.activation() == &checked.activation();
                             }) > 1;
     show.check = Check{has_rivals ? label(checked) : std::string(checked.activation().name),
-                       *options.fail_if_dead, worst.share, worst.share <= *options.fail_if_dead};
+                       *options.fail_if_dead, worst.share,
+                       worst.share <= *options.fail_if_dead && empty == nullptr};
   }
   try {
     Output output = open_output(options);
@@ -353,7 +365,11 @@ bool compare(Options options) {
   }
 
   bool within_limits = true;
-  if (show.check && !show.check->passed) {
+  if (empty != nullptr && (options.fail_if_dead || options.fail_if_nan)) {
+    say(fmt::format("{}: no values: a limit on them is passed", escaped(empty->source)));
+    within_limits = false;
+  }
+  if (show.check && worst.share > *options.fail_if_dead) {
     say_dead(*worst.report, worst.mode, *options.fail_if_dead);
     within_limits = false;
   }

@@ -633,7 +633,8 @@ const Flag kFlags[] = {
      .variable = "F",
      .screen = Flag::both,
      .brief = "exit 3 if more than this share of the units is dead",
-     .manual = "Exit 3 if the share of dead units is greater than F; `0` allows none.",
+     .manual = "Exit 3 if the share of dead units is greater than F; `0` allows none. A tensor "
+               "without values, or with NaN alone, exits 3, too.",
      .take = [](Options& o,
                 const std::string& word) { o.fail_if_dead = share("--fail-if-dead", word); }},
     {.command = Flag::compare,
@@ -651,7 +652,7 @@ const Flag kFlags[] = {
      .group = Flag::gate,
      .name = "--fail-if-nan",
      .brief = "exit 3 if the input has a NaN",
-     .manual = "Exit 3 if the input has a NaN.",
+     .manual = "Exit 3 if the input has a NaN, or a tensor has no values.",
      .take = [](Options& o, const std::string&) { o.fail_if_nan = true; }},
     {.command = Flag::compare,
      .group = Flag::gate,
