@@ -186,6 +186,8 @@ void settle_compare(Options& options) {
     }
   }
   if (options.report_format.empty()) options.report_format = "table";
+  if (options.top && options.report_format != "table" && options.report_format != "markdown")
+    refuse(fmt::format("--top shortens a table or Markdown: {} has all", options.report_format));
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ def options_that_make_no_sense_are_wrong_usage(s):
             s.run(*source, f"{option}={value}").refuses(status=2)
     for arguments in (["--fail-if-dead=x"], ["--fail-if-dead=nan"], ["--dead-below=-1"], ["--dead-below=nan"],
                       ["--unit-axis=x"], ["--slope=nan"], ["--check=tanhh"], ["--mode=relu,relu,"], ["--plot=a.xyz"],
-                      ["--to=npy"]):
+                      ["--to=npy"], ["--top=-1"], ["--top=x"], ["--top=3", "--to=json"], ["--top=3", "--to=csv"]):
         s.run("compare", "a.csv", *arguments).refuses(status=2)
     for arguments in (["--tensor", "1", "--randn", "2"], ["a.csv", "--tensor", "1"], ["a.csv", "--randn", "2"],
                       ["--randn", "2", "--pointer", "/a"], ["--randn", "2", "--header", "no"],
