@@ -83,6 +83,12 @@ def sessions(document, binary, update):
             for i, following in zip(starts, [*starts[1:], end]):
                 command = lines[i][len(PROMPT):]
                 expected = "".join(line + "\n" for line in lines[i + 1:following])
+                absent = [name for name in re.findall(r"\| *(jq|mlr)\b", command) if not shutil.which(name)]
+                if absent:
+                    print(f"skipped: {document.name}:{i + 1}: {absent[0]} is not installed")
+                    result += lines[copied:following]
+                    copied = following
+                    continue
                 try:
                     got = run(command, folder, binary)
                 except subprocess.TimeoutExpired:

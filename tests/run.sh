@@ -29,7 +29,7 @@ clang) need clang ;;
 coverage) need gcovr ;;
 analyze) need clang-tidy cppcheck ;;
 esac
-want python3-numpy python3-jsonschema gnuplot-nox parallel locales
+want python3-numpy python3-jsonschema gnuplot-nox parallel locales jq file pkg-config mandoc zsh fish
 if [ -z "${RECTIFY_QUICK:-}" ]; then
   want python3-torch clang
   if ! clang_that_fuzzes >/dev/null; then want libclang-rt-dev; fi

@@ -93,7 +93,7 @@ def check_tensor(record):
     arguments += ["--mode", "relu"] if record.get("relu") else ["--slope", "1"]
     if not record.get("keep_dtype"):
         arguments += ["--dtype", "float64"]
-    outputs = [Scratch(record["folder"]).result(*arguments, *source, data=data) for _, source, data in sources(record)]
+    outputs = [Scratch(record["folder"]).result(*arguments, *source, data=data, notes=True) for _, source, data in sources(record)]
     if len(set(outputs)) > 1:
         raise Fault(f"file and standard input differ: {short(outputs[0])} and {short(outputs[1])}")
     dtype, shape, values, _ = read_npy(outputs[0])
@@ -108,7 +108,7 @@ def check_tensor(record):
 def check_tensors(record):
     arguments = [*record.get("args", []), "--slope", "1", "--dtype", "float64", "--to", "jsonl"]
     for name, source, data in sources(record):
-        lines = Scratch(record["folder"]).result(*arguments, *source, data=data).decode().splitlines()
+        lines = Scratch(record["folder"]).result(*arguments, *source, data=data, notes=True).decode().splitlines()
         if len(lines) != len(record["tensors"]):
             raise Fault(f"{name}: {len(record['tensors'])} lines expected, got {short(lines)}")
         for line, wanted in zip(lines, record["tensors"]):
@@ -164,7 +164,7 @@ def check_deep(record):
                 "json": f"{'[' * depth}{number}.0{']' * depth}\n"}
     for _, source, data in sources(record):
         for form, wanted in expected.items():
-            got = s.result(*source, "--slope", "1", "--to", form, data=data)
+            got = s.result(*source, "--slope", "1", "--to", form, data=data, notes=True)
             if got != wanted.encode():
                 raise Fault(f"--to {form}: expected {short(wanted)}, got {short(got)}")
         s.run(*source, "--to", "npy", data=data).refuses(status=(1, 2))
@@ -231,7 +231,7 @@ def check_numbers(s, name, texts, form, dtype):
     arguments = ["--from", form, "--dtype", dtype, "--slope", "1"]
     wanted = [narrow(widen(double, "float64"), dtype) for _, double in texts]
     if dtype != "bfloat16":
-        _, shape, _, raw = read_npy(s.result(*arguments, "--to", "npy", data=data.encode()))
+        _, shape, _, raw = read_npy(s.result(*arguments, "--to", "npy", data=data.encode(), notes=True))
         if shape != [len(texts)]:
             raise Fault(f"{name}: shape {shape}")
         size = len(raw) // len(texts)
@@ -239,7 +239,7 @@ def check_numbers(s, name, texts, form, dtype):
         for (text, _), a, b in zip(texts, got, wanted):
             if a != b:
                 raise Fault(f"{dtype} of {text}: expected {b:x}, got {a:x}")
-    output = s.result(*arguments, "--to", form, data=data.encode()).decode()
+    output = s.result(*arguments, "--to", form, data=data.encode(), notes=True).decode()
     written = output.strip("[]\n").split(", ") if form == "json" else output.splitlines()
     if len(written) != len(texts):
         raise Fault(f"{len(texts)} numbers expected, got {len(written)}")

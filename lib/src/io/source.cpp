@@ -63,6 +63,7 @@ class FileReader final : public Reader {
         ::fcntl(file_.get(), F_SETPIPE_SZ, kLargePipeBytes);
       }
     }
+    if (regular_ && got != 0) check_end();
     return got;
   }
 
@@ -95,6 +96,7 @@ class FileReader final : public Reader {
       }
       got += static_cast<std::size_t>(count);
     }
+    if (regular_ && got != 0) check_end();
     return got;
   }
 
@@ -104,8 +106,9 @@ class FileReader final : public Reader {
   }
 
  private:
-  /// Where a file ends before its length: throws if it has been cut. Otherwise it is one of /sys,
-  /// whose length says nothing.
+  /// Throws if the file has been cut since it was opened; else one that ends before its length is of
+  /// /sys, whose length says nothing. To be asked behind every read: of the page in which a file is
+  /// cut, a read at the same time may have got zeros for what stood there.
   void check_end() const {
     struct stat status {};
     if (!regular_ || ::fstat(file_.get(), &status) != 0) return;
