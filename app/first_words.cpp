@@ -137,8 +137,13 @@ std::string for_shell(std::string_view word) {
       "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ,._/=+-:";
   if (!word.empty() && word.find_first_not_of(kPlain) == std::string_view::npos)
     return std::string(word);
-  return fmt::format("'{}'", word);
+  std::string quoted = "'";
+  for (const char c : word) quoted += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return quoted + "'";
 }
+
+/// Whether a message can show it as it is to be typed.
+bool can_be_shown(std::string_view word) { return escaped(word) == word; }
 
 bool exists(const std::string& path) {
   std::error_code none;
@@ -195,6 +200,7 @@ std::string hint_for_option(std::string_view word, Options::Command command,
 }
 
 std::string hint_for_input(const std::string& input, const Options& options) {
+  if (!can_be_shown(input)) return "";
   if (input.starts_with("http://") || input.starts_with("https://") || input.starts_with("ftp://"))
     return fmt::format("rectify reads files and pipes: curl -sSL {} | rectify", for_shell(input));
   if (input.starts_with("s3://") || input.starts_with("gs://"))
@@ -245,10 +251,12 @@ void check_stray_words(const Options& options) {
   if (options.randn) refuse_stray();
   if (!options.tensor) return;
   if (options.inputs.empty()) {
-    if (exists(*options.tensor) && !are_numbers(*options.tensor))
-      refuse(
-          fmt::format("--tensor takes a literal, and {} is a file", in_quotes(*options.tensor)),
-          fmt::format("a file is named without an option: rectify {}", for_shell(*options.tensor)));
+    if (exists(*options.tensor) && !are_numbers(*options.tensor)) {
+      std::string hint = "a file is named without an option";
+      if (can_be_shown(*options.tensor)) hint += ": rectify " + for_shell(*options.tensor);
+      refuse(fmt::format("--tensor takes a literal, and {} is a file", in_quotes(*options.tensor)),
+             hint);
+    }
     return;
   }
   if (is_number(*options.tensor) &&

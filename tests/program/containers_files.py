@@ -274,6 +274,14 @@ def safetensors_that_lie_are_refused(s):
             ("{" + '"a": {' * 100000, "has the key 'a'"), ('{"\udcff": %s}' % a, "not JSON")):
         s.write("x.safetensors", safetensors({}, header=header.encode(errors="surrogateescape")) + packed([1, -2]))
         s.run("x.safetensors").refuses(why)
+    header = '{"a": %s, "b": {"dtype": "F32", "shape": [1], "data_offsets": [8, 12]}}' % a
+    data = safetensors({}, header=header.encode()) + packed([1, -2, 3])
+    for change, why in ((data + b"x", "bytes, and 13 are there|, and the file does not"),
+                        (data[:-1], "and 11 are there|cut short")):
+        s.write("x.safetensors", change)
+        for key in ([], ["--key", "a"]):
+            s.run("x.safetensors", *key).refuses(why)
+            s.run("--from", "safetensors", *key, data=change).refuses(why)
     s.write("x.safetensors", struct.pack("<Q", 1 << 40) + b"{}")
     s.run("x.safetensors").refuses("more than 100 MB")
     s.write("x.safetensors", struct.pack("<Q", 1000) + b"{}")

@@ -121,6 +121,15 @@ def a_slope_that_is_the_standard_one_is_taken(s):
 
 
 @row
+def what_cannot_be_shown_is_not_shown(s):
+    for word in (b"[2,-\xc4\xd35]", b"http://a/\x1b[31m", b"relu\n"):
+        outcome = s.run(word)
+        outcome.refuses("No such file")
+        need(outcome.stderr.count(b"\n") == 1 and b"\x1b" not in outcome.stderr, outcome)
+    s.run("http://a.example/it's").refuses(r"curl -sSL 'http://a.example/it'\\''s' \| rectify")
+
+
+@row
 def following_an_answer_that_is_a_command_line_leads_on(s):
     s.write("acts.csv", b"1,-2\n3,-4\n")
     for line, answer in cases():

@@ -134,6 +134,7 @@ class ArraysDecoder final : public Decoder {
   ArraysDecoder(Source& source, Arrays arrays, const ReadOptions& options, const Wanted& wanted)
       : source_(source),
         arrays_(std::move(arrays.arrays)),
+        end_(arrays.end),
         dtype_(options.dtype),
         slab_bytes_(std::clamp<std::int64_t>(static_cast<std::int64_t>(options.block_bytes), 1,
                                              kSlabBytes)),
@@ -156,7 +157,10 @@ class ArraysDecoder final : public Decoder {
   }
 
   bool cut(Chunk& chunk) override {
-    if (open_ == nullptr && !open_next()) return false;
+    if (open_ == nullptr && !open_next()) {
+      check_end();
+      return false;
+    }
     const Entry& entry = open_->array.entry;
     const Shape& shape = entry.shape;
     const std::int64_t rows = shape.empty() ? 1 : shape[0];
@@ -193,6 +197,7 @@ class ArraysDecoder final : public Decoder {
       ++next_;
     }
     chunk.last = open_ == nullptr && next_ == arrays_.size();
+    if (chunk.last) check_end();
     return true;
   }
 
@@ -232,6 +237,19 @@ class ArraysDecoder final : public Decoder {
   }
 
  private:
+  /// Of a file that is read on, and tells its size by its end alone.
+  void check_end() {
+    if (!end_) return;
+    const std::uint64_t end = *std::exchange(end_, std::nullopt);
+    if (source_.position() < end) source_.skip(end - source_.position());
+    if (source_.position() == end && source_.peek(1).empty()) return;
+    throw Error(ErrorKind::data,
+                "the tensors end at byte " + std::to_string(end) + ", and the file " +
+                    (source_.position() < end ? "at byte " + std::to_string(source_.position())
+                                              : "does not"),
+                source_.position() < end ? "the file was cut short" : "", {source_.name()});
+  }
+
   bool open_next() {
     if (next_ == arrays_.size()) return false;
     const Array& array = arrays_[next_];
@@ -393,6 +411,7 @@ class ArraysDecoder final : public Decoder {
   Source& source_;
   std::vector<Array> arrays_;
   std::shared_ptr<const Contents> contents_;
+  std::optional<std::uint64_t> end_;
   std::optional<DType> dtype_;
   std::int64_t slab_bytes_;
   const PrintOptions* edges_;

@@ -42,6 +42,8 @@ struct Array {
 struct Arrays {
   std::vector<Array> arrays;
   std::vector<std::pair<std::string, std::string>> metadata;
+  /// Of a file that is read on: how many bytes it has, no more and no fewer.
+  std::optional<std::uint64_t> end = std::nullopt;
 };
 
 /// Whether `name` is one that `glob` names: * stands for any characters, ? for one, [a-c] for one of

@@ -95,6 +95,7 @@ class CsvDecoder final : public Decoder {
       size = size_of_lines(chunk);
     }
     const std::size_t rows_size = fields_ == 1 ? settle_blank_lines(chunk, size) : size;
+    if (chunk.begins) begins_at_ = cutter_.offset(chunk);
     cutter_.split(chunk, size);
     chunk.size = rows_size;
     chunk.last = chunk.last && owed_ == 0;
@@ -314,7 +315,6 @@ class CsvDecoder final : public Decoder {
     cutter_.go_to_part(body, *part_);
     data_offset_ = 0;
     cutter_.fill(chunk);
-    has_first_row_ = cutter_.offset(chunk) == body;
   }
 
   /// Leaves the first bytes of the chunk behind.
@@ -554,6 +554,8 @@ class CsvDecoder final : public Decoder {
     settle_columns(fields, std::move(behind), nameless, row_end != end && *row_end == '\r');
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
+    first_row_at_ =
+        cutter_.offset(chunk) + static_cast<std::uint64_t>((fields_ == 1 ? data : row) - begin);
     first_row_.assign(row, line_end);
     first_row_ += '\n';
     return true;
@@ -896,9 +898,12 @@ class CsvDecoder final : public Decoder {
 
   /// Whether `at` is in the first row of the data.
   bool is_in_first_row(const Chunk& chunk, const char* at) const {
-    if (!chunk.begins || !has_first_row_) return false;
-    const char* const first = dialect_.skip_blank_lines(chunk.bytes.data() + data_offset_, at);
-    return std::find(first, at, '\n') == at;
+    if (!chunk.begins) return false;
+    const char* const begin = chunk.bytes.data();
+    const void* newline = ::memrchr(begin, '\n', static_cast<std::size_t>(at - begin));
+    const char* line = newline == nullptr ? begin : static_cast<const char*>(newline) + 1;
+    line = std::max(line, begin + data_offset_);
+    return begins_at_ + static_cast<std::uint64_t>(line - begin) == first_row_at_;
   }
 
   std::string hint(CsvFault::Kind kind, const Chunk& chunk, const char* at, const char* line_end,
@@ -973,9 +978,10 @@ class CsvDecoder final : public Decoder {
   std::string preamble_;   // lines that were skipped
   std::string before_;     // all text in front of the chunk at hand; in the end, of the rows
   std::string first_row_;  // of the data
+  std::uint64_t first_row_at_ = 0;  // in the input
+  std::uint64_t begins_at_ = 0;     // the first chunk
   std::size_t fields_ = 0;
   std::optional<bool> has_header_;  // once the first row is here
-  bool has_first_row_ = true;       // in the first chunk
   std::size_t last_field_ = 0;      // where read_head came to
   std::size_t fields_before_ = 0;   // and how many it passed
   bool single_row_ = false;

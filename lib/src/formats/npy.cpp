@@ -223,10 +223,6 @@ NpyHead read_npy_head(Source& source, bool follows) {
   }
   std::uint64_t length = 0;
   for (std::size_t i = length_size; i-- > 0;) length = length << 8 | length_bytes[i];
-  if (const auto size = source.size();
-      size && length > *size - std::min(*size, source.position())) {
-    fail("the header is said to have " + std::to_string(length) + " bytes, more than the file");
-  }
   if (length > kMostHeaderBytes) {
     fail("the header is said to have " + std::to_string(length) + " bytes, more than 10000",
          "NumPy refuses such files, too");

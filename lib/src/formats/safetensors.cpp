@@ -266,6 +266,7 @@ Arrays read_arrays(Source& source) {
              " are there",
          there < end ? "the file was cut short" : "");
   }
+  if (!source.size()) arrays.end = data + end;
   for (Array& array : arrays.arrays) {
     array.begin += data;
     if (!source.size()) continue;
