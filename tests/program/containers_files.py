@@ -244,7 +244,7 @@ def every_byte_of_a_safetensors_header_may_be_wrong(s):
     refused_or_the_same(s, data, "safetensors", range(len(data) - 20), expected)
     for size in range(1, len(data)):
         s.run("--from", "safetensors", "--to", "npz", "-o", "out", data=data[:size]).says()
-    s.run("--from", "safetensors", data=data + b"1").gives(s.result("--from", "safetensors", data=data))
+    s.run("--from", "safetensors", data=data + b"1").refuses("the tensors end at byte .*, and the file does not", quiet=False)
 
 
 @row
@@ -281,7 +281,8 @@ def safetensors_that_lie_are_refused(s):
         s.write("x.safetensors", change)
         for key in ([], ["--key", "a"]):
             s.run("x.safetensors", *key).refuses(why)
-            s.run("--from", "safetensors", *key, data=change).refuses(why)
+            # A pipe tells its end behind the values.
+            s.run("--from", "safetensors", *key, data=change).refuses(why, quiet=False)
     s.write("x.safetensors", struct.pack("<Q", 1 << 40) + b"{}")
     s.run("x.safetensors").refuses("more than 100 MB")
     s.write("x.safetensors", struct.pack("<Q", 1000) + b"{}")
