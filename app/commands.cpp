@@ -22,25 +22,37 @@
 namespace rectify::app {
 namespace {
 
-/// The seed given, or one that is told.
-std::uint64_t seed_of(const Options& options) {
-  if (options.seed) return *options.seed;
-  const std::uint64_t seed = std::random_device{}();
-  if (options.verbose) say(fmt::format("--seed {}", seed));
-  return seed;
+/// Sets a seed where none is given and random numbers are drawn, and tells it.
+void seed(Options& options) {
+  if (options.seed || !(options.randn || draws(options))) return;
+  options.seed = std::random_device{}();
+  if (options.verbose) say(fmt::format("--seed {}", *options.seed));
 }
 
-Tensor noise(const Options& options, Generator& generator) {
-  return randn(*options.randn, generator, options.read.dtype.value_or(DType::float32));
+constexpr const char* kNoise = "--randn";
+
+/// Of options that have been seeded.
+Noise noise_of(const Options& options) {
+  Noise noise{*options.randn, *options.seed, options.read.dtype.value_or(DType::float32)};
+  try {
+    noise.drawn();
+  } catch (const Error& error) {
+    throw error.at({kNoise});
+  }
+  return noise;
 }
 
-/// The operation, of which the modes that draw random numbers go on where the generator stands.
-Operation seeded(Operation operation, std::uint64_t seed, std::uint64_t drawn) {
-  for (Module& mode : operation.modes) mode = mode.seeded(seed, drawn);
+/// The operation, of which the modes that draw random numbers go on where noise leaves the generator.
+Operation operation_of(const Options& options) {
+  Operation operation = options.operation;
+  if (!draws(options)) return operation;
+  const std::uint64_t drawn = options.randn ? noise_of(options).drawn() : 0;
+  for (Module& mode : operation.modes) mode = mode.seeded(*options.seed, drawn);
   return operation;
 }
 
 Source open(const Options& options, const std::string& input) {
+  if (options.randn) return Source::noise(noise_of(options), kNoise);
   if (options.tensor) return Source::memory(*options.tensor, "--tensor");
   if (input == "-") return Source::standard_input();
   try {
@@ -69,20 +81,6 @@ Sources sources_of(const Options& options) {
 
 Output open_output(const Options& options) {
   return options.output ? Output::file(*options.output) : Output::standard_output();
-}
-
-void apply_to_noise(const Options& options, Writer& writer) {
-  Result result;
-  try {
-    const std::uint64_t seed = seed_of(options);
-    Generator generator(seed);
-    result.columns.push_back({"", noise(options, generator)});
-    if (options.randn->size() >= 2) result.lines = Lines::slices;
-    operate(seeded(options.operation, seed, generator.drawn()), result);
-  } catch (const Error& error) {
-    throw error.at({"--randn"});
-  }
-  writer.write(std::move(result));
 }
 
 bool is_binary(const std::string& format) {
@@ -151,19 +149,6 @@ void note_what_is_left_out(const Printed& printed) {
 
 /// The tallies of the inputs, and what is said of them besides.
 std::vector<Compared> tallies_of(const Options& options) {
-  if (options.randn) {
-    try {
-      Generator generator(seed_of(options));
-      const Tensor tensor = noise(options, generator);
-      Tally tally(options.compare, tensor.dtype(), tensor.shape());
-      tally.add(tensor);
-      std::vector<Compared> tallies;
-      tallies.push_back({"--randn", {}, std::move(tally)});
-      return tallies;
-    } catch (const Error& error) {
-      throw error.at({"--randn"});
-    }
-  }
   Progress progress(!options.output);
   RunOptions run_options = options.run;
   run_options.progress = [&](const Source& source) { progress.show(source); };
@@ -252,7 +237,8 @@ void list(const Options& options) {
   output.commit();
 }
 
-void apply(const Options& options) {
+void apply(Options options) {
+  seed(options);
   if (is_binary(options.write.format) && !options.output && ::isatty(STDOUT_FILENO) != 0) {
     throw Error(ErrorKind::usage,
                 options.write.format + " is binary, and standard output is a terminal",
@@ -266,27 +252,21 @@ void apply(const Options& options) {
                 "--to jsonl holds them all, or one run for each input");
   }
   Writer writer(output, options.write);
-  if (options.randn) {
-    apply_to_noise(options, writer);
-  } else {
-    Progress progress(!options.output);
-    RunOptions run_options = options.run;
-    run_options.progress = [&](const Source& source) { progress.show(source); };
-    run_options.note = note;
-    const Operation operation =
-        draws(options) ? seeded(options.operation, seed_of(options), 0) : options.operation;
+  Progress progress(!options.output);
+  RunOptions run_options = options.run;
+  run_options.progress = [&](const Source& source) { progress.show(source); };
+  run_options.note = note;
+  try {
+    run(sources_of(options), options.read, operation_of(options), writer, run_options);
+  } catch (const ReaderGone&) {
+    throw;
+  } catch (...) {
     try {
-      run(sources_of(options), options.read, operation, writer, run_options);
-    } catch (const ReaderGone&) {
-      throw;
-    } catch (...) {
-      try {
-        if (!options.tensor) output.flush();  // what came before is right, and whole
-      } catch (const std::exception&) {
-        // The first error counts.
-      }
-      throw;
+      if (!options.tensor) output.flush();  // what came before is right, and whole
+    } catch (const std::exception&) {
+      // The first error counts.
     }
+    throw;
   }
   writer.finish();
   output.commit();
@@ -294,6 +274,7 @@ void apply(const Options& options) {
 }
 
 bool compare(Options options) {
+  seed(options);
   if (options.plot) {
     check_plot_target(*options.plot);
     if (*options.plot == "-" && options.report_format != "table" && !options.output) {

@@ -7,7 +7,7 @@ namespace rectify::app {
 
 /// Applies the operation to every tensor of every input and writes the results. Throws Error,
 /// ReaderGone.
-void apply(const Options& options);
+void apply(Options options);
 
 /// Lists the tensors that the inputs hold. Throws as reading does.
 void list(const Options& options);

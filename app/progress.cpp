@@ -15,7 +15,7 @@ Progress::~Progress() {
 }
 
 void Progress::show(const Source& source) {
-  if (!enabled_) return;
+  if (!enabled_ || source.noise() != nullptr) return;
   const Clock::time_point now = Clock::now();
   if (now < next_) return;
   next_ = now + std::chrono::milliseconds(200);

@@ -9,48 +9,46 @@
 #include <array>
 #include <bit>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
+
+#include "randn.hpp"
 
 #include "dispatch.hpp"
 #include "half.hpp"
+#include "kernels/target.hpp"
 #include "rectify/error.hpp"
-#include "rectify/random.hpp"
 
 namespace rectify {
 namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 
-/// Draws of at least a block are transformed block by block, the first half with the second.
-constexpr std::size_t kHalfBlock = 8;
-constexpr std::size_t kBlock = 2 * kHalfBlock;
+constexpr std::size_t kHalfBlock = kBlock / 2;
+/// So many numbers at a time stay in a core's cache.
+constexpr std::size_t kPiece = 4096;
 
 // ---- Uniform numbers: ATen/core/DistributionsHelper.h, uniform_real_distribution ----
 
-/// The lowest `Digits` bits of some random ones as a fraction in [0, 1). A type with so many digits
-/// holds it exactly.
-template <int Digits>
-double fraction(std::uint64_t bits) {
-  constexpr std::uint64_t kOne = std::uint64_t{1} << Digits;
-  return static_cast<double>(bits & (kOne - 1)) / static_cast<double>(kOne);
+/// The lowest 24 bits of a word as a fraction in [0, 1).
+RECTIFY_INLINE float uniform(std::uint32_t word) {
+  return static_cast<float>(static_cast<std::int32_t>(word & 0xFFFFFFu)) * 0x1p-24f;
 }
 
-template <class T>
-T uniform(std::mt19937& words);
-
-template <>
-double uniform(std::mt19937& words) {
-  const std::uint64_t high = words();
-  const std::uint64_t low = words();
-  return fraction<53>(high << 32 | low);
+/// The lowest 53 bits of two words.
+double uniform(std::uint32_t high, std::uint32_t low) {
+  constexpr std::uint64_t kOne = std::uint64_t{1} << 53;
+  const std::uint64_t bits = (std::uint64_t{high} << 32 | low) & (kOne - 1);
+  return static_cast<double>(bits) / static_cast<double>(kOne);
 }
 
-template <>
-float uniform(std::mt19937& words) {
-  return static_cast<float>(fraction<24>(words()));
+double uniform(MersenneTwister& words) {
+  const std::uint32_t high = words();
+  return uniform(high, words());
 }
 
 // ---- float32: aten/src/ATen/native/cpu/avx_mathfun.h, Cephes's polynomials ----
@@ -58,7 +56,7 @@ float uniform(std::mt19937& words) {
 // Always inlined, so that each is compiled for the instructions of the function that calls it.
 
 /// log256_ps for 0 < x <= 1.
-[[gnu::always_inline]] inline float natural_log(float x) {
+RECTIFY_INLINE float natural_log(float x) {
   constexpr float kSqrtHalf = 0.707106781186547524f;
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);
   float e = static_cast<float>(static_cast<std::int32_t>(bits >> 23) - 126);
@@ -88,7 +86,7 @@ struct SineCosine {
 };
 
 /// sincos256_ps for 0 <= x < 2 pi.
-[[gnu::always_inline]] inline SineCosine sine_cosine(float x) {
+RECTIFY_INLINE SineCosine sine_cosine(float x) {
   constexpr float kFourOverPi = 1.27323954473516f;
   const std::int32_t octant = (static_cast<std::int32_t>(x * kFourOverPi) + 1) & ~1;
   const float q = static_cast<float>(octant);
@@ -112,47 +110,36 @@ struct SineCosine {
   return {(octant & 4) != 0 ? -sine : sine, ((octant - 2) & 4) == 0 ? -cosine : cosine};
 }
 
-/// normal_fill_16_AVX2 for every block of a whole number of blocks. The additions of zero, here and
-/// below, are torch's "+ mean": no -0.0 comes out.
-[[gnu::always_inline]] inline void transform_blocks(std::span<float> data) {
-  for (std::size_t start = 0; start < data.size(); start += kBlock) {
-    float* block = data.data() + start;
-    for (std::size_t j = 0; j < kHalfBlock; ++j) {
-      const float u1 = 1.0f - block[j];
-      const float u2 = block[j + kHalfBlock];
-      const float radius = std::sqrt(-2.0f * natural_log(u1));
-      const SineCosine at = sine_cosine(static_cast<float>(kTwoPi) * u2);
-      block[j] = radius * at.cosine + 0.0f;
-      block[j + kHalfBlock] = radius * at.sine + 0.0f;
+/// normal_fill_16_AVX2 of words in place, for every block of a whole number of blocks. The additions
+/// of zero, here and below, are torch's "+ mean": no -0.0 comes out.
+struct NormalOfWords {
+  RECTIFY_INLINE static void run(float* data, std::size_t n) {
+    for (float* block = data; block != data + n; block += kBlock) {
+      for (std::size_t j = 0; j < kHalfBlock; ++j) {
+        const float u1 = 1.0f - uniform(std::bit_cast<std::uint32_t>(block[j]));
+        const float u2 = uniform(std::bit_cast<std::uint32_t>(block[j + kHalfBlock]));
+        const float radius = std::sqrt(-2.0f * natural_log(u1));
+        const SineCosine at = sine_cosine(static_cast<float>(kTwoPi) * u2);
+        block[j] = radius * at.cosine + 0.0f;
+        block[j + kHalfBlock] = radius * at.sine + 0.0f;
+      }
     }
   }
-}
+};
 
-#if defined(__x86_64__)
-/// The same with the processor's own fused multiply-add. Where std::fma is a call, a large draw
-/// takes at least twice as long.
-[[gnu::target("avx2,fma")]] void transform_blocks_avx2(std::span<float> data) {
-  transform_blocks(data);
-}
-#endif
-
-void normal_fill(std::span<float> data) {
-#if defined(__x86_64__)
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) {
-    return transform_blocks_avx2(data);
-  }
-#endif
-  transform_blocks(data);
-}
+void normal_of_words(float* data, std::size_t n) { run_on_target<NormalOfWords>(data, n); }
 
 // ---- float64: aten/src/ATen/native/cpu/DistributionTemplates.h, normal_fill_16 ----
 
-void normal_fill(std::span<double> data) {
-  for (std::size_t start = 0; start < data.size(); start += kBlock) {
-    double* block = data.data() + start;
+void normal_of_words(double* data, std::size_t n) {
+  const auto uniform_at = [](double words) {
+    const auto [high, low] = std::bit_cast<std::array<std::uint32_t, 2>>(words);
+    return uniform(high, low);
+  };
+  for (double* block = data; block != data + n; block += kBlock) {
     for (std::size_t j = 0; j < kHalfBlock; ++j) {
-      const double u1 = 1.0 - block[j];
-      const double u2 = block[j + kHalfBlock];
+      const double u1 = 1.0 - uniform_at(block[j]);
+      const double u2 = uniform_at(block[j + kHalfBlock]);
       const double radius = std::sqrt(-2.0 * std::log(u1));
       const double theta = kTwoPi * u2;
       block[j] = radius * std::cos(theta) + 0.0;
@@ -163,47 +150,15 @@ void normal_fill(std::span<double> data) {
 
 // ---- Draws ----
 
-/// The next numbers of a whole number of blocks, whose words follow one another in the stream.
-template <class T>
-void draw_blocks(std::span<T> data, std::mt19937& words) {
-  if constexpr (is_half<T>) {
-    // The numbers are float32's, rounded once; some blocks at a time wait in a buffer.
-    std::array<float, 64 * kBlock> buffer;
-    while (!data.empty()) {
-      const std::span<float> normal = std::span(buffer).first(std::min(data.size(), buffer.size()));
-      draw_blocks(normal, words);
-      std::transform(normal.begin(), normal.end(), data.begin(), narrow<T>);
-      data = data.subspan(normal.size());
-    }
-  } else {
-    for (T& x : data) x = uniform<T>(words);
-    normal_fill(data);
-  }
-}
-
-/// normal_fill: at least a block of numbers. If they are not a whole number of blocks, the last block
-/// starts anew, over numbers that are normal already. float32 and float64 have drawn a uniform
-/// number for each of all the others by then, 16 bits for those of the whole blocks alone.
-template <class T>
-void draw_large(std::span<T> data, std::mt19937& words) {
-  const std::size_t rest = data.size() % kBlock;
-  draw_blocks(data.first(data.size() - rest), words);
-  if (rest == 0) return;
-  if constexpr (!is_half<T>) {
-    for (T& x : data.last(rest)) x = uniform<T>(words);
-  }
-  draw_blocks(data.last(kBlock), words);
-}
-
 /// ATen/core/DistributionsHelper.h, normal_distribution<double>: one number after the other, by
 /// pairs of which the second, the sine, waits in `left_over`, even for the next draw.
 template <class T>
-void draw_small(std::span<T> data, std::mt19937& words, double& left_over, bool& has_left_over) {
+void draw_small(std::span<T> data, MersenneTwister& words, double& left_over, bool& has_left_over) {
   for (T& x : data) {
     double normal = left_over;
     if (!has_left_over) {
-      const double u1 = uniform<double>(words);
-      const double u2 = uniform<double>(words);
+      const double u1 = uniform(words);
+      const double u2 = uniform(words);
       const double radius = std::sqrt(-2.0 * std::log1p(-u2));
       const double theta = kTwoPi * u1;
       left_over = radius * std::sin(theta);
@@ -214,36 +169,121 @@ void draw_small(std::span<T> data, std::mt19937& words, double& left_over, bool&
   }
 }
 
+/// Words of MT19937 that a number of a large draw takes.
+std::size_t words_a_number(DType dtype) { return dtype == DType::float64 ? 2 : 1; }
+
 /// The words of MT19937 that a draw of n numbers takes.
-template <class T>
-std::uint64_t words_of(std::size_t n, bool has_left_over) {
+std::uint64_t words_of(std::uint64_t n, DType dtype, bool has_left_over) {
   if (n < kBlock) return (n + (has_left_over ? 0 : 1)) / 2 * 4;
-  const std::size_t rest = n % kBlock;
-  const std::size_t uniform = (is_half<T> ? n - rest : n) + (rest == 0 ? 0 : kBlock);
-  return uniform * (sizeof(T) == sizeof(double) ? 2 : 1);
+  const std::uint64_t rest = n % kBlock;
+  const std::uint64_t uniform = (itemsize(dtype) == 2 ? n - rest : n) + (rest == 0 ? 0 : kBlock);
+  return uniform * words_a_number(dtype);
+}
+
+void check_dtype(DType dtype) {
+  if (is_floating_point(dtype)) return;
+  throw Error(ErrorKind::unsupported,
+              "randn draws floating point numbers, not " + std::string(name(dtype)),
+              "choose float16, bfloat16, float32 or float64");
+}
+
+/// Numbers of a piece to where they belong; float16 and bfloat16 are float32's, rounded.
+template <class T>
+void make(const DrawnWords& piece, std::byte* numbers, std::byte* to) {
+  using C = Compute<T>;
+  C* const from = reinterpret_cast<C*>(numbers);
+  T* const first = reinterpret_cast<T*>(to);
+  const std::size_t last_block = piece.blocks * kBlock;
+  normal_of_words(from, last_block + (piece.has_tail ? kBlock : 0));
+  const auto copy = [](const C* begin, std::size_t count, T* into) {
+    std::transform(begin, begin + count, into, narrow<T>);
+  };
+  copy(from + piece.skip, std::min(piece.count, last_block - piece.skip), first);
+  if (piece.has_tail) copy(from + last_block, kBlock, first + (piece.count - kBlock));
 }
 
 }  // namespace
 
-Tensor randn(Shape shape, Generator& generator, DType dtype) {
-  if (!is_floating_point(dtype)) {
-    throw Error(ErrorKind::unsupported,
-                "randn draws floating point numbers, not " + std::string(name(dtype)),
-                "choose float16, bfloat16, float32 or float64");
+// ---- In pieces ---------------------------------------------------------------------------------
+
+std::size_t LargeDraw::fit(std::uint64_t count) const {
+  const std::uint64_t left = n_ - drawn_;
+  return static_cast<std::size_t>(left - std::min(left, count) < kBlock ? left : count);
+}
+
+std::size_t LargeDraw::bytes(std::size_t count) const {
+  const std::size_t most = drawn_ % kBlock + count + 2 * kBlock;
+  return most * words_a_number(dtype_) * sizeof(std::uint32_t);
+}
+
+DrawnWords LargeDraw::draw(MersenneTwister& words, std::size_t count, std::byte* to) {
+  const std::size_t a_number = words_a_number(dtype_);
+  const std::size_t a_block = a_number * kBlock;
+  const std::size_t rest = n_ % kBlock;
+  const std::uint64_t end = drawn_ + count;
+  DrawnWords piece;
+  piece.skip = drawn_ % kBlock;
+  piece.count = count;
+  piece.has_tail = end == n_ && rest != 0;
+  const std::uint64_t last = piece.has_tail ? n_ - rest : end;
+  piece.blocks = static_cast<std::size_t>((last - drawn_ + piece.skip + kBlock - 1) / kBlock);
+  auto* const at = reinterpret_cast<std::uint32_t*>(to);
+  const std::size_t carried = piece.skip == 0 ? 0 : a_block;
+  std::memcpy(at, block_.data(), carried * sizeof *at);
+  words.fill({at + carried, piece.blocks * a_block - carried});
+  std::memcpy(block_.data(), at + (piece.blocks - 1) * a_block, a_block * sizeof *at);
+  if (piece.has_tail) {
+    // float32 and float64 have drawn a uniform number for each of the rest by then.
+    if (itemsize(dtype_) != 2) words.discard(rest * a_number);
+    words.fill({at + piece.blocks * a_block, a_block});
   }
-  Tensor tensor = Tensor::empty(std::move(shape), dtype);
+  drawn_ = end;
+  return piece;
+}
+
+void make_normal(const DrawnWords& piece, DType dtype, std::byte* words, std::byte* to) {
   dispatch(dtype, [&](auto type) {
     using T = typename decltype(type)::type;
-    if constexpr (is_floating<T>) {
-      const std::span<T> data = tensor.data<T>();
-      generator.drawn_ += words_of<T>(data.size(), generator.has_left_over_);
-      if (data.size() >= kBlock) {
-        draw_large(data, generator.words_);
-      } else {
-        draw_small(data, generator.words_, generator.left_over_, generator.has_left_over_);
-      }
-    }
+    if constexpr (is_floating<T>) make<T>(piece, words, to);
   });
+}
+
+// ---- Whole -------------------------------------------------------------------------------------
+
+std::uint64_t Noise::drawn() const {
+  constexpr std::uint64_t kAddressSpace = std::uint64_t{1} << 47;
+  check_dtype(dtype);
+  const auto n = static_cast<std::uint64_t>(numel(shape, dtype));
+  if (n >= kAddressSpace / itemsize(dtype)) {
+    throw Error(ErrorKind::unsupported,
+                to_string(shape) + " of " + std::string(name(dtype)) +
+                    " takes more than any memory holds");
+  }
+  return words_of(n, dtype, false);
+}
+
+Tensor randn(Shape shape, Generator& generator, DType dtype) {
+  check_dtype(dtype);
+  Tensor tensor = Tensor::empty(std::move(shape), dtype);
+  const auto n = static_cast<std::uint64_t>(tensor.numel());
+  generator.drawn_ += words_of(n, dtype, generator.has_left_over_);
+  if (n < kBlock) {
+    dispatch(dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      if constexpr (is_floating<T>)
+        draw_small(tensor.data<T>(), generator.words_, generator.left_over_,
+                   generator.has_left_over_);
+    });
+    return tensor;
+  }
+  LargeDraw draw(n, dtype);
+  std::vector<std::byte> words(draw.bytes(kPiece));
+  std::byte* to = tensor.bytes();
+  while (!draw.ended()) {
+    const std::size_t count = draw.fit(kPiece);
+    make_normal(draw.draw(generator.words_, count, words.data()), dtype, words.data(), to);
+    to += count * itemsize(dtype);
+  }
   return tensor;
 }
 

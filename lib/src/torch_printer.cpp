@@ -11,6 +11,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <optional>
 #include <span>
@@ -20,6 +21,8 @@
 
 #include "dispatch.hpp"
 #include "half.hpp"
+#include "kernels/target.hpp"
+#include "number/digits.hpp"
 #include "rectify/error.hpp"
 #include "rectify/print.hpp"
 
@@ -59,14 +62,8 @@ auto written_as(T x) {
   }
 }
 
+/// 10 to that power, times a significand of 24 bits, fits 64 bits.
 constexpr int kMostDecimals = 12;
-
-/// 10^0 to 10^12: times a significand of 24 bits, each fits 64 bits.
-constexpr auto kPowersOfTen = []() {
-  std::array<std::uint64_t, kMostDecimals + 1> powers{1};
-  for (std::size_t i = 1; i < powers.size(); ++i) powers[i] = 10 * powers[i - 1];
-  return powers;
-}();
 
 /// |x| * 10^decimals, rounded to a whole number, ties to even; nothing if 64 bits do not suffice.
 /// x is m * 2^e with integers m < 2^24 and e, so the product is the quotient of two integers;
@@ -79,11 +76,19 @@ std::optional<std::uint64_t> scaled(float x, int decimals) {
   const std::uint32_t fraction = bits & 0x7FFFFFu;
   const int exponent = std::max(biased, 1) - 150;
   std::uint64_t dividend = biased == 0 ? fraction : fraction | 0x800000u;
+  if (decimals >= 0 && exponent < 0) {
+    if (-exponent > 63) return std::nullopt;
+    dividend *= kTens[static_cast<std::size_t>(decimals)];
+    const std::uint64_t half = std::uint64_t{1} << (-exponent - 1);
+    const std::uint64_t quotient = dividend >> -exponent;
+    const std::uint64_t below = dividend & (2 * half - 1);
+    return quotient + (below + (quotient & 1) > half ? 1 : 0);
+  }
   std::uint64_t divisor = 1;
   if (decimals >= 0) {
-    dividend *= kPowersOfTen[static_cast<std::size_t>(decimals)];
+    dividend *= kTens[static_cast<std::size_t>(decimals)];
   } else {
-    divisor = kPowersOfTen[static_cast<std::size_t>(-decimals)];
+    divisor = kTens[static_cast<std::size_t>(-decimals)];
   }
   if (exponent >= 0) {
     if (exponent > std::countl_zero(dividend)) return std::nullopt;
@@ -99,42 +104,81 @@ std::optional<std::uint64_t> scaled(float x, int decimals) {
   return quotient + (below > above || (below == above && quotient % 2 == 1) ? 1 : 0);
 }
 
-/// Writes `value` with `digits` digits at least, zeros in front.
-char* write_padded(char* out, std::uint64_t value, int digits) {
-  for (int i = digits; i-- > 0; value /= 10) out[i] = static_cast<char>('0' + value % 10);
-  return out + digits;
+constexpr std::uint64_t kEightDigits = 100000000;
+constexpr std::uint64_t kSixteenDigits = kEightDigits * kEightDigits;
+
+/// Writes value / 10^decimals, for a value below 10^16, with all of the decimals. Whole words are
+/// written: what is too much lies behind the end.
+char* write_decimals(char* out, std::uint64_t value, int decimals) {
+  constexpr int kWord = 8;
+  const int whole = std::max(1, count_digits(value) - decimals);
+  if (value < kEightDigits && whole + decimals <= kWord) [[likely]] {
+    const std::uint64_t digits = (split_digits(static_cast<std::uint32_t>(value)) | kZeros) >>
+                                 (8 * (kWord - whole - decimals));
+    store(out, digits);
+    if (decimals == 0) return out + whole;
+    out[whole] = '.';
+    store(out + whole + 1, whole < kWord ? digits >> (8 * whole) : 0);
+    return out + whole + 1 + decimals;
+  }
+  char digits[4 * kWord];  // of which the second half is there to be read, not to be seen
+  char* const end = digits + 2 * kWord;
+  store(end - 2 * kWord, split_digits(static_cast<std::uint32_t>(value / kEightDigits)) | kZeros);
+  store(end - kWord, split_digits(static_cast<std::uint32_t>(value % kEightDigits)) | kZeros);
+  std::memset(end, 0, 2 * kWord);
+  std::memcpy(out, end - decimals - whole, 2 * kWord);
+  out += whole;
+  if (decimals == 0) return out;
+  *out++ = '.';
+  std::memcpy(out, end - decimals, 2 * kWord);
+  return out + decimals;
 }
 
+/// The decimal exponents of what has a binary exponent: `low`, and one more from `next` on.
+struct DecimalExponent {
+  int low;
+  float next;
+};
+constexpr auto kDecimalExponents = []() {
+  std::array<DecimalExponent, 256> table{};
+  for (int biased = 0; biased < 256; ++biased) {
+    const int low = floor_log10_power_of_two(std::max(biased, 1) - 127);
+    // Exact enough: no float32 lies between a power of ten and its nearest double.
+    double next = 1;
+    for (int i = 0; i < std::abs(low + 1); ++i) next *= 10;
+    if (low + 1 < 0) next = 1 / next;
+    float least = static_cast<float>(std::min(next, 3e38));
+    if (static_cast<double>(least) < next)
+      least = std::bit_cast<float>(std::bit_cast<std::uint32_t>(least) + 1);
+    table[static_cast<std::size_t>(biased)] = {low, least};
+  }
+  return table;
+}();
+
 /// The text of a magnitude that scaled() can handle; null, and nothing written, for all others.
-/// std::to_chars is exact as well and takes those; without this, printing takes 1.5 times as long.
+/// std::to_chars is exact as well and takes those, and several times as long.
 char* write_common(char* out, float x, const Column& column) {
   const int precision = column.notation == Notation::whole ? 0 : column.precision;
   if (precision > kMostDecimals) return nullptr;
-  const std::uint64_t one = kPowersOfTen[static_cast<std::size_t>(precision)];
   if (column.notation != Notation::scientific) {
     const auto value = scaled(x, precision);
-    if (!value) return nullptr;
-    out = std::to_chars(out, out + kTextBytes, *value / one).ptr;
-    if (precision == 0) return out;
-    *out++ = '.';
-    return write_padded(out, *value % one, precision);
+    if (!value || *value >= kSixteenDigits) return nullptr;
+    return write_decimals(out, *value, precision);
   }
-  // For 2^e <= x < 2^(e+1) the decimal exponent is floor(e * log10(2)) or one more; the product
-  // tells, also when rounding carries into a further digit. 78913 / 2^18 is log10(2), near enough
-  // for every e.
-  const int binary = static_cast<int>((std::bit_cast<std::uint32_t>(x) >> 23) & 0xFFu) - 127;
-  int exponent = x == 0 ? 0 : (binary * 78913) >> 18;
+  const std::uint64_t one = kTens[static_cast<std::size_t>(precision)];
+  // Rounding may carry into a further digit, and subnormal numbers have smaller exponents.
+  const auto [low, next] = kDecimalExponents[std::bit_cast<std::uint32_t>(x) >> 23];
+  int exponent = x == 0 ? 0 : low + (x >= next ? 1 : 0);
   auto value = scaled(x, precision - exponent);
-  while (value && *value >= 10 * one) value = scaled(x, precision - ++exponent);
-  if (!value) return nullptr;
-  *out++ = static_cast<char>('0' + *value / one);
-  if (precision > 0) {
-    *out++ = '.';
-    out = write_padded(out, *value % one, precision);
-  }
+  if (value && *value >= 10 * one) value = scaled(x, precision - ++exponent);
+  if (!value || (*value < one && x != 0)) return nullptr;
+  out = write_decimals(out, *value, precision);
   *out++ = 'e';
   *out++ = exponent < 0 ? '-' : '+';
-  return write_padded(out, static_cast<std::uint64_t>(std::abs(exponent)), 2);
+  const int size = std::abs(exponent);
+  *out++ = static_cast<char>('0' + size / 10);
+  *out++ = static_cast<char>('0' + size % 10);
+  return out;
 }
 
 char* copy(char* out, std::string_view text) { return std::copy(text.begin(), text.end(), out); }
@@ -265,19 +309,75 @@ struct Range {
   F high = 0;
 };
 
+/// The extremes of what is finite and not zero, by the patterns of the magnitudes, which are in
+/// their order: the smallest and the largest, of the positive and of the negative numbers.
+template <class F>
+struct Patterns {
+  using Bits = std::conditional_t<sizeof(F) == 4, std::int32_t, std::int64_t>;
+  static constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<F>::infinity());
+
+  Bits low[2] = {kInfinity, kInfinity};
+  Bits high[2] = {0, 0};
+};
+
+struct FindExtremes {
+  template <class F, class T>
+  RECTIFY_INLINE static void run(Patterns<F>* found, const T* x, std::int64_t n) {
+    using Bits = typename Patterns<F>::Bits;
+    constexpr Bits kMagnitude = std::numeric_limits<Bits>::max();
+    constexpr Bits kInfinity = Patterns<F>::kInfinity;
+    Patterns<F> p = *found;
+    for (std::int64_t i = 0; i < n; ++i) {
+      const auto bits = std::bit_cast<Bits>(widen(x[i]));
+      const Bits magnitude = bits & kMagnitude;
+      const bool counts = (magnitude != 0) & (magnitude < kInfinity);
+      const bool negative = bits < 0;
+      const Bits positive_one = counts & !negative ? magnitude : 0;
+      const Bits negative_one = counts & negative ? magnitude : 0;
+      p.high[0] = std::max(p.high[0], positive_one);
+      p.high[1] = std::max(p.high[1], negative_one);
+      p.low[0] = std::min(p.low[0], positive_one == 0 ? kInfinity : positive_one);
+      p.low[1] = std::min(p.low[1], negative_one == 0 ? kInfinity : negative_one);
+    }
+    *found = p;
+  }
+};
+
+template <class F>
+class Extremes {
+ public:
+  template <class T>
+  void add(const T* x, std::int64_t n) {
+    run_on_target<FindExtremes>(&patterns_, x, n);
+    for (std::int64_t i = 0; whole_ && i < n; ++i) {
+      const F value = widen(x[i]);
+      whole_ = std::trunc(value) == value || std::isnan(value);
+    }
+  }
+
+  Range<F> of(bool negative) const {
+    return {std::bit_cast<F>(patterns_.low[negative]),
+            std::bit_cast<F>(patterns_.high[negative])};
+  }
+  bool whole() const { return whole_; }
+
+ private:
+  Patterns<F> patterns_;
+  bool whole_ = true;
+};
+
 template <class T>
-Column floating_column(const Walk& walk, const T* elements, const PrintOptions& options) {
+Column floating_column(Walk walk, const T* elements, const PrintOptions& options) {
   using F = Compute<T>;
-  Range<F> ranges[2];  // of the positive and the negative elements that are finite and not zero
-  bool whole = true;
-  for_each_shown(walk, elements, [&](F x) {
-    const F magnitude = std::abs(x);
-    if (x == 0 || !(magnitude <= std::numeric_limits<F>::max())) return;
-    Range<F>& range = ranges[x < 0];
-    range.low = std::min(range.low, magnitude);
-    range.high = std::max(range.high, magnitude);
-    whole = whole && std::trunc(x) == x;
-  });
+  Extremes<F> extremes;
+  do {
+    const Dimension& vector = walk.vector();
+    const T* const x = elements + walk.offset();
+    extremes.add(x, vector.ahead);
+    extremes.add(x + vector.ahead + vector.skipped, vector.shown - vector.ahead);
+  } while (walk.step());
+  const bool whole = extremes.whole();
+  const Range<F> ranges[2] = {extremes.of(false), extremes.of(true)};
   const double low = static_cast<double>(std::min(ranges[0].low, ranges[1].low));
   const double high = static_cast<double>(std::max(ranges[0].high, ranges[1].high));
 
@@ -306,66 +406,123 @@ Column floating_column(const Walk& walk, const T* elements, const PrintOptions& 
 /// Appends texts, each padded to the column.
 class Cells {
  public:
-  Cells(std::string& out, const Column& column) : out_(out), column_(column) {}
+  /// `line_start`: bytes in front of the first cell of a further line.
+  Cells(std::string& out, const Column& column, std::size_t line_start)
+      : out_(out), column_(column), line_start_(line_start) {}
 
   template <class T>
   void append(T x) {
-    const char* end = write(text_.data(), x, column_);
-    const auto length = static_cast<std::size_t>(end - text_.data());
-    if (length < column_.width) out_.append(column_.width - length, ' ');
-    out_.append(text_.data(), length);
+    open(1);
+    put(x);
+    close();
+  }
+
+  /// torch's _vector_str, without the brackets.
+  template <class T>
+  void append_vector(const T* x, const Dimension& vector, std::int64_t items_per_line) {
+    std::int64_t items = 0;  // in the current line
+    append_items(x, vector.ahead, items, items_per_line);
+    if (!vector.is_cut()) return;
+    open(1);
+    separate(items, items_per_line);
+    at_ = copy(at_, " ...");
+    close();
+    append_items(x + vector.ahead + vector.skipped, vector.shown - vector.ahead, items,
+                 items_per_line);
   }
 
  private:
-  std::string& out_;
-  const Column& column_;
-  std::array<char, kTextBytes> text_;
-};
+  static constexpr std::size_t kWords = 16;  // what write() writes beyond the end of a text
+  static constexpr std::size_t kBlanks = 16;
+  // What zeros, nan and inf, which the width does not count, can have beyond it.
+  static constexpr std::size_t kBeyond = 8;
+  static constexpr std::int64_t kRun = 256;
 
-/// torch's _vector_str, without the brackets.
-template <class T>
-void append_vector(std::string& out, Cells& cells, const T* x, const Dimension& vector,
-                   std::int64_t items_per_line, std::size_t indent) {
-  std::int64_t items = 0;  // in the current line
-  const auto begin_item = [&] {
+  /// Makes room for so many cells with their separators.
+  void open(std::int64_t cells) {
+    const std::size_t size = out_.size();
+    const std::size_t cell = std::max<std::size_t>(column_.width, 1) + kBeyond + line_start_ + 2;
+    out_.resize(size + static_cast<std::size_t>(cells) * cell + kBlanks + kTextBytes + kWords, ' ');
+    at_ = out_.data() + size;
+  }
+  void close() { out_.resize(static_cast<std::size_t>(at_ - out_.data())); }
+
+  template <class T>
+  void append_items(const T* x, std::int64_t n, std::int64_t& items, std::int64_t items_per_line) {
+    for (std::int64_t begin = 0; begin < n; begin += kRun) {
+      const std::int64_t end = std::min(begin + kRun, n);
+      open(end - begin);
+      for (std::int64_t i = begin; i < end; ++i) {
+        separate(items, items_per_line);
+        put(written_as(x[i]));
+      }
+      close();
+    }
+  }
+
+  void separate(std::int64_t& items, std::int64_t items_per_line) {
     if (items == items_per_line) {
-      out += ",\n";
-      out.append(indent, ' ');
+      at_ = copy(at_, ",\n");
+      std::memset(at_, ' ', line_start_);
+      at_ += line_start_;
       items = 0;
     } else if (items != 0) {
-      out += ", ";
+      at_ = copy(at_, ", ");
     }
     ++items;
-  };
-  for (std::int64_t i = 0; i < vector.ahead; ++i) {
-    begin_item();
-    cells.append(written_as(x[i]));
   }
-  if (!vector.is_cut()) return;
-  begin_item();
-  out += " ...";
-  for (std::int64_t i = vector.ahead; i < vector.shown; ++i) {
-    begin_item();
-    cells.append(written_as(x[i + vector.skipped]));
+
+  /// Neighbours of one sign mostly have texts of one length: each is written where the last one of
+  /// its sign ended up, and moved if that was wrong.
+  template <class T>
+  void put(T x) {
+    std::size_t& guess = blanks_[is_negative(x)];
+    std::memset(at_, ' ', kBlanks);
+    char* const text = at_ + guess;
+    const auto length = static_cast<std::size_t>(write(text, x, column_) - text);
+    const std::size_t blanks = column_.width - std::min(length, column_.width);
+    if (blanks != guess) [[unlikely]] {
+      std::memmove(at_ + blanks, text, length);
+      std::memset(at_, ' ', blanks);
+      guess = blanks <= kBlanks ? blanks : 0;
+    }
+    at_ += blanks + length;
   }
-}
+
+  template <class T>
+  static bool is_negative(T x) {
+    if constexpr (std::is_floating_point_v<T>) {
+      return std::signbit(x);
+    } else if constexpr (std::is_same_v<T, bool>) {
+      return x;
+    } else {
+      return x < 0;
+    }
+  }
+
+  std::string& out_;
+  const Column& column_;
+  std::size_t line_start_;
+  std::size_t blanks_[2] = {0, 0};  // of the last text, by sign; kBlanks at most
+  char* at_ = nullptr;
+};
 
 /// torch's _tensor_str_with_formatter.
 template <class T>
 void append_elements(std::string& out, const T* elements, Walk walk, std::size_t dim,
                      const Column& column, std::int64_t linewidth) {
-  Cells cells(out, column);
   if (dim == 0) {
-    cells.append(written_as(elements[0]));
+    Cells(out, column, 0).append(written_as(elements[0]));
     return;
   }
   const std::size_t indent = kIndent + dim - 1;
+  Cells cells(out, column, indent + 1);
   const std::int64_t items_per_line =
       std::max(std::int64_t{1}, (linewidth - static_cast<std::int64_t>(indent)) /
                                     static_cast<std::int64_t>(column.width + 2));
   out.append(dim, '[');
   for (;;) {
-    append_vector(out, cells, elements + walk.offset(), walk.vector(), items_per_line, indent + 1);
+    cells.append_vector(elements + walk.offset(), walk.vector(), items_per_line);
     if (!walk.step()) break;
     const std::size_t level = walk.level();
     const std::size_t inner = dim - 1 - level;  // dimensions within a slice of this level

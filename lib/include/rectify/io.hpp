@@ -13,6 +13,7 @@
 namespace rectify {
 
 class Reader;
+struct Noise;
 
 /// A reader that has closed its end of the pipe. Not an error: there is nobody left to write for.
 class ReaderGone : public std::exception {
@@ -31,6 +32,10 @@ class Source {
   /// `text` under the name that errors give it. The text must outlive the Source.
   static Source memory(std::string_view text, std::string name);
 
+  /// What randn() draws (random.hpp), in place of bytes: run() and compare() take its numbers as they
+  /// come.
+  static Source noise(Noise noise, std::string name);
+
   /// What reads in another way (lib/src/io/reader.hpp).
   Source(std::shared_ptr<Reader> reader, std::string name);
 
@@ -40,6 +45,9 @@ class Source {
 
   /// How errors call it: the path as given, or "<stdin>".
   const std::string& name() const;
+
+  /// What is drawn in place of bytes; null of all other sources.
+  const Noise* noise() const;
 
   /// Up to `size` bytes; fewer only at the end. Throws Error{io}.
   std::size_t read(char* to, std::size_t size);

@@ -3,12 +3,12 @@
 // zeros in some gradients, where the body is followed.
 
 #include <cstdint>
-#include <random>
 #include <type_traits>
 #include <vector>
 
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
+#include "rectify/random.hpp"
 
 namespace rectify {
 namespace function {
@@ -324,7 +324,7 @@ void rrelu_in_training(const T* from, T* to, std::size_t n, const Values& values
   using C = Compute<T>;
   const auto lower = static_cast<double>(static_cast<C>(values[0]));
   const auto upper = static_cast<double>(static_cast<C>(values[1]));
-  std::mt19937 words(values.seed);
+  MersenneTwister words(values.seed);
   words.discard(values.drawn);
   for (std::size_t i = 0; i < n; ++i) {
     const C x = widen(from[i]);

@@ -288,6 +288,7 @@ bool is_compressed(Source& source) {
 
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted, bool inflated) {
+  if (const Noise* const noise = source.noise()) return noise_decoder(*noise);
   const Format* format = nullptr;
   if (options.format.empty()) {
     format = find_format(format_of_extension(without_gz(source.name())));

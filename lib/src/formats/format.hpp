@@ -10,6 +10,7 @@
 #include <string_view>
 #include <vector>
 
+#include "randn.hpp"
 #include "rectify/error.hpp"
 #include "rectify/stream.hpp"
 
@@ -50,6 +51,7 @@ struct Chunk {
   std::int64_t row = 0, rows = 0;
   bool only_edges = false;
   bool in_order = false;  // they are in the result
+  DrawnWords drawn;       // of noise, whose words `bytes` holds
   std::uint32_t crc = 0;  // of `size` bytes, which decode() has read
 
   std::string_view text() const { return {bytes.data(), size}; }
@@ -289,6 +291,7 @@ std::unique_ptr<Decoder> npy_decoder(Source&, const ReadOptions&, const Wanted&)
 std::unique_ptr<Decoder> gzip_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> zip_decoder(Source&, const ReadOptions&, const Wanted&);
 std::unique_ptr<Decoder> safetensors_decoder(Source&, const ReadOptions&, const Wanted&);
+std::unique_ptr<Decoder> noise_decoder(const Noise&);
 std::unique_ptr<detail::Encoder> csv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> tsv_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> json_encoder(Output&, const WriteOptions&);

@@ -10,6 +10,8 @@
 
 namespace rectify {
 
+struct Noise;
+
 class Reader {
  public:
   Reader() = default;
@@ -37,6 +39,8 @@ class Reader {
   virtual void seek(std::uint64_t position) = 0;
   /// All bytes, if they are in memory; else null.
   virtual const char* memory() const { return nullptr; }
+  /// Numbers that are drawn, if these are read in place of bytes; else null.
+  virtual const Noise* noise() const { return nullptr; }
 };
 
 /// Of a text that it keeps.

@@ -256,6 +256,8 @@ Source Source::slice(std::uint64_t begin, std::uint64_t size, std::string name) 
 
 const std::string& Source::name() const { return state_->name; }
 
+const Noise* Source::noise() const { return state_->reader->noise(); }
+
 std::size_t Source::read(char* to, std::size_t size) { return read(to, size, size); }
 
 std::size_t Source::read(char* to, std::size_t least, std::size_t size) {

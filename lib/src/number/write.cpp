@@ -11,35 +11,15 @@
 
 #include "dispatch.hpp"
 #include "half.hpp"
+#include "number/digits.hpp"
 #include "number/number.hpp"
 #include "number/powers_of_ten.hpp"
 
 namespace rectify {
 namespace {
 
-__extension__ using uint128 = unsigned __int128;
-
 constexpr std::uint64_t high_half(uint128 x) { return static_cast<std::uint64_t>(x >> 64); }
 constexpr std::uint64_t low_half(uint128 x) { return static_cast<std::uint64_t>(x); }
-
-// Eight characters in a word: the first one in the lowest byte, whatever the machine's byte order.
-
-constexpr std::uint64_t in_text_order(std::uint64_t word) {
-  if constexpr (std::endian::native == std::endian::big) return __builtin_bswap64(word);
-  return word;
-}
-
-void store(char* text, std::uint64_t word) {
-  word = in_text_order(word);
-  std::memcpy(text, &word, sizeof word);
-}
-
-void store(char* text, uint128 word) {
-  store(text, low_half(word));
-  store(text + 8, high_half(word));
-}
-
-constexpr std::uint64_t kZeros = 0x3030303030303030;  // "00000000"
 
 /// digits * 10^exponent.
 struct Decimal {
@@ -158,29 +138,12 @@ Decimal shortest(typename Format<T>::Bits bits) {
   return {closest ^ ((closest ^ fewer.digits) & mask), k + (take_fewer ? 1 : 0)};
 }
 
-/// The eight decimal digits of x < 10^8, one a byte, the first in the lowest: halves, then pairs,
-/// then digits, each step dividing all parts at once by a multiplication with the reciprocal.
-constexpr std::uint64_t split_digits(std::uint32_t x) {
-  const std::uint64_t first = x / 10000;
-  const std::uint64_t halves = first | (x - first * 10000) << 32;
-  const std::uint64_t hundreds = (halves * 5243 >> 19) & 0x0000007F0000007F;
-  const std::uint64_t pairs = hundreds | (halves - hundreds * 100) << 16;
-  const std::uint64_t tens = (pairs * 103 >> 10) & 0x000F000F000F000F;
-  return tens | (pairs - tens * 10) << 8;
-}
-
 /// The position of the last nonzero byte, counted from 1; 0 for none.
 int significant_bytes(std::uint64_t x) {
   return static_cast<int>((static_cast<unsigned>(std::bit_width(x)) + 7) / 8);
 }
 int significant_bytes(uint128 x) {
   return high_half(x) != 0 ? 8 + significant_bytes(high_half(x)) : significant_bytes(low_half(x));
-}
-
-/// The number of decimal digits of x > 0.
-int count_digits(std::uint64_t x) {
-  const auto guess = static_cast<std::size_t>(std::bit_width(x | 1)) * 1233 >> 12;  // log10(2)
-  return static_cast<int>(guess) + (x >= kTens[guess] ? 1 : 0);
 }
 
 /// Writes a nonzero decimal as NumPy lays it out. Text holds all of its digits but the first.
