@@ -1,6 +1,7 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
 // writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on a line of its
 // own, as a rule); each is a tensor. Long values are read in runs of their outermost elements.
+// A literal may be typed as in Python (json_python.hpp).
 // Refused on purpose: other text, objects and booleans (but see JsonPointer), ragged rows, more than
 // 128 dimensions.
 
@@ -13,6 +14,7 @@
 #include "format.hpp"
 #include "json_array.hpp"
 #include "json_pointer.hpp"
+#include "json_python.hpp"
 #include "json_text.hpp"
 
 namespace rectify {
@@ -82,6 +84,7 @@ class JsonDecoder final : public Decoder {
         lines_(lines),
         stacks_(stacks && lines),
         rows_of_one_(options.rows_of_one && lines),
+        python_(options.python && !lines),
         part_(options.part) {
     if (part_ && !lines) {
       throw Error(ErrorKind::usage,
@@ -123,6 +126,7 @@ class JsonDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (python_) make_json_of_python(chunk, name_);
     dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
       const char* p = chunk.bytes.data();
@@ -141,7 +145,10 @@ class JsonDecoder final : public Decoder {
     chunk.begins = !inside_;
     chunk.ends = true;
     chunk.glued = glued_;
-    if (!inside_) {
+    if (python_) {  // a literal is short
+      while (!cutter_.ended()) cutter_.grow(chunk);
+      cutter_.split(chunk, chunk.size);
+    } else if (!inside_) {
       // Whole values, if there is one; else the first elements of a long array.
       Nesting nesting;
       for (;;) {
@@ -297,7 +304,7 @@ class JsonDecoder final : public Decoder {
 
   /// The shape of the value at `p`, of the first one if a pointer names several.
   Shape shape_of_value(const Chunk& chunk, const char* p) const {
-    ArrayReader<double> reader(chunk, name_);
+    ArrayReader<double> reader(chunk, name_, Spelling::json);
     Sizes sizes;
     std::vector<double> values;
     std::int64_t rows = 0;
@@ -325,7 +332,8 @@ class JsonDecoder final : public Decoder {
     const char* value = skip_space(p, end);
     if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
       reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
-                  "values are separated by line breaks");
+                  python_ ? "the numbers of a list are in brackets"
+                          : "values are separated by line breaks");
     }
     return value;
   }
@@ -333,7 +341,7 @@ class JsonDecoder final : public Decoder {
   /// Elements of a long array. Returns the array's end, or null if it is not in the chunk.
   template <class T>
   const char* decode_elements(const Chunk& chunk, std::vector<Result>& results) const {
-    ArrayReader<T> reader(chunk, name_);
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
     Shape shape = chunk.element;
     shape.insert(shape.begin(), Sizes::kUnknown);
     Sizes sizes(shape);
@@ -352,7 +360,7 @@ class JsonDecoder final : public Decoder {
   template <class T>
   void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    ArrayReader<T> reader(chunk, name_);
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
     std::vector<T> values;  // of one tensor, or of `count` that are stacked
     if (rows_of_one_) values.reserve(chunk.size / 8);
     Shape stacked = chunk.element;
@@ -436,6 +444,7 @@ class JsonDecoder final : public Decoder {
   bool lines_;
   bool stacks_;
   bool rows_of_one_;
+  bool python_;
   std::optional<Part> part_;
   std::optional<JsonPointer> pointer_;
 
