@@ -1,6 +1,6 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
-// writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on a line of its
-// own, as a rule); each is a tensor. Long values are read in runs of their outermost elements.
+// writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on
+// a line of its own, as a rule) or the RS of RFC 7464; each is a tensor. Long values are read in runs of their outermost elements.
 // A literal may be typed as in Python (json_python.hpp).
 // Refused on purpose: other text, objects and booleans (but see JsonPointer), ragged rows, more than
 // 128 dimensions.
@@ -38,7 +38,7 @@ struct Nesting {
   bool in_string = false;
   bool escaped = false;
   std::size_t seen = 0;     // bytes looked at
-  std::size_t end = 0;      // behind the last white space between values
+  std::size_t end = 0;      // behind the last white space or RS between values
   std::size_t bracket = 0;  // behind the last bracket that closes a value
 
   /// `strings`: whether brackets in strings are to be told from others. Of the values that end in
@@ -63,7 +63,7 @@ struct Nesting {
       } else if (c == ']' || c == '}') {
         if (depth > 0) --depth;
         if (depth == 0) bracket = seen + 1;
-      } else if (depth == 0 && is_space(c)) {
+      } else if (depth == 0 && is_between(c)) {
         end = seen + 1;
       } else if (c == '"' && strings) {
         in_string = true;
@@ -158,7 +158,7 @@ class JsonDecoder final : public Decoder {
           cutter_.split(chunk, chunk.size);
           break;
         }
-        const char* const first = skip_space(text.data(), text.data() + text.size());
+        const char* const first = skip_between(text.data(), text.data() + text.size());
         nesting.look(text, pointer_.has_value(),
                      static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
@@ -191,21 +191,21 @@ class JsonDecoder final : public Decoder {
       while (!cut_elements(chunk)) cutter_.grow(chunk);
     }
     any_ = any_ || !blank(chunk.text());
-    glued_ = chunk.size != 0 && !is_space(chunk.text().back());
+    glued_ = chunk.size != 0 && !is_between(chunk.text().back());
   }
 
   static bool blank(std::string_view text) {
-    return skip_space(text.data(), text.data() + text.size()) == text.data() + text.size();
+    return skip_between(text.data(), text.data() + text.size()) == text.data() + text.size();
   }
   static bool begins_array(std::string_view text) {
-    const char* p = skip_space(text.data(), text.data() + text.size());
+    const char* p = skip_between(text.data(), text.data() + text.size());
     return p != text.data() + text.size() && *p == '[';
   }
   /// Whether neither a number nor the start of one is all that stands in `text`, and all that a
   /// message says of the rest is there.
   static bool is_hopeless(std::string_view text) {
     const char* const end = text.data() + text.size();
-    const char* p = skip_space(text.data(), end);
+    const char* p = skip_between(text.data(), end);
     while (p != end && is_wordlike(*p)) ++p;
     p = skip_space(p, end);
     return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
@@ -221,11 +221,12 @@ class JsonDecoder final : public Decoder {
         is_in[static_cast<unsigned char>(c)] = true;
       return is_in;
     }();
-    const char* const bad = std::find_if(text.begin(), text.end(), [&](char c) {
+    const char* const end = text.data() + text.size();
+    const char* const bad = std::find_if(skip_between(text.data(), end), end, [&](char c) {
       const auto byte = static_cast<unsigned char>(c);
       return pointer_ ? byte < ' ' && !is_space(c) : !kInArrays[byte];
     });
-    return static_cast<std::size_t>(text.end() - bad) > kTokenBytes;
+    return static_cast<std::size_t>(end - bad) > kTokenBytes;
   }
 
   /// Splits the chunk behind a run of elements of the array at hand, or behind the array. False: it
@@ -235,7 +236,7 @@ class JsonDecoder final : public Decoder {
     const char* const end = begin + chunk.size;
     const char* p = begin;
     if (chunk.begins) {
-      p = skip_space(p, end) + 1;
+      p = skip_between(p, end) + 1;
       // The first element's brackets tell how deep the elements are.
       std::size_t depth = 0;
       const char* q = p;
@@ -308,7 +309,7 @@ class JsonDecoder final : public Decoder {
     Sizes sizes;
     std::vector<double> values;
     std::int64_t rows = 0;
-    p = skip_space(p, chunk.bytes.data() + chunk.size);
+    p = skip_between(p, chunk.bytes.data() + chunk.size);
     std::vector<const char*> found{p};
     if (pointer_) pointer_->find(chunk, name_, p, found);
     reader.read(found[0], 0, false, false, sizes, values, rows);
@@ -319,17 +320,18 @@ class JsonDecoder final : public Decoder {
   Shape shape_of_element(const Chunk& chunk) const {
     const char* const begin = chunk.bytes.data();
     try {
-      return shape_of_value(chunk, skip_space(begin, begin + chunk.size) + 1);
+      return shape_of_value(chunk, skip_between(begin, begin + chunk.size) + 1);
     } catch (const Error&) {
       return Shape(rank_, Sizes::kUnknown);  // decode() meets the same, and knows the dtype
     }
   }
 
-  /// Where the value behind `p` begins, or the chunk's end. White space has to stand before it.
+  /// Where the value behind `p` begins, or the chunk's end. White space or RS has to stand before
+  /// it.
   template <class T>
   const char* next_value(const ArrayReader<T>& reader, const Chunk& chunk, const char* p) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    const char* value = skip_space(p, end);
+    const char* value = skip_between(p, end);
     if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
       reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
                   python_ ? "the numbers of a list are in brackets"
@@ -394,7 +396,7 @@ class JsonDecoder final : public Decoder {
           p = reader.read(value, 0, false, false, sizes, values, rows);
         if (pointer_) p = document_end;
         // With something else glued to it the value is not whole, and is not given out.
-        if (p != end && !is_space(*p)) next_value(reader, chunk, p);
+        if (p != end && !is_between(*p)) next_value(reader, chunk, p);
       } catch (const Error&) {
         values.resize(before);
         if (!rows_of_one_) unstack();  // what came before is right

@@ -140,7 +140,9 @@ class ArrayReader {
         ++p;
       } else {
         fail(p, "expected ',' or ']' but found " + kind_at(p, end_),
-             c == '\n' || c == '}' ? "" : "numbers of a list are separated by commas");
+             c == kRecordSeparator   ? kCutShort
+             : c == '\n' || c == '}' ? ""
+                                     : "numbers of a list are separated by commas");
       }
       after_open = false;
       want_value = false;
@@ -158,6 +160,8 @@ class ArrayReader {
   }
 
  private:
+  static constexpr const char* kCutShort = "the text in front of it was cut short";
+
   void settle_rank(Sizes& sizes, std::size_t depth, const char* p, bool empty_list) const {
     if (!sizes.rank_known()) {
       sizes.rank = depth;
@@ -244,6 +248,8 @@ class ArrayReader {
         return p + token.size();
       }
     }
+    if (*p == kRecordSeparator)
+      fail(p, "expected a number but found " + kind_at(p, end_), kCutShort);
     if (*p == '"' || token == "true" || token == "false")
       fail(p, "expected a number but found " + kind_at(p, end_));
     if (*p == ',' || *p == ']' || *p == '}') {
