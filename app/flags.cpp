@@ -227,7 +227,7 @@ const Flag kFlags[] = {
      .screen = Flag::apply,
      .brief = "a literal such as '[[1,-2],[3,-4]]'",
      .manual = "A literal such as `[[1,-2],[3,-4]]`, as `torch.Tensor` takes it. A bare number is "
-               "0-d.",
+               "0-d. It is JSON, or typed as in Python: `[2., -.5]`, `(1, 2)`, `[1, 2,]`.",
      .take = [](Options& o, const std::string& word) { o.tensor = word; }},
     {.command = Flag::both,
      .group = Flag::input,

@@ -298,7 +298,10 @@ Options parse_options(int argc, const char* const* argv) {
     refuse("--part divides one file: the parts of several would not join in their order",
            "one run for each file");
   }
-  if (options.tensor) options.read.format = "json";
+  if (options.tensor) {
+    options.read.format = "json";
+    options.read.python = true;
+  }
   std::vector<Module>& modes = options.operation.modes;
   if (!options.slopes.empty() && !options.merge &&
       std::none_of(modes.begin(), modes.end(), leaves_slope_open)) {

@@ -2,7 +2,7 @@
 //
 // Settings: format, dtype, format written, block, source. What nlohmann_json reads rectify reads if
 // it is a tensor, with the same values. What nlohmann_json refuses, rectify reads only for NaN and
-// Infinity, for numbers beyond a double, and for several values in a line or over several.
+// Infinity, for numbers beyond a double, for several values in a line or over several, and for RS.
 #include <algorithm>
 #include <string>
 
@@ -42,13 +42,15 @@ Documents documents(std::string_view text) {
   return found;
 }
 
-/// The text with a zero for each NaN and Infinity, which nlohmann_json does not have.
+/// The text with a zero for each NaN and Infinity, and a blank for each RS, which nlohmann_json does
+/// not have.
 std::string without_words(std::string_view text) {
   std::string plain(text);
   for (const std::string_view word : {"NaN", "Infinity"}) {
     for (std::size_t at = 0; (at = plain.find(word, at)) != std::string::npos; ++at)
       plain.replace(at, word.size(), "0");
   }
+  std::replace(plain.begin(), plain.end(), '\x1E', ' ');
   return plain;
 }
 

@@ -116,6 +116,40 @@ def several_modes_answer_line_by_line(s):
 
 
 @row
+def a_text_of_a_sequence_is_answered_when_it_is_complete(s):
+    for threads in THREADS:
+        talk = Talk(s, "--to", "jsonl", "--threads", threads)
+        talk.exchanges(b"\x1e[1,-2]\n", b"[1.0, -0.02]\n", b"\x1e[-3", b"", b",4]\x1e", b"[-0.03, 4.0]\n")
+        talk.exchanges(b"12", b"", b"0\n", b"120.0\n", b"\x1e[", b"")
+        talk.says(b"5]")
+        talk.ends(b"[5.0]\n")
+
+
+@row
+def a_value_is_given_out_once_it_is_known_to_be_complete(s):
+    """Behind it there has to be white space, RS or the end."""
+    for threads in THREADS:
+        for start, rest, answer in ((b"[1,-2]", b"\n", b"[1.0, -0.02]\n"), (b"[1,-2]", b"\x1e", b"[1.0, -0.02]\n"),
+                                    (b"[1,-2]", b" ", b"[1.0, -0.02]\n"), (b"1", b"2\n", b"12.0\n"),
+                                    (b"1", b"e1\n", b"10.0\n"), (b"nul", b"l\n", b"NaN\n")):
+            talk = Talk(s, "--from", "jsonl", "--to", "jsonl", "--threads", threads)
+            talk.says(start)
+            time.sleep(0.05)
+            need(not select.select([talk.hear], [], [], 0)[0], short(start), "is given out, though more may follow it")
+            talk.exchanges(rest, answer).ends()
+        for start, rest in ((b"[1,-2]", b"x\n"), (b"[1,-2]", b"]\n"), (b"[1,-2]", b"[3]\n"), (b"[1]", b",\n"), (b"1", b"x\n"),
+                            (b"1", b"[2]\n"), (b"1", b'"\n')):
+            talk = Talk(s, "--from", "jsonl", "--to", "jsonl", "--threads", threads)
+            talk.says(start)
+            time.sleep(0.05)
+            talk.says(rest)
+            talk.process.stdin.close()
+            talk.process.stdin = None
+            Outcome(*talk.process.communicate(timeout=SECONDS), talk.process.returncode, talk.call).refuses("<stdin>:1:")
+        Talk(s, "--from", "jsonl", "--to", "jsonl", "--threads", threads).exchanges(b"[1,-2]", b"").ends(b"[1.0, -0.02]\n")
+
+
+@row
 def a_record_is_answered_when_it_is_complete(s):
     for threads in THREADS:
         for source in ((), ("--from", "jsonl"), ("--from", "json")):

@@ -229,6 +229,12 @@ def json_lines_of_numbers_and_matrices(s):
 
 
 @row
+def a_json_sequence(s):
+    s.adds_up("a.jsonl", b"".join(b"\x1e[%d, -0.5]\n" % i for i in range(90)))
+    s.adds_up("a.jsonl", b"".join(b"\x1e[[%d], [-0.5]]\n" % i for i in range(20)) + b"\x1e-7", to=("jsonl",))
+
+
+@row
 def a_record_behind_a_pointer(s):
     s.adds_up("a.jsonl", b"".join(b'{"id": %d, "x": [%d, -0.5]}\n' % (i, -i) for i in range(90)), "--pointer", "/x")
 

@@ -86,6 +86,105 @@ TEST_CASE("an error says what is wrong and where") {
   CHECK(read_json("[null]", DType::int8).starts_with("in:1:2: null is NaN"));
 }
 
+TEST_CASE("a literal may be typed as in Python") {
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"[2., -.5, 1.e1, +3, -0., 00.5]", "[6] 2.0 -0.5 10.0 3.0 -0.0 0.5", "numbers"},
+      {"(1, 2)", "[2] 1.0 2.0", "a tuple"},
+      {"((1,), [2],)", "[2, 1] 1.0 2.0", "tuples of one, and a last comma"},
+      {"()", "[0]", "an empty tuple"},
+      {"((), ())", "[2, 0]", "tuples of nothing"},
+      {"(1)", "[] 1.0", "brackets around a number"},
+      {"[(1), ((2)), (3,)]", "in:1:14: a list stands where a number was expected", "ragged"},
+      {"[[((1)), 2], ([3, (4)])]", "[2, 2] 1.0 2.0 3.0 4.0", "brackets around values"},
+      {"(1 2)", "in:1:4: expected ',' or ')' but found '2'", "no comma"},
+      {"(1)(2)", "in:1:4: expected the end of the value but found '('", "a call"},
+      {"(1)2", "in:1:4: expected the end of the value but found '2'", "values in one word"},
+      {"((1, 2), (3, 4)", "in:1:16: unexpected end of input inside a tuple", "cut short"},
+      {"(1, 2]", "in:1:6: expected ',' or ')' but found ']'", "the other bracket"},
+      {"[1, 2)", "in:1:6: expected ',' or ']' but found ')'", "the other one"},
+      {"[1,,]", "in:1:4: expected a number but found ','", "two commas"},
+      {"(,)", "in:1:2: expected a number but found ','", "a comma alone"},
+      {"[1,\n 2.5.]", "in:2:2: '2.5.' is not a number", "two points"},
+      {"[0x1]", "in:1:2: '0x1' is not a number", "a hexadecimal number"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const std::size_t block_bytes : {std::size_t{1}, std::size_t{7}, std::size_t{1} << 20}) {
+      CAPTURE(block_bytes);
+      ReadOptions options = reading("json", block_bytes);
+      options.python = true;
+      const std::string found = loaded(row.text, options);
+      CHECK_MESSAGE(found.starts_with(row.expected), found);
+    }
+  }
+  ReadOptions options = reading("json");
+  options.python = true;
+  options.dtype = DType::int64;
+  CHECK(loaded("[+9223372036854775807, 2.9]", options) == "[2] 9223372036854775807 2");
+}
+
+TEST_CASE("the texts of a sequence, each behind RS, are values") {
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {"\x1E[1,-2]\n\x1E[[3]]\n", "[2] 1.0 -2.0; [1, 1] 3.0", "as RFC 7464 has them"},
+      {"\x1E[1]\x1E[2]\x1E"
+       "3\x1E-4",
+       "[1] 1.0; [1] 2.0; [] 3.0; [] -4.0", "without line breaks"},
+      {"\x1E[\n  1,\n  2\n]\n\x1E[\n  3\n]\n", "[2] 1.0 2.0; [1] 3.0", "over several lines"},
+      {"\x1E\x1E \x1E[1]\n\x1E\n", "[1] 1.0", "texts with nothing in them"},
+      {"\xEF\xBB\xBF\x1E[1]", "[1] 1.0", "behind a byte order mark"},
+      {"[1]\n\x1E[2]\n", "[1] 1.0; [1] 2.0", "not in front of the first"},
+      {"\x1E[1,2\n\x1E[3]\n",
+       "in:2:1: expected ',' or ']' but found RS, which begins the next text (the text in front of "
+       "it "
+       "was cut short)",
+       "cut behind a number"},
+      {"\x1E[[1],\x1E[3]]\n",
+       "in:1:7: expected a number but found RS, which begins the next text (the text in front of "
+       "it "
+       "was cut short)",
+       "cut behind a comma"},
+      {"\x1E[1\x1E,2]\n", "in:1:4: expected ',' or ']' but found RS", "within a list"},
+      {"\x1E[1]x\x1E[2]", "in:1:5: expected the end of the value but found 'x'", "glued"},
+      {"\x1E", "in:1:2: no tensor in it", "nothing"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const std::size_t block_bytes : kBlocks) {
+      CAPTURE(block_bytes);
+      for (const char* format : {"jsonl", "json", ""}) {
+        CAPTURE(format);
+        const std::string found = loaded(row.text, reading(format, block_bytes));
+        CHECK_MESSAGE(found.starts_with(row.expected), found);
+      }
+    }
+  }
+  // Long ones, in blocks and on threads.
+  std::string text;
+  std::string lines;
+  for (int i = 0; i < 300; ++i) {
+    const std::string value = "[[" + std::to_string(i) + ", -0.5], [2.5, 1.0]]\n";
+    text += "\x1E" + value;
+    lines += value;
+  }
+  for (const std::size_t block_bytes : kBlocks) {
+    for (const unsigned threads : {1u, 3u}) {
+      CAPTURE(block_bytes);
+      CHECK(converted(text, "", "jsonl", block_bytes, threads) ==
+            converted(lines, "jsonl", "jsonl"));
+    }
+  }
+}
+
 TEST_CASE("128 dimensions are read, one more is refused") {
   const auto nested = [](std::size_t depth) {
     return std::string(depth, '[') + "1" + std::string(depth, ']');

@@ -172,6 +172,9 @@ struct ReadOptions {
   /// JSON: RFC 6901 pointer to the value to read. A step `*` leads into every element of a list; the
   /// values found are the rows of one tensor.
   std::optional<std::string> pointer;
+  /// JSON in memory, all of which is read at once: also tuples, commas behind a last element and numbers
+  /// as they are typed in Python: (1, 2), [1, 2,], 2., .5, +1.
+  bool python = false;
   /// CSV: whether the first row is one; automatic: see Header.
   Header header = Header::automatic;
   /// CSV: between fields; '\0': a comma, or a tab for tsv, or what a first line `sep=;` names.

@@ -200,7 +200,7 @@ bool is_json_lines(Head& head, std::size_t begin, bool tells_records) {
   Brackets value(begin);
   do {
     if (!value.end_in(head.text())) continue;
-    if (head.text().find_first_not_of(" \t\r\n", value.end()) != std::string_view::npos)
+    if (head.text().find_first_not_of(" \t\r\n\x1E", value.end()) != std::string_view::npos)
       return true;
     // Alone so far. Where it makes no difference, it need not wait for the next.
     if (!tells_records && !head.ready()) return true;
@@ -213,9 +213,14 @@ std::string_view format_of_content(Head& head, const ReadOptions& options, bool 
   const std::size_t begin = head.starts_with(kByteOrderMark) ? kByteOrderMark.size() : 0;
   std::size_t first = std::string_view::npos;
   do {
-    first = head.text().find_first_not_of(" \t\r\n", begin);
+    first = head.text().find_first_not_of(" \t\r\n\x1E", begin);
   } while (first == std::string_view::npos && head.more(kSniffBytes));
+  if (first == std::string_view::npos && head.text().find('\x1E') != std::string_view::npos)
+    return "jsonl";
   if (first == std::string_view::npos) return options.pointer ? "json" : "csv";
+  // RS begins each text of a JSON sequence (RFC 7464), of which there may be more.
+  if (head.text().substr(begin, first - begin).find('\x1E') != std::string_view::npos)
+    return "jsonl";
   const char c = head.text()[first];
   if (c == '[' || c == '{') return is_json_lines(head, first, tells_records) ? "jsonl" : "json";
   if (options.pointer) return "json";

@@ -1,6 +1,7 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
-// writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on a line of its
-// own, as a rule); each is a tensor. Long values are read in runs of their outermost elements.
+// writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on
+// a line of its own, as a rule) or the RS of RFC 7464; each is a tensor. Long values are read in runs of their outermost elements.
+// A literal may be typed as in Python (json_python.hpp).
 // Refused on purpose: other text, objects and booleans (but see JsonPointer), ragged rows, more than
 // 128 dimensions.
 
@@ -13,6 +14,7 @@
 #include "format.hpp"
 #include "json_array.hpp"
 #include "json_pointer.hpp"
+#include "json_python.hpp"
 #include "json_text.hpp"
 
 namespace rectify {
@@ -36,7 +38,7 @@ struct Nesting {
   bool in_string = false;
   bool escaped = false;
   std::size_t seen = 0;     // bytes looked at
-  std::size_t end = 0;      // behind the last white space between values
+  std::size_t end = 0;      // behind the last white space or RS between values
   std::size_t bracket = 0;  // behind the last bracket that closes a value
 
   /// `strings`: whether brackets in strings are to be told from others. Of the values that end in
@@ -61,7 +63,7 @@ struct Nesting {
       } else if (c == ']' || c == '}') {
         if (depth > 0) --depth;
         if (depth == 0) bracket = seen + 1;
-      } else if (depth == 0 && is_space(c)) {
+      } else if (depth == 0 && is_between(c)) {
         end = seen + 1;
       } else if (c == '"' && strings) {
         in_string = true;
@@ -82,6 +84,7 @@ class JsonDecoder final : public Decoder {
         lines_(lines),
         stacks_(stacks && lines),
         rows_of_one_(options.rows_of_one && lines),
+        python_(options.python && !lines),
         part_(options.part) {
     if (part_ && !lines) {
       throw Error(ErrorKind::usage,
@@ -123,6 +126,7 @@ class JsonDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (python_) make_json_of_python(chunk, name_);
     dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
       const char* p = chunk.bytes.data();
@@ -141,7 +145,10 @@ class JsonDecoder final : public Decoder {
     chunk.begins = !inside_;
     chunk.ends = true;
     chunk.glued = glued_;
-    if (!inside_) {
+    if (python_) {  // a literal is short
+      while (!cutter_.ended()) cutter_.grow(chunk);
+      cutter_.split(chunk, chunk.size);
+    } else if (!inside_) {
       // Whole values, if there is one; else the first elements of a long array.
       Nesting nesting;
       for (;;) {
@@ -151,7 +158,7 @@ class JsonDecoder final : public Decoder {
           cutter_.split(chunk, chunk.size);
           break;
         }
-        const char* const first = skip_space(text.data(), text.data() + text.size());
+        const char* const first = skip_between(text.data(), text.data() + text.size());
         nesting.look(text, pointer_.has_value(),
                      static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
@@ -184,21 +191,21 @@ class JsonDecoder final : public Decoder {
       while (!cut_elements(chunk)) cutter_.grow(chunk);
     }
     any_ = any_ || !blank(chunk.text());
-    glued_ = chunk.size != 0 && !is_space(chunk.text().back());
+    glued_ = chunk.size != 0 && !is_between(chunk.text().back());
   }
 
   static bool blank(std::string_view text) {
-    return skip_space(text.data(), text.data() + text.size()) == text.data() + text.size();
+    return skip_between(text.data(), text.data() + text.size()) == text.data() + text.size();
   }
   static bool begins_array(std::string_view text) {
-    const char* p = skip_space(text.data(), text.data() + text.size());
+    const char* p = skip_between(text.data(), text.data() + text.size());
     return p != text.data() + text.size() && *p == '[';
   }
   /// Whether neither a number nor the start of one is all that stands in `text`, and all that a
   /// message says of the rest is there.
   static bool is_hopeless(std::string_view text) {
     const char* const end = text.data() + text.size();
-    const char* p = skip_space(text.data(), end);
+    const char* p = skip_between(text.data(), end);
     while (p != end && is_wordlike(*p)) ++p;
     p = skip_space(p, end);
     return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
@@ -214,11 +221,12 @@ class JsonDecoder final : public Decoder {
         is_in[static_cast<unsigned char>(c)] = true;
       return is_in;
     }();
-    const char* const bad = std::find_if(text.begin(), text.end(), [&](char c) {
+    const char* const end = text.data() + text.size();
+    const char* const bad = std::find_if(skip_between(text.data(), end), end, [&](char c) {
       const auto byte = static_cast<unsigned char>(c);
       return pointer_ ? byte < ' ' && !is_space(c) : !kInArrays[byte];
     });
-    return static_cast<std::size_t>(text.end() - bad) > kTokenBytes;
+    return static_cast<std::size_t>(end - bad) > kTokenBytes;
   }
 
   /// Splits the chunk behind a run of elements of the array at hand, or behind the array. False: it
@@ -228,7 +236,7 @@ class JsonDecoder final : public Decoder {
     const char* const end = begin + chunk.size;
     const char* p = begin;
     if (chunk.begins) {
-      p = skip_space(p, end) + 1;
+      p = skip_between(p, end) + 1;
       // The first element's brackets tell how deep the elements are.
       std::size_t depth = 0;
       const char* q = p;
@@ -297,11 +305,11 @@ class JsonDecoder final : public Decoder {
 
   /// The shape of the value at `p`, of the first one if a pointer names several.
   Shape shape_of_value(const Chunk& chunk, const char* p) const {
-    ArrayReader<double> reader(chunk, name_);
+    ArrayReader<double> reader(chunk, name_, Spelling::json);
     Sizes sizes;
     std::vector<double> values;
     std::int64_t rows = 0;
-    p = skip_space(p, chunk.bytes.data() + chunk.size);
+    p = skip_between(p, chunk.bytes.data() + chunk.size);
     std::vector<const char*> found{p};
     if (pointer_) pointer_->find(chunk, name_, p, found);
     reader.read(found[0], 0, false, false, sizes, values, rows);
@@ -312,20 +320,22 @@ class JsonDecoder final : public Decoder {
   Shape shape_of_element(const Chunk& chunk) const {
     const char* const begin = chunk.bytes.data();
     try {
-      return shape_of_value(chunk, skip_space(begin, begin + chunk.size) + 1);
+      return shape_of_value(chunk, skip_between(begin, begin + chunk.size) + 1);
     } catch (const Error&) {
       return Shape(rank_, Sizes::kUnknown);  // decode() meets the same, and knows the dtype
     }
   }
 
-  /// Where the value behind `p` begins, or the chunk's end. White space has to stand before it.
+  /// Where the value behind `p` begins, or the chunk's end. White space or RS has to stand before
+  /// it.
   template <class T>
   const char* next_value(const ArrayReader<T>& reader, const Chunk& chunk, const char* p) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    const char* value = skip_space(p, end);
+    const char* value = skip_between(p, end);
     if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
       reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
-                  "values are separated by line breaks");
+                  python_ ? "the numbers of a list are in brackets"
+                          : "values are separated by line breaks");
     }
     return value;
   }
@@ -333,7 +343,7 @@ class JsonDecoder final : public Decoder {
   /// Elements of a long array. Returns the array's end, or null if it is not in the chunk.
   template <class T>
   const char* decode_elements(const Chunk& chunk, std::vector<Result>& results) const {
-    ArrayReader<T> reader(chunk, name_);
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
     Shape shape = chunk.element;
     shape.insert(shape.begin(), Sizes::kUnknown);
     Sizes sizes(shape);
@@ -352,7 +362,7 @@ class JsonDecoder final : public Decoder {
   template <class T>
   void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    ArrayReader<T> reader(chunk, name_);
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
     std::vector<T> values;  // of one tensor, or of `count` that are stacked
     if (rows_of_one_) values.reserve(chunk.size / 8);
     Shape stacked = chunk.element;
@@ -386,7 +396,7 @@ class JsonDecoder final : public Decoder {
           p = reader.read(value, 0, false, false, sizes, values, rows);
         if (pointer_) p = document_end;
         // With something else glued to it the value is not whole, and is not given out.
-        if (p != end && !is_space(*p)) next_value(reader, chunk, p);
+        if (p != end && !is_between(*p)) next_value(reader, chunk, p);
       } catch (const Error&) {
         values.resize(before);
         if (!rows_of_one_) unstack();  // what came before is right
@@ -436,6 +446,7 @@ class JsonDecoder final : public Decoder {
   bool lines_;
   bool stacks_;
   bool rows_of_one_;
+  bool python_;
   std::optional<Part> part_;
   std::optional<JsonPointer> pointer_;
 

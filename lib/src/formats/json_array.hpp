@@ -36,12 +36,22 @@ struct Sizes {
   }
 };
 
+/// How numbers are spelled.
+enum class Spelling : std::uint8_t {
+  json,
+  /// As in Python's source, too: 2., .5, +1.
+  python,
+};
+
 /// Reads arrays of numbers of type T from a chunk.
 template <class T>
 class ArrayReader {
  public:
-  ArrayReader(const Chunk& chunk, const std::string& name)
-      : chunk_(chunk), name_(name), end_(chunk.bytes.data() + chunk.size) {}
+  ArrayReader(const Chunk& chunk, const std::string& name, Spelling spelling)
+      : chunk_(chunk),
+        name_(name),
+        end_(chunk.bytes.data() + chunk.size),
+        python_(spelling == Spelling::python) {}
 
   /// Reads values into `values` from `p` on, which stands at depth `depth` of an array, before an
   /// element (`after_open`: behind its bracket, so that none need follow). Stops behind the value,
@@ -130,7 +140,9 @@ class ArrayReader {
         ++p;
       } else {
         fail(p, "expected ',' or ']' but found " + kind_at(p, end_),
-             c == '\n' || c == '}' ? "" : "numbers of a list are separated by commas");
+             c == kRecordSeparator   ? kCutShort
+             : c == '\n' || c == '}' ? ""
+                                     : "numbers of a list are separated by commas");
       }
       after_open = false;
       want_value = false;
@@ -148,6 +160,8 @@ class ArrayReader {
   }
 
  private:
+  static constexpr const char* kCutShort = "the text in front of it was cut short";
+
   void settle_rank(Sizes& sizes, std::size_t depth, const char* p, bool empty_list) const {
     if (!sizes.rank_known()) {
       sizes.rank = depth;
@@ -194,7 +208,7 @@ class ArrayReader {
 
   /// The number at `p`, appended to `values`; its end.
   const char* number(const char* p, std::vector<T>& values) const {
-    const ParsedNumber<T> parsed = parse_number<T>(p, end_, NumberGrammar::json);
+    const ParsedNumber<T> parsed = parse(p);
     const bool ends = parsed.end == end_ || ends_token(*parsed.end);
     if (parsed.status == NumberStatus::ok && ends) {
       values.push_back(parsed.value);
@@ -234,6 +248,8 @@ class ArrayReader {
         return p + token.size();
       }
     }
+    if (*p == kRecordSeparator)
+      fail(p, "expected a number but found " + kind_at(p, end_), kCutShort);
     if (*p == '"' || token == "true" || token == "false")
       fail(p, "expected a number but found " + kind_at(p, end_));
     if (*p == ',' || *p == ']' || *p == '}') {
@@ -243,18 +259,38 @@ class ArrayReader {
     }
     if (token == "nan" || token == "inf" || token == "-inf" || token == "+Infinity" ||
         token == "-NaN" || token == "infinity" || token == "None") {
-      fail(p, in_quotes(token) + " is not a JSON number",
-           "NaN, Infinity, -Infinity and null are read");
+      fail(p, in_quotes(token) + is_not_a_number(), "NaN, Infinity, -Infinity and null are read");
     }
     std::string hint;
-    if (token.find_first_not_of("-0123456789") == token.size() - 1 && token.ends_with('.'))
+    if (token.find_first_not_of("-0123456789") == token.size() - 1 && token.size() > 1 &&
+        token.ends_with('.') && token[token.size() - 2] != '-') {
       hint = "write " + std::string(token) + "0";
-    fail(p, in_quotes(token) + " is not a JSON number", hint);
+    }
+    fail(p, in_quotes(token) + is_not_a_number(), hint);
+  }
+
+  std::string is_not_a_number() const {
+    return python_ ? " is not a number" : " is not a JSON number";
+  }
+
+  /// The number at `p`, or the start of one that JSON has not and Python has: 2., .5, 007.5, +1.
+  ParsedNumber<T> parse(const char* p) const {
+    const ParsedNumber<T> parsed = parse_number<T>(p, end_, NumberGrammar::json);
+    const std::string_view token = token_at(p, end_);
+    if (!python_ || parsed.end == token.data() + token.size() ||
+        token.find_first_not_of("+-.0123456789eE") != token.npos) {
+      return parsed;
+    }
+    if (token.find_first_of(".eE") != token.npos)
+      return parse_number<T>(p, end_, NumberGrammar::csv);
+    const bool has_sign = token.size() > 1 && token[0] == '+' && token[1] != '-';
+    return has_sign ? parse_number<T>(p + 1, end_, NumberGrammar::json) : parsed;
   }
 
   const Chunk& chunk_;
   const std::string& name_;
   const char* end_;
+  bool python_;
 };
 
 }  // namespace rectify

@@ -17,8 +17,19 @@ inline const char* skip_space(const char* p, const char* end) {
   return p;
 }
 
+/// RS, which begins each text of a sequence (RFC 7464).
+inline constexpr char kRecordSeparator = '\x1E';
+
+/// What may stand between values.
+inline bool is_between(char c) { return is_space(c) || c == kRecordSeparator; }
+
+inline const char* skip_between(const char* p, const char* end) {
+  while (p != end && is_between(*p)) ++p;
+  return p;
+}
+
 inline bool ends_token(char c) {
-  return is_space(c) || c == ',' || c == ']' || c == '[' || c == '}' || c == '{' || c == ':';
+  return is_between(c) || c == ',' || c == ']' || c == '[' || c == '}' || c == '{' || c == ':';
 }
 
 /// What may stand inside a number, a literal, or the misspelling of one.
@@ -38,6 +49,7 @@ inline std::string_view token_at(const char* p, const char* end) {
 inline std::string kind_at(const char* p, const char* end) {
   const std::string_view token = token_at(p, end);
   if (*p == '"') return "a string";
+  if (*p == kRecordSeparator) return "RS, which begins the next text";
   if (*p == '{') return "an object";
   if (token == "true" || token == "false") return "a boolean (" + std::string(token) + ")";
   return in_quotes(token);
