@@ -551,7 +551,7 @@ class CsvDecoder final : public Decoder {
         names_.insert(names_.begin(), "");
       }
     }
-    settle_columns(fields, std::move(behind), nameless, row_end != end && *row_end == '\r');
+    settle_columns(fields, std::move(behind), nameless, ends_with_crlf(begin, row_end, end));
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     first_row_at_ =
@@ -559,6 +559,15 @@ class CsvDecoder final : public Decoder {
     first_row_.assign(row, line_end);
     first_row_ += '\n';
     return true;
+  }
+
+  /// Whether lines end so: the row does, or the last line in front of one that goes on to the end.
+  bool ends_with_crlf(const char* begin, const char* row_end, const char* end) const {
+    if (row_end != end) return *row_end == '\r';
+    const void* newline = ::memrchr(begin, '\n', static_cast<std::size_t>(end - begin));
+    if (newline == nullptr) return before_.ends_with("\r\n");
+    const char* const feed = static_cast<const char*>(newline);
+    return feed != begin && feed[-1] == '\r';
   }
 
   [[noreturn]] void fail_empty(const Chunk& chunk, const char* first, const char* row_end,
