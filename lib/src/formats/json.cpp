@@ -325,7 +325,7 @@ class JsonDecoder final : public Decoder {
     const char* value = skip_space(p, end);
     if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
       reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
-                  "values are separated by line breaks");
+                  "values are separated by white space");
     }
     return value;
   }
