@@ -1,9 +1,13 @@
 """Tables as people have them: generated dialects, told to rectify and to pandas in the words of each. rectify reads the
-numbers that pandas reads; CSV that it writes is known to the byte, kept columns and all, and the same call reads it again.
-The row for pandas is skipped where there is none.
+numbers that pandas reads; CSV that it writes is known to the byte, kept columns and all, and the same call reads it
+again. Dirty tables get hints, and whoever follows one gets past that error. The row for pandas is skipped where there is
+none.
 """
 import io
 import random
+import re
+import shlex
+import subprocess
 
 import harness
 from harness import Skip, need, npy, row
@@ -311,3 +315,93 @@ def an_option_that_is_forgotten_loses_and_invents_no_row(s):
                 same(seed, dialect, call, got.stdout, dialect.array())
             else:
                 got.refuses(status=(1, 2))  # 2: --columns has a column that the comment has not
+
+
+# ---------------------------------------------------------------- hints
+
+DIRT = ("NA", "", "null", "-", "#N/A", "1 000", "1,234.5", "1.234,5", "1'000", "1_000", "12%", "$5", "2020-01-02", "10:00", "abc",
+        "a b", '"1,5"', '"x"', "1,5", "(1.50)", "<0.01", "\u22125", "1\u00a0000", "0x10", "1e", "1.2.3", "#", "# x", "TRUE", "?",
+        "1;2", "1|2", "1\t2", "1  2", " ", "--", "1.#IND", "'5", "5 m", "\\N", "it's", "1\r", "\r1", "\ufeff1", "inf", "n.a.", "**")
+
+
+def dirty_table(seed):
+    """A small table that is wrong in some places, and what is said of it."""
+    chance = random.Random(seed)
+    delimiter = chance.choice(",,,;\t| ")
+    width = chance.choice((1, 2, 2, 3, 4))
+    rows = [[f"{chance.randrange(-50, 50)}{chance.choice(('', '.5', ',5' if delimiter != ',' else ''))}"
+             for _ in range(width)] for _ in range(chance.randrange(1, 5))]
+    if chance.random() < 0.6:
+        rows.insert(0, [chance.choice(("x", "unit", "t (s)", "a b", "col")) + str(i) for i in range(width)])
+    for _ in range(chance.choice((0, 1, 1, 2, 3))):
+        fields = chance.choice(rows)
+        fields[chance.randrange(len(fields))] = chance.choice(DIRT)
+    if chance.random() < 0.3:  # a column of them
+        at, dirt = chance.randrange(width), chance.choice(DIRT)
+        for fields in rows[1:]:
+            fields[at] = dirt
+    lines = [delimiter.join(fields) for fields in rows]
+    way = chance.randrange(12)
+    if way == 0:
+        lines.insert(min(1, len(lines)), delimiter.join("kg" for _ in range(width)))
+    elif way == 1:
+        lines.insert(chance.randrange(len(lines) + 1), chance.choice(("# made by hand", "% 1,2", "//", "! x y", "#1,2")))
+    elif way == 2:
+        lines = [line + delimiter for line in lines]
+    elif way == 3:
+        at = chance.randrange(len(lines))
+        lines[at] += delimiter + chance.choice(("", "1", "x"))
+    elif way == 4:
+        lines = [line.replace(delimiter, "  ") for line in lines]
+    elif way == 5:
+        lines[1:] = [f"r{i}{delimiter}{line}" for i, line in enumerate(lines[1:])]
+    elif way == 6:
+        lines.insert(chance.randrange(len(lines) + 1), "")
+    end = chance.choice(("\n", "\n", "\n", "\r\n", "\r", "\r\r\n"))
+    options = chance.choice(([], [], [], ["--missing", "nan"], ["--header", "yes"], ["--header", "no"], ["--keep", "1"],
+                             ["--decimal", ","], ["--delimiter", ";"], ["--delimiter", "blanks"],
+                             ["--missing-words", "NA"], ["--comment", "#"], ["--skip-after-header", "1"], ["--dtype", "int32"],
+                             ["--columns", "2"]))
+    return (end.join(lines) + end).encode(), options
+
+
+def followed(hint, data, options):
+    """The table and the options of whoever does what a hint says; None if it names nothing to do."""
+    ask = hint.find("--header yes takes ")
+    hint = "--header yes" if ask == 0 else hint[:ask].rstrip("; ") if ask > 0 else hint
+    told = re.findall(r"--([a-z-]+) ('[^']*'|[^ ;)]+)", hint)
+    filter_ = re.search(r"((?:tr|sed) .*?)(?: takes them out| takes it out| makes it a line break|$)", hint)
+    if filter_:
+        return subprocess.run(["sh", "-c", filter_[1]], input=data, capture_output=True, check=True).stdout, options
+    if not told or "absent" in hint:
+        return None
+    more = []
+    for name, value in told:
+        need(f"--{name}" not in options or name == "header", "a hint names what is given:", hint, options)
+        value = shlex.split(value)[0]
+        more += [f"--{name}", value if name in ("decimal", "delimiter") else value.rstrip(",")]
+    return data, options + more
+
+
+@row
+def whoever_follows_a_hint_gets_past_that_error(s):
+    kinds = set()
+    for seed in range(1500):
+        data, options = dirty_table(seed)
+        call = ["--from", "csv", "--mode", "relu"]
+        before = s.run(*call, *options, data=data)
+        found = re.match(r"rectify: <stdin>:(\d+):\d+: (.*) \((.*)\)\n\Z", before.stderr.decode(), re.DOTALL)
+        if before.status == 0 or found is None or " (" in found[3]:
+            continue  # nothing is wrong, or there is no hint (a field may have a parenthesis in it)
+        then = followed(found[3], data, options)
+        if then is None:
+            continue
+        kinds.update(re.findall(r"--[a-z-]+|\btr|\bsed", found[3]))
+        after = s.run(*call, *then[1], data=then[0])
+        line = re.match(r"rectify: <stdin>:(\d+):", after.stderr.decode())
+        asked = found[3].startswith("--header yes takes ")
+        need(after.status == 0 or line is None or int(line[1]) > int(found[1]) or (asked and before.stderr != after.stderr),
+             f"table {seed}:", repr(data.decode()), options, before, then, after)
+    wanted = {"--comment", "--decimal", "--delimiter", "--header", "--keep", "--missing", "--missing-words",
+              "--skip-after-header", "tr", "sed"}
+    need(wanted <= kinds, "no hint names", wanted - kinds)
