@@ -104,6 +104,7 @@ constexpr Synonym kSynonyms[] = {
 constexpr Synonym kLetters[] = {
     {"d", "--delimiter C"},
     {"F", "--delimiter C"},
+    {"t", "--delimiter C, or --to FORMAT"},
     {"i", "an input is named without an option: rectify FILE"},
     {"j", "--threads N"},
     {"V", "--version"},
@@ -256,6 +257,13 @@ void check_stray_words(const Options& options) {
       if (can_be_shown(*options.tensor)) hint += ": rectify " + for_shell(*options.tensor);
       refuse(fmt::format("--tensor takes a literal, and {} is a file", in_quotes(*options.tensor)),
              hint);
+    }
+    // As curl and httpie name a file to be read.
+    if (options.tensor->size() > 1 && options.tensor->starts_with('@')) {
+      std::string hint = "a file is named without an option";
+      if (can_be_shown(*options.tensor))
+        hint += ": rectify " + for_shell(options.tensor->substr(1));
+      refuse(fmt::format("--tensor takes a literal, not {}", in_quotes(*options.tensor)), hint);
     }
     return;
   }

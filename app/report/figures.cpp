@@ -58,6 +58,8 @@ std::string plural(std::uint64_t count, std::string_view noun) {
 
 bool has_values(const Figures& figures) { return figures.n > figures.nan; }
 
+bool has_values(const InputCounts& input) { return input.n > input.nan; }
+
 bool has_names(const NamedReport& report) {
   return !report.names.empty() &&
          report.names.size() == static_cast<std::size_t>(report.figures.units);

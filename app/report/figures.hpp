@@ -22,6 +22,7 @@ std::optional<double> value_of(const Figure& figure);
 bool is_one(const Figure& share);
 
 bool has_values(const Figures& figures);
+bool has_values(const InputCounts& input);
 
 // ---- for people --------------------------------------------------------------------------------
 

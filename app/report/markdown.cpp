@@ -58,7 +58,9 @@ void add_tensor(std::string& text, const NamedReport& report, const ReportOption
   text += "\n\n";
   if (figures.activations.empty()) return;
   const ActivationFigures& row = figures.activations[judged];
-  if (row.dead_units == 0) {
+  if (!has_values(figures.input)) {
+    text += "No values.\n\n";
+  } else if (row.dead_units == 0) {
     text += fmt::format("No unit is dead under {}.\n\n", plain(label(row.mode)));
   } else {
     constexpr std::size_t kMostNames = 20;
@@ -106,7 +108,8 @@ void add_tensor(std::string& text, const NamedReport& report, const ReportOption
                                                   : "");
     add_row(text, cells);
   }
-  if (shown != order.size()) text += fmt::format("\n{}\n", plural(order.size() - shown, "more unit"));
+  if (shown != order.size())
+    text += fmt::format("\n{}\n", plural(order.size() - shown, "more unit"));
   text += '\n';
 }
 

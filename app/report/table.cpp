@@ -116,9 +116,13 @@ class TableWriter {
     if (!options_.check) return;
     const Check& check = *options_.check;
     line("");
+    // A limit on no values is passed, whatever it is.
+    const std::string found =
+        !check.passed && check.worst <= check.limit
+            ? "no values"
+            : fmt::format("{} of units dead under {}", percent(check.worst), escaped(check.mode));
     paragraph("",
-              words(fmt::format("check: {} of units dead under {}, limit {}: {}",
-                                percent(check.worst), escaped(check.mode), limit_text(check.limit),
+              words(fmt::format("check: {}, limit {}: {}", found, limit_text(check.limit),
                                 check.passed ? "passed" : "failed")),
               check.passed ? Style::green : Style::red);
   }
@@ -217,6 +221,8 @@ class TableWriter {
     } else {
       facts.push_back(
           {fmt::format("{} of {} units", plural(samples_of(figures), "sample"), figures.units)});
+      if (figures.shape.size() > 2 && figures.unit_axis)
+        facts.push_back({fmt::format("units are axis {}", *figures.unit_axis)});
     }
     std::string text = painted(source, Style::bold) + ":";
     std::size_t used = display_width(source) + 1;
@@ -345,6 +351,10 @@ class TableWriter {
       dead.reserve(row.dead_at.size());
       for (const std::int64_t unit : row.dead_at) dead.push_back(static_cast<std::size_t>(unit));
       const std::string under = fmt::format("{} under {}", what, label(row.mode));
+      if (!has_values(figures.input)) {
+        paragraph("  ", {"no values"}, Style::yellow);
+        break;
+      }
       if (dead.empty()) {
         paragraph("  ", words(fmt::format("no unit is {}", under)), Style::green);
       } else {

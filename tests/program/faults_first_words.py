@@ -34,10 +34,11 @@ https://a.example/acts.csv         | curl -sSL https://a.example/acts.csv | rect
 s3://bucket/acts.csv               | copy it here, or pipe it in
 -s 0.1 {}                          | did you mean --seed, --skip, --s
 -m relu {}                         | --mode
--t csv {}                          | did you mean --tensor, --threads, --to, --threshold?
+-t csv {}                          | --delimiter C, or --to FORMAT
 -p 3 {}                            | --precision
 -d ';' {}                          | --delimiter C
 -F ';' {}                          | --delimiter C
+--tensor @{}                       | a file is named without an option: rectify
 -j 4 {}                            | --threads N
 -i {}                              | an input is named without an option
 -V                                 | --version

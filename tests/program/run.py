@@ -2,7 +2,7 @@
 """The program as a whole, by rows of tests: run.py BINARY LABEL [FILTER]
 
 A LABEL is one of the modules beside this file, which says what it is about: faults, parts, compare, bulk, soak, memory,
-shells, containers, inject. Each of its functions is a row, its name the sentence that must hold; so are those of the
+shells, containers, tables, inject. Each of its functions is a row, its name the sentence that must hold; so are those of the
 modules LABEL_*. A row gets a fresh scratch folder. One that needs root, or a tool or a file system that is not there, is skipped with a word.
 FILTER picks the rows whose name contains it. The exit status is 1 when a row failed, 77 when all were skipped.
 """
@@ -22,7 +22,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=pathlib.Path)
     parser.add_argument("label", choices=("faults", "parts", "compare", "bulk", "soak", "memory", "shells",
-                                          "containers", "inject"))
+                                          "containers", "tables", "inject"))
     parser.add_argument("filter", nargs="?", default="")
     parser.add_argument("--seed", type=int, default=0, help="of compare's random tensors")
     parser.add_argument("--mib", type=int, default=48, help="the size of memory's inputs")

@@ -511,8 +511,10 @@ TEST_CASE("integer dtypes hold integers exactly and truncate the rest by way of 
                                {"-128", kOk, -128},
                                {"128", kOutOfRange, 0},
                                {"-129", kOutOfRange, 0},
-                               {"127.9", kOk, 127},
-                               {"-128.9", kOk, -128},
+                               {"127.9", kOutOfRange, 0},
+                               {"126.9", kOk, 126},
+                               {"-128.9", kOutOfRange, 0},
+                               {"-127.9", kOk, -127},
                                {"128.0", kOutOfRange, 0},
                                {"-0", kOk, 0},
                                {"-0.9", kOk, 0},
@@ -523,13 +525,17 @@ TEST_CASE("integer dtypes hold integers exactly and truncate the rest by way of 
                                 {"256", kOutOfRange, 0},
                                 {"-1", kOutOfRange, 0},
                                 {"-0", kOk, 0},
-                                {"-0.5", kOk, 0},
+                                {"-0.5", kOutOfRange, 0},
+                                {"-0.0", kOk, 0},
+                                {"0.5", kOk, 0},
                                 {"-1.0", kOutOfRange, 0},
-                                {"255.99", kOk, 255}});
+                                {"255.99", kOutOfRange, 0},
+                                {"254.99", kOk, 254}});
   check_integers<std::int16_t>({{"32767", kOk, 32767}, {"-32769", kOutOfRange, 0}});
   check_integers<std::int32_t>({{"-2147483648", kOk, -2147483648},
                                 {"2147483648", kOutOfRange, 0},
-                                {"2147483647.5", kOk, 2147483647},
+                                {"2147483647.5", kOutOfRange, 0},
+                                {"2147483646.5", kOk, 2147483646},
                                 {"1e10", kOutOfRange, 0}});
   check_integers<std::int64_t>(
       {{"9223372036854775807", kOk, std::numeric_limits<std::int64_t>::max()},

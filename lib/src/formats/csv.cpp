@@ -419,6 +419,8 @@ class CsvDecoder final : public Decoder {
     const FirstRow row = first_row(dialect_, fields);
     if (row.is != FirstRow::unclear) return row.is == FirstRow::header;
     refuse_binary(chunk, first, end);
+    const char* const text_end = chunk.bytes.data() + chunk.size;
+    const char* const next = skip_break(end, text_end);
     std::string hint;
     if (gives_hints_) {
       const std::string_view line(first, static_cast<std::size_t>(end - first));
@@ -426,7 +428,9 @@ class CsvDecoder final : public Decoder {
                            options_,
                            dialect_,
                            delimiter_,
-                           before_ + std::string(chunk.bytes.data(), end) + "\n",
+                           before_ +
+                               std::string(chunk.bytes.data(), next == end ? text_end : next) +
+                               (next == end ? "\n" : ""),
                            line,
                            row.at == nullptr ? std::string_view() : row.at->text(),
                            fields.size(),
@@ -551,7 +555,7 @@ class CsvDecoder final : public Decoder {
         names_.insert(names_.begin(), "");
       }
     }
-    settle_columns(fields, std::move(behind), nameless, row_end != end && *row_end == '\r');
+    settle_columns(fields, std::move(behind), nameless, ends_with_crlf(begin, row_end, end));
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     first_row_at_ =
@@ -559,6 +563,15 @@ class CsvDecoder final : public Decoder {
     first_row_.assign(row, line_end);
     first_row_ += '\n';
     return true;
+  }
+
+  /// Whether lines end so: the row does, or the last line in front of one that goes on to the end.
+  bool ends_with_crlf(const char* begin, const char* row_end, const char* end) const {
+    if (row_end != end) return *row_end == '\r';
+    const void* newline = ::memrchr(begin, '\n', static_cast<std::size_t>(end - begin));
+    if (newline == nullptr) return before_.ends_with("\r\n");
+    const char* const feed = static_cast<const char*>(newline);
+    return feed != begin && feed[-1] == '\r';
   }
 
   [[noreturn]] void fail_empty(const Chunk& chunk, const char* first, const char* row_end,
@@ -796,8 +809,12 @@ class CsvDecoder final : public Decoder {
         if (field.wrong == nullptr && field.begin == field.end && !field.quoted &&
             !(field.next != line_end && dialect_.is_delimiter(*field.next)))
           return line_end + 1;
+        const bool is_last = field.wrong == nullptr &&
+                             !(field.next != line_end && dialect_.is_delimiter(*field.next));
         fail(chunk, p, "a value stands behind the delimiter with which the first rows end",
-             option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for a column");
+             is_last
+                 ? option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for a column"
+                 : "");
       }
       const std::int32_t role = columns_.role[position - 1];
       const char* next = nullptr;
@@ -922,8 +939,11 @@ class CsvDecoder final : public Decoder {
   }
 
   [[noreturn]] void fail_missing(Place place, std::size_t position, std::string hint) const {
-    if (hint.empty() && fields_ == 1 && gives_hints_)
-      hint = "to fill missing fields: " + option("missing", "nan") + ", or a number";
+    if (hint.empty() && fields_ == 1 && gives_hints_) {
+      hint = "to fill missing fields: " + (is_floating_point(dtype_)
+                                               ? option("missing", "nan") + ", or a number"
+                                               : option("missing", "0"));
+    }
     throw Error(
         ErrorKind::data,
         "field " + std::to_string(position) + " of " + std::to_string(fields_) + " is missing",

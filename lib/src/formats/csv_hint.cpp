@@ -74,8 +74,14 @@ class Hints {
 
   bool has(char c) const { return fault_.row.find(c) != std::string_view::npos; }
 
+  bool has_carriage_return_inside() const {
+    return fault_.row.substr(0, fault_.row.empty() ? 0 : fault_.row.size() - 1).find('\r') !=
+           std::string_view::npos;
+  }
+
   std::string comment() const {
-    if (!options_.comment.empty()) return "";
+    // A carriage return inside the line may have been the end of the comment.
+    if (!options_.comment.empty() || has_carriage_return_inside()) return "";
     const std::string_view row =
         fault_.row.substr(std::min(fault_.row.find_first_not_of(" \t"), fault_.row.size()));
     for (const std::string_view mark : {"#", "%", "//", "!"}) {
@@ -146,8 +152,14 @@ class Hints {
     if (fault_.row.ends_with('\r') && works(options_, without)) return std::string(kTooMany);
     std::string lines = fault_.text;
     std::replace(lines.begin(), lines.end(), '\r', '\n');
-    if (works(options_, lines, fault_.kind == CsvFault::first_row))
-      return "a carriage return inside the line: tr '\\r' '\\n' makes it a line break";
+    const bool is_first_row = fault_.kind == CsvFault::first_row;
+    bool is_sound = works(options_, lines, is_first_row);
+    if (!is_sound && fault_.text.find('\n') + 1 == fault_.text.size()) {
+      // There is no other line break: that the first line is sound is enough.
+      const std::size_t content = std::min(lines.find_first_not_of(" \t\n"), lines.size());
+      is_sound = works(options_, lines.substr(0, lines.find('\n', content) + 1), true);
+    }
+    if (is_sound) return "a carriage return inside the line: tr '\\r' '\\n' makes it a line break";
     return works(options_, without) ? std::string(kTooMany) : "";
   }
 

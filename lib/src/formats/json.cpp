@@ -335,7 +335,7 @@ class JsonDecoder final : public Decoder {
     if (value == p && p != end && (p != chunk.bytes.data() || chunk.glued)) {
       reader.fail(p, "expected the end of the value but found " + kind_at(p, end),
                   python_ ? "the numbers of a list are in brackets"
-                          : "values are separated by line breaks");
+                          : "values are separated by white space");
     }
     return value;
   }

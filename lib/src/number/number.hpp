@@ -42,8 +42,9 @@ struct ParsedNumber {
 /// Reads the number at the start of [first, last), the longest that the grammar allows; what
 /// follows it is the caller's concern. Floating dtypes: decimal to double, correctly rounded, then
 /// to float32, then to 16 bits, as torch.Tensor([...]) does; too large is infinity, too small is
-/// zero. Integer dtypes: integers exactly; a fraction or an exponent by way of a double, truncated;
-/// bool holds 0 and 1 alone, however they are written (0.5 is out of range).
+/// zero. Integer dtypes: integers exactly; a fraction or an exponent by way of a double, truncated
+/// (127.5 is out of int8's range, as in torch); bool holds 0 and 1 alone, however they are written
+/// (0.5 is out of range).
 /// `decimal` is the decimal point (csv only: ',' in some countries). Linear in the text, whatever
 /// its length.
 template <class T>

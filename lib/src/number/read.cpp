@@ -264,15 +264,17 @@ double to_double(const Literal& number) {
   return number.negative ? -magnitude : magnitude;
 }
 
-/// The value of a double in the integer dtype T, truncated; nothing of the sort for bool, where
-/// torch takes any fraction as true and others would not.
+/// The value of a double in the integer dtype T, truncated if it is between T's least and largest
+/// value, as in torch, where 127.5 overflows int8; nothing of the sort for bool, where torch takes
+/// any fraction as true and others would not.
 template <class T>
 NumberStatus truncate(double x, T& value) {
   constexpr auto kLowest = static_cast<double>(std::numeric_limits<T>::min());
-  constexpr double kBeyond =
+  constexpr double kBeyond =  // the largest of int64 is not a double
       2.0 * static_cast<double>(std::uint64_t{1} << (std::numeric_limits<T>::digits - 1));
   const double whole = std::trunc(x);
-  if (!(whole >= kLowest && whole < kBeyond)) return NumberStatus::out_of_range;
+  if (!(x >= kLowest && x < kBeyond && (x == whole || x < kBeyond - 1)))
+    return NumberStatus::out_of_range;
   if (std::is_same_v<T, bool> && whole != x) return NumberStatus::out_of_range;
   value = static_cast<T>(whole);
   return NumberStatus::ok;
