@@ -19,7 +19,7 @@
 #include "rectify/error.hpp"
 #include "rectify/random.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
@@ -247,4 +247,4 @@ Tensor randn(Shape shape, Generator& generator, DType dtype) {
   return tensor;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -10,7 +10,10 @@
 #include <string>
 #include <string_view>
 
+#include "rectify/api.hpp"
+
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 class Reader;
 
@@ -82,7 +85,7 @@ class Source {
   void skip(std::uint64_t size);
 
  private:
-  struct State;
+  struct RECTIFY_LOCAL State;
   std::unique_ptr<State> state_;
 };
 
@@ -131,7 +134,7 @@ class Output {
   void commit();
 
  private:
-  struct State;
+  struct RECTIFY_LOCAL State;
   explicit Output(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
@@ -140,4 +143,5 @@ class Output {
 /// process should end after it.
 void remove_temporaries() noexcept;
 
+}  // namespace v1
 }  // namespace rectify

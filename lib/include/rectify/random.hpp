@@ -4,9 +4,11 @@
 #include <cstdint>
 #include <random>
 
+#include "rectify/api.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 /// torch's CPU generator after manual_seed(seed): MT19937, of which only the low 32 bits of the
 /// seed count, and the sine that a short draw leaves over for the next one.
@@ -35,4 +37,5 @@ class Generator {
 /// ATen/core/DistributionsHelper.h.
 Tensor randn(Shape shape, Generator& generator, DType dtype = DType::float32);
 
+}  // namespace v1
 }  // namespace rectify

@@ -11,7 +11,7 @@
 #include "half.hpp"
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// Integers up to this are exact in T.
 template <class T>
@@ -64,4 +64,4 @@ bool is_inexact(std::string_view text, T value, Inexact& inexact) {
   }
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -15,7 +15,7 @@
 #include "json_pointer.hpp"
 #include "json_text.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 // A tensor takes a hundred times the memory of a short number's text: of values that may each be
@@ -459,4 +459,4 @@ std::unique_ptr<Decoder> jsonl_decoder(Source& source, const ReadOptions& option
                                        const Wanted& wanted) {
   return std::make_unique<JsonDecoder>(source, options, true, wanted.stacks);
 }
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -15,7 +15,7 @@
 #include "dispatch.hpp"
 #include "format.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
@@ -675,4 +675,4 @@ std::unique_ptr<detail::Encoder> npy_encoder(Output& output, const WriteOptions&
   return std::make_unique<NpyEncoder>(output);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

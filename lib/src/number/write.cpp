@@ -14,7 +14,7 @@
 #include "number/number.hpp"
 #include "number/powers_of_ten.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 __extension__ using uint128 = unsigned __int128;
@@ -295,4 +295,4 @@ template char* format_number(char*, std::int64_t);
 template char* format_number(char*, std::uint8_t);
 template char* format_number(char*, bool);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1
