@@ -180,6 +180,19 @@ def an_older_language_is_told_the_one_that_is_needed(path):
 
 
 @row
+def the_pages_of_the_library_are_made_without_a_warning(path):
+    tool("doxygen")
+    variables = cache()
+    call(tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", SOURCE, "-B", path, "-DRECTIFY_APP=OFF")
+    said = call(tool("cmake"), "--build", path, "--target", "doxygen")
+    need("warning" not in said.lower(), said)
+    index = (path / "html" / "index.html").read_text()
+    need("Memory of your own" in index and "class" in index and "leaky_relu" in index, "the first page teaches nothing")
+    need((path / "html" / "classrectify_1_1v1_1_1Tensor.html").exists() or list((path / "html").glob("*Tensor.html")),
+         "there is no page for Tensor")
+
+
+@row
 def one_file_runs_on_any_linux(path):
     if os.environ.get("RECTIFY_QUICK"):
         raise Skip("--quick leaves out a second build")

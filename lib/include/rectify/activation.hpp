@@ -233,10 +233,10 @@ class Module {
 /// Error{unsupported} in place where PyTorch has no such operation.
 Tensor apply(const Module& module, Tensor input, bool inplace = false);
 
-/// f of elements in the caller's own memory, which the results replace: those of a tensor of one
-/// dimension. Also where PyTorch has no such operation in place. Nothing is allocated, unless the
-/// activation takes all elements together. Throws as Module::check(), and Error{unsupported} where
-/// the result has another shape or dtype.
+/// f of elements in the caller's own memory, a tensor of one dimension, which the results replace;
+/// also where PyTorch has it not in place. Nothing is allocated, unless f takes all elements together.
+/// Throws as Module::check(), and Error{unsupported} where the result has another shape or dtype.
+/// Write rectify::apply: of a std::vector, the name alone can be std::apply.
 void apply(const Module& module, Elements elements);
 
 /// The gradient that reaches the input on output.backward(torch.ones_like(output)), in the input's
