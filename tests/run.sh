@@ -31,7 +31,7 @@ analyze) need clang-tidy cppcheck ;;
 esac
 want python3-numpy python3-jsonschema gnuplot-nox parallel locales jq file pkg-config mandoc zsh fish
 if [ -z "${RECTIFY_QUICK:-}" ]; then
-  want python3-torch python3-pandas clang
+  want python3-torch python3-pandas clang doxygen
   if ! clang_that_fuzzes >/dev/null; then want libclang-rt-dev; fi
 fi
 tools

@@ -7,7 +7,7 @@
 #include "rectify/error.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// Calls f(std::type_identity<T>{}) with the element type of `dtype` and returns what it returns.
 template <class F>
@@ -73,4 +73,4 @@ inline constexpr bool is_half = std::is_same_v<T, float16> || std::is_same_v<T, 
 template <class T>
 inline constexpr bool is_floating = std::is_floating_point_v<T> || is_half<T>;
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 
 #include "utf8.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kQuotedBytes = 60;
@@ -166,4 +166,4 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
   return best;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

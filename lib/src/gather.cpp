@@ -7,7 +7,7 @@
 
 #include "dispatch.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// Copies rows [first, last) of `from`, of the other dimensions what is shown.
@@ -142,4 +142,4 @@ Result Gather::take(const PrintOptions* edges) {
   return std::move(result_);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

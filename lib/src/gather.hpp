@@ -4,15 +4,16 @@
 #include <cstdint>
 #include <vector>
 
+#include "rectify/api.hpp"
 #include "rectify/print.hpp"
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The slabs one after the other; takes their memory as it goes.
 Tensor concatenate(std::vector<Tensor>& slabs);
 
-class Gather {
+class RECTIFY_LOCAL Gather {  // which stream.hpp declares
  public:
   /// Adds the next slab of a tensor. `edges`: of a tensor that these options summarise, what they
   /// show is kept; null: all of it. The same for all slabs of a tensor.
@@ -37,4 +38,4 @@ class Gather {
   bool only_edges_ = false;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

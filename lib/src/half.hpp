@@ -6,7 +6,7 @@
 
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 inline float to_float(bfloat16 x) {
   return std::bit_cast<float>(static_cast<std::uint32_t>(x.bits) << 16);
@@ -73,4 +73,4 @@ inline T narrow(Compute<T> x) {
   }
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 #include "kernels/target.hpp"
 #include "rectify/random.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kN = 624;
@@ -87,4 +87,4 @@ void MersenneTwister::discard(std::uint64_t count) {
   }
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

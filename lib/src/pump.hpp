@@ -34,7 +34,7 @@
 #include "rectify/stream.hpp"
 #include "workers.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 template <class Sink>
 class Pump {
@@ -406,4 +406,4 @@ class Pump {
   Gather gather_;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

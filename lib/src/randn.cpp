@@ -23,7 +23,7 @@
 #include "kernels/target.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
@@ -287,4 +287,4 @@ Tensor randn(Shape shape, Generator& generator, DType dtype) {
   return tensor;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

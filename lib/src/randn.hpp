@@ -12,7 +12,7 @@
 
 #include "rectify/random.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 inline constexpr std::size_t kBlock = 16;
 
@@ -51,4 +51,4 @@ class LargeDraw {
 /// Writes the numbers of a piece, in the dtype, to `to`. Destroys its words.
 void make_normal(const DrawnWords& piece, DType dtype, std::byte* words, std::byte* to);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

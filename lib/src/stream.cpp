@@ -11,7 +11,7 @@
 #include "pump.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 // ---- writing -----------------------------------------------------------------------------------
 
@@ -320,4 +320,4 @@ void save_named(const std::string& path, std::span<const Named> tensors, WriteOp
   output.commit();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

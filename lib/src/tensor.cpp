@@ -11,7 +11,7 @@
 #include "half.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector register
@@ -211,4 +211,4 @@ void Tensor::check(DType wanted) const {
   }
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -26,7 +26,7 @@
 #include "rectify/error.hpp"
 #include "rectify/print.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kPrefix = "tensor(";
@@ -666,4 +666,4 @@ std::string to_string(const Tensor& edges, const Shape& shape, const PrintOption
   return print(edges, shape, options);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

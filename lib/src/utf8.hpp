@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// Length of the well-formed UTF-8 sequence at the start of `text` (RFC 3629), 0 if there is none;
 /// its code point in `code`.
@@ -34,4 +34,4 @@ inline std::size_t utf8_length(std::string_view text, std::uint32_t& code) {
   return code < least || code > 0x10FFFF || surrogate ? 0 : length;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

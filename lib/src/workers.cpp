@@ -2,7 +2,7 @@
 
 #include <sched.h>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 unsigned processors() {
   cpu_set_t set;
@@ -11,4 +11,4 @@ unsigned processors() {
   return count == 0 ? 1 : count;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

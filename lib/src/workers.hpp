@@ -12,7 +12,7 @@
 #include <thread>
 #include <vector>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The processors this process may run on.
 unsigned processors();
@@ -155,4 +155,4 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
   join();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -153,6 +153,43 @@ def a_program_with_a_shared_library_starts_in_whatever_prefix_the_two_are_instal
         need(list((prefix / libraries).glob("librectify.so.*")), "it is not a shared library")
         shown = call(prefix / "bin" / "rectify", "--tensor", "[2,-4,5,-6]", "--slope", "0.4")
         need(shown == "tensor([ 2.0000, -1.6000,  5.0000, -2.4000])\n", f"the installed program prints {shown!r}")
+    # What the library shows is what its headers have, under the version's name.
+    library = next((prefix / libraries).glob("librectify.so.*"))
+    words = set(re.findall(r"[a-z_]\w*|[A-Z]\w*", "".join(
+        header.read_text() for header in (SOURCE / "lib" / "include" / "rectify").iterdir())))
+    symbols = re.findall(r"^\w+ \w (.*)$", call(tool("nm"), "-DC", "--defined-only", library), re.MULTILINE)
+    strange = []
+    for symbol in symbols:
+        name = re.search(r"rectify::v1::((?:\w+::)*~?\w+)", symbol)
+        if name is None or not set(re.findall(r"\w+", name[1])) <= words or re.search(r"::State\b", name[1]):
+            strange.append(symbol)
+    need(len(symbols) > 100 and not strange, f"of {len(symbols)} symbols that it shows these are not in its headers: {strange}")
+
+
+@row
+def an_older_language_is_told_the_one_that_is_needed(path):
+    """Also where a header is included by itself: no page of errors from other lines."""
+    compiler = cache()["CMAKE_CXX_COMPILER"]
+    for header in sorted((SOURCE / "lib" / "include" / "rectify").iterdir()):
+        (path / "old.cpp").write_text(f"#include <rectify/{header.name}>\nrectify::Tensor x;\n")
+        done = subprocess.run([compiler, "-std=c++17", "-I", SOURCE / "lib" / "include", "-c", path / "old.cpp", "-o", path / "old.o"],
+                              capture_output=True, text=True, timeout=SECONDS, check=False)
+        errors = re.findall(r"error: (.*)", done.stderr)
+        need(done.returncode != 0 and len(errors) == 2 and "rectify needs C++20: compile with -std=c++20" in errors[0] and
+             "needs C++20" in errors[1], f"{header.name} in C++17 gives {done.stderr}")
+
+
+@row
+def the_pages_of_the_library_are_made_without_a_warning(path):
+    tool("doxygen")
+    variables = cache()
+    call(tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", SOURCE, "-B", path, "-DRECTIFY_APP=OFF")
+    said = call(tool("cmake"), "--build", path, "--target", "doxygen")
+    need("warning" not in said.lower(), said)
+    index = (path / "html" / "index.html").read_text()
+    need("Memory of your own" in index and "class" in index and "leaky_relu" in index, "the first page teaches nothing")
+    need((path / "html" / "classrectify_1_1v1_1_1Tensor.html").exists() or list((path / "html").glob("*Tensor.html")),
+         "there is no page for Tensor")
 
 
 @row

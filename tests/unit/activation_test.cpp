@@ -5,10 +5,16 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <vector>
 
+#include "dispatch.hpp"
 #include "golden.hpp"
 #include "rectify/error.hpp"
 #include "rectify/nn.hpp"
+#include "rectify/random.hpp"
 #include "sha256.hpp"
 
 using namespace rectify;
@@ -60,16 +66,14 @@ TEST_CASE("values and gradients are PyTorch's, bit for bit, on every dtype and i
     CHECK((y.bytes() == x.bytes()) == inplace);
     if (hashed) {
       CHECK(hash_of(y) == record.at("output_sha256").get<std::string>());
-      CHECK(hash_of(gradient(mode, input())) ==
-            record.at("grad_sha256").get<std::string>());
+      CHECK(hash_of(gradient(mode, input())) == record.at("grad_sha256").get<std::string>());
       continue;
     }
     CHECK(same_bits(y, tensor_of_field(record, "output")));
     if (record.contains("grad_error")) {
       CHECK_THROWS_AS(gradient(mode, input(), inplace), Error);
     } else if (record.contains("grad")) {
-      CHECK(same_bits(gradient(mode, input(), inplace),
-                      tensor_of_field(record, "grad")));
+      CHECK(same_bits(gradient(mode, input(), inplace), tensor_of_field(record, "grad")));
     } else {
       CHECK_THROWS_AS(gradient(mode, input(), inplace), Error);
     }
@@ -214,7 +218,8 @@ TEST_CASE("a module that cannot be says why, and what is near") {
   constexpr Row kRows[] = {
       {"relo", "there is no activation 'relo'", "did you mean relu?"},
       {"nn.LeakyRelU6x", "there is no activation 'nn.LeakyRelU6x'", "did you mean LeakyReLU?"},
-      {"gaussian", "there is no activation 'gaussian'", "there are leaky, relu, relu6, prelu, rrelu, elu, selu, celu, gelu, silu, mish, hardtanh, "
+      {"gaussian", "there is no activation 'gaussian'",
+       "there are leaky, relu, relu6, prelu, rrelu, elu, selu, celu, gelu, silu, mish, hardtanh, "
        "hardswish, hardsigmoid, softplus, softsign, threshold, tanhshrink, hardshrink, softshrink, "
        "logsigmoid, sigmoid, tanh, glu, softmax, softmin, log_softmax"},
       {"elu(alpha=)", "alpha of elu takes a number, not ''", ""},
@@ -235,8 +240,10 @@ TEST_CASE("a module that cannot be says why, and what is near") {
       {"PReLU(num_parameters=0)", "num_parameters is a whole number above zero, not '0'", ""},
       {"PReLU(num_parameters=3, weight=[1, 2])",
        "'PReLU(num_parameters=3, weight=[1, 2])' gives a list and its length", ""},
-      {"threshold", "Threshold.__init__() missing 2 required positional arguments: 'threshold' and "
-       "'value'", "threshold(0, 0)"},
+      {"threshold",
+       "Threshold.__init__() missing 2 required positional arguments: 'threshold' and "
+       "'value'",
+       "threshold(0, 0)"},
       {"threshold(1)", "Threshold.__init__() missing 1 required positional argument: 'value'",
        "threshold(0, 0)"},
       {"leaky(=1)", "leaky has no parameter ''", "did you mean negative_slope?"},
@@ -314,6 +321,101 @@ TEST_CASE("each function and module of torch's names is the row that it is calle
   const Tensor drawn = functional::rrelu(x, 0.1, 0.3, true, false, 7);
   CHECK(same_bits(drawn, nn::RReLU{.lower = 0.1, .upper = 0.3, .training = true, .seed = 7}(x)));
   CHECK(!same_bits(drawn, functional::rrelu(x, 0.1, 0.3, true, false, 8)));
+}
+
+TEST_CASE("each function of single elements works in the caller's own memory") {
+  const std::vector<float> x = {0.5f, -0.75f, 3, -6, -0.0f};
+  const Tensor weight = Tensor::of<double>({0.5});
+  struct Row {
+    const char* text;
+    std::function<void(Elements)> function;
+  };
+  using namespace functional;
+  const Row rows[] = {
+      {"relu", [](Elements e) { relu(e); }},
+      {"leaky(0.4)", [](Elements e) { leaky_relu(e, 0.4); }},
+      {"leaky", [](Elements e) { leaky_relu(e); }},
+      {"relu6", [](Elements e) { relu6(e); }},
+      {"prelu(0.5)", [&](Elements e) { prelu(e, weight); }},
+      {"rrelu(0.1, 0.3)", [](Elements e) { rrelu(e, 0.1, 0.3); }},
+      {"elu(0.5)", [](Elements e) { elu(e, 0.5); }},
+      {"selu", [](Elements e) { selu(e); }},
+      {"celu(2)", [](Elements e) { celu(e, 2); }},
+      {"gelu(tanh)", [](Elements e) { gelu(e, "tanh"); }},
+      {"silu", [](Elements e) { silu(e); }},
+      {"mish", [](Elements e) { mish(e); }},
+      {"hardtanh(-2, 1)", [](Elements e) { hardtanh(e, -2, 1); }},
+      {"hardswish", [](Elements e) { hardswish(e); }},
+      {"hardsigmoid", [](Elements e) { hardsigmoid(e); }},
+      {"softplus(2, 5)", [](Elements e) { softplus(e, 2, 5); }},
+      {"softsign", [](Elements e) { softsign(e); }},
+      {"threshold(1, 2)", [](Elements e) { functional::threshold(e, 1, 2); }},
+      {"tanhshrink", [](Elements e) { tanhshrink(e); }},
+      {"hardshrink(1)", [](Elements e) { hardshrink(e, 1); }},
+      {"softshrink(1)", [](Elements e) { softshrink(e, 1); }},
+      {"logsigmoid", [](Elements e) { logsigmoid(e); }},
+      {"sigmoid", [](Elements e) { sigmoid(e); }},
+      {"tanh", [](Elements e) { functional::tanh(e); }},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.text);
+    std::vector<float> memory = x;
+    row.function(memory);
+    CHECK(same_bits(Tensor::of(memory), apply(Module::parse(row.text), Tensor::of(x))));
+  }
+}
+
+TEST_CASE("every activation has the same bits in the caller's memory, of every dtype and length") {
+  for (const Activation& row : activations()) {
+    const Module module = Module::parse(
+        std::string(row.name) +
+        (!row.parameters.empty() && row.parameters.front().required ? "(0.5, -1)" : ""));
+    CAPTURE(row.name);
+    for (const DType dtype : {DType::float16, DType::bfloat16, DType::float32, DType::float64,
+                              DType::int32, DType::int64}) {
+      for (const std::int64_t size : {0, 1, 33, 1023, 1025, 5000}) {
+        if (row.scope == Scope::slice && size == 0) continue;
+        Generator generator(7);
+        const Tensor x = randn({size}, generator, DType::float32).to(dtype);
+        Tensor own = x.clone();
+        const Elements elements = dispatch(
+            dtype, [&](auto type) { return Elements(own.data<typename decltype(type)::type>()); });
+        Tensor wanted;
+        try {
+          wanted = apply(module, x);
+        } catch (const Error& error) {
+          CHECK_THROWS_WITH_AS(apply(module, elements), error.what(), Error);
+          CHECK(same_bits(own, x));
+          continue;
+        }
+        if (wanted.dtype() != dtype || wanted.shape() != x.shape()) {
+          CHECK_THROWS_AS(apply(module, elements), Error);
+          CHECK(same_bits(own, x));
+          continue;
+        }
+        apply(module, elements);
+        CHECK(same_bits(own, wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("the caller's memory is a vector, an array, a span or a part of one, of any dtype") {
+  double array[] = {-1, 1};
+  functional::relu(array);
+  CHECK(array[0] == 0.0);
+  std::vector<std::int64_t> whole = {-1, 2, -3};
+  functional::relu(std::span(whole).subspan(1));
+  CHECK(whole == std::vector<std::int64_t>{-1, 2, 0});
+  CHECK(message_of([&] { functional::leaky_relu(whole, 0.1); }) ==
+        "\"leaky_relu_cpu\" not implemented for 'Long'");
+  CHECK(message_of([&] { functional::softsign(whole); }) ==
+        "softsign of int64 does not fit into its input's memory");
+  CHECK(whole == std::vector<std::int64_t>{-1, 2, 0});
+  static_assert(!std::is_constructible_v<Elements, const std::vector<float>&>);
+  static_assert(!std::is_constructible_v<Elements, std::vector<float>>, "of a temporary");
+  static_assert(!std::is_constructible_v<Elements, std::vector<bool>&>, "which has bits");
+  static_assert(!std::is_constructible_v<Elements, std::vector<std::string>&>);
 }
 
 TEST_CASE("in place, the result is the input's memory") {

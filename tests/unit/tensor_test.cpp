@@ -2,8 +2,11 @@
 
 #include <doctest/doctest.h>
 
+#include <array>
 #include <cmath>
 #include <limits>
+#include <span>
+#include <vector>
 
 #include "golden.hpp"
 #include "rectify/error.hpp"
@@ -52,6 +55,20 @@ TEST_CASE("values have to fill the shape") {
   CHECK_THROWS_WITH_AS(Tensor::of<float>(values, {2, 2}), "3 values do not fill the shape [2, 2]",
                        Error);
   CHECK(Tensor::of<float>(values, {3, 1}).numel() == 3);
+}
+
+TEST_CASE("a tensor is made of a vector, an array or a span") {
+  const std::vector<float> vector = {1, 2, 3, 4};
+  CHECK(Tensor::of(vector).shape() == Shape{4});
+  CHECK(Tensor::of(vector, {2, 2}).data<float>()[3] == 4);
+  CHECK(Tensor::of(std::vector<std::int64_t>{5}).dtype() == DType::int64);
+  CHECK(Tensor::of(std::array<double, 2>{1, 2}).dtype() == DType::float64);
+  CHECK(Tensor::of(std::span(vector).first(2)).shape() == Shape{2});
+  CHECK(Tensor::of(std::vector<double>{}).shape() == Shape{0});
+  CHECK_THROWS_WITH_AS(Tensor::of(vector, {3}), "4 values do not fill the shape [3]", Error);
+  Tensor copy = Tensor::of(vector);
+  copy.data<float>()[0] = 9;
+  CHECK(vector[0] == 1);
 }
 
 TEST_CASE("names of dtypes are torch's") {

@@ -11,9 +11,11 @@
 #include <string_view>
 #include <vector>
 
+#include "rectify/api.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 /// What an activation may be told, under PyTorch's keyword.
 struct Parameter {
@@ -231,10 +233,17 @@ class Module {
 /// Error{unsupported} in place where PyTorch has no such operation.
 Tensor apply(const Module& module, Tensor input, bool inplace = false);
 
+/// f of elements in the caller's own memory, a tensor of one dimension, which the results replace;
+/// also where PyTorch has it not in place. Nothing is allocated, unless f takes all elements together.
+/// Throws as Module::check(), and Error{unsupported} where the result has another shape or dtype.
+/// Write rectify::apply: of a std::vector, the name alone can be std::apply.
+void apply(const Module& module, Elements elements);
+
 /// The gradient that reaches the input on output.backward(torch.ones_like(output)), in the input's
 /// shape and dtype. With `inplace` the operation runs in the input's memory first, and the gradient
 /// replaces what it has left there. Throws as apply() does, Error{unsupported} for dtypes that have
 /// no gradient, and Error{usage} for values with which PyTorch has none in place.
 Tensor gradient(const Module& module, const Tensor& input, bool inplace = false);
 
+}  // namespace v1
 }  // namespace rectify

@@ -13,10 +13,12 @@
 #include <vector>
 
 #include "rectify/activation.hpp"
+#include "rectify/api.hpp"
 #include "rectify/stream.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 /// The axis of PyTorch's features and channels: 1 of tensors of 4 and 5 dimensions, else the last.
 inline constexpr std::int64_t kFeatures = std::numeric_limits<std::int64_t>::min();
@@ -153,7 +155,7 @@ class Tally {
                             const std::vector<std::string>& texts);
 
  private:
-  struct State;
+  struct RECTIFY_LOCAL State;
   std::unique_ptr<State> state_;
 };
 
@@ -176,4 +178,5 @@ std::vector<Compared> compare(Source& source, const ReadOptions& read,
 std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
                               const CompareOptions& options, const RunOptions& run = {});
 
+}  // namespace v1
 }  // namespace rectify

@@ -8,7 +8,10 @@
 #include <string>
 #include <string_view>
 
+#include "rectify/api.hpp"
+
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 enum class ErrorKind {
   /// The input is not what it should be.
@@ -74,8 +77,8 @@ class Error : public std::exception {
 };
 
 /// `text` as printable UTF-8 on one line: control characters (C0, DEL, C1), line separators,
-/// characters that change the writing direction and bytes that are not UTF-8 become \xHH (or \n, \r,
-/// \t). More than `most` bytes are cut with "...".
+/// characters that change the writing direction and bytes that are not UTF-8 become `\xHH` (or `\n`,
+/// `\r`, `\t`). More than `most` bytes are cut with "...".
 std::string escaped(std::string_view text, std::size_t most = 4096);
 
 /// escaped() between single quotes, cut at a length that suits a message: 'n/a'.
@@ -85,4 +88,5 @@ std::string in_quotes(std::string_view text);
 /// other, missing or too many, in any case; or it begins so. "" if none is near.
 std::string_view nearest(std::string_view typed, std::span<const std::string_view> known);
 
+}  // namespace v1
 }  // namespace rectify

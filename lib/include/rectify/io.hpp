@@ -10,7 +10,10 @@
 #include <string>
 #include <string_view>
 
+#include "rectify/api.hpp"
+
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 class Reader;
 struct Noise;
@@ -90,7 +93,7 @@ class Source {
   void skip(std::uint64_t size);
 
  private:
-  struct State;
+  struct RECTIFY_LOCAL State;
   std::unique_ptr<State> state_;
 };
 
@@ -139,7 +142,7 @@ class Output {
   void commit();
 
  private:
-  struct State;
+  struct RECTIFY_LOCAL State;
   explicit Output(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
@@ -148,4 +151,5 @@ class Output {
 /// process should end after it.
 void remove_temporaries() noexcept;
 
+}  // namespace v1
 }  // namespace rectify

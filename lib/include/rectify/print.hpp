@@ -5,9 +5,11 @@
 #include <limits>
 #include <string>
 
+#include "rectify/api.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 enum class SciMode : std::uint8_t { automatic, on, off };
 
@@ -45,4 +47,5 @@ std::string to_string(const Tensor& tensor, const PrintOptions& options = {});
 /// summarises(shape, options); the text is the one that the whole tensor gives.
 std::string to_string(const Tensor& edges, const Shape& shape, const PrintOptions& options);
 
+}  // namespace v1
 }  // namespace rectify

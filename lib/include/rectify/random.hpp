@@ -6,9 +6,11 @@
 #include <cstdint>
 #include <span>
 
+#include "rectify/api.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 /// MT19937, as std::mt19937 has it: M. Matsumoto and T. Nishimura, "Mersenne Twister: A
 /// 623-Dimensionally Equidistributed Uniform Pseudo-Random Number Generator", ACM TOMACS 8, 1998. Draws
@@ -69,4 +71,5 @@ struct Noise {
   std::uint64_t drawn() const;
 };
 
+}  // namespace v1
 }  // namespace rectify

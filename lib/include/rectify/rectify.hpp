@@ -3,9 +3,9 @@
 // A Tensor (tensor.hpp) is a dtype, a shape and memory. What PyTorch does to it stands under
 // PyTorch's names (nn.hpp):
 //
-//   rectify::Tensor x = rectify::Tensor::of<float>({2, -4, 5, -6});
-//   rectify::Tensor y = rectify::nn::LeakyReLU{.negative_slope = 0.4}(x);
-//   std::cout << rectify::to_string(y) << '\n';   // tensor([ 2.0000, -1.6000,  5.0000, -2.4000])
+//     rectify::Tensor x = rectify::Tensor::of<float>({2, -4, 5, -6});
+//     rectify::Tensor y = rectify::nn::LeakyReLU{.negative_slope = 0.4}(x);
+//     std::cout << rectify::to_string(y) << '\n';   // tensor([ 2.0000, -1.6000,  5.0000, -2.4000])
 //
 // The activations are also a table (activation.hpp) for code that lets its user choose. print.hpp
 // writes what print(tensor) writes, random.hpp draws what torch.randn draws. Files and pipes go
@@ -14,6 +14,7 @@
 #pragma once
 
 #include "rectify/activation.hpp"
+#include "rectify/api.hpp"
 #include "rectify/compare.hpp"
 #include "rectify/error.hpp"
 #include "rectify/nn.hpp"

@@ -1,12 +1,12 @@
 // Tensors from bytes and back: what flows, where it comes from, what is done to it, and where it
 // goes.
 //
-//   Source source = Source::file("acts.csv");
-//   Output output = Output::file("out.json");
-//   Writer writer(output, {.format = "json"});
-//   run(source, {}, Operation{.modes = Module::parse_list("relu")}, writer);
-//   writer.finish();
-//   output.commit();
+//     Source source = Source::file("acts.csv");
+//     Output output = Output::file("out.json");
+//     Writer writer(output, {.format = "json"});
+//     run(source, {}, Operation{.modes = Module::parse_list("relu")}, writer);
+//     writer.finish();
+//     output.commit();
 #pragma once
 
 #include <cstddef>
@@ -21,12 +21,14 @@
 #include <vector>
 
 #include "rectify/activation.hpp"
+#include "rectify/api.hpp"
 #include "rectify/error.hpp"
 #include "rectify/io.hpp"
 #include "rectify/print.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 // ---- what flows --------------------------------------------------------------------------------
 
@@ -76,7 +78,7 @@ struct TableStyle {
   /// A blank for runs of blanks.
   char delimiter = ',';
   char decimal = '.';
-  /// Lines end in \r\n.
+  /// Lines end in CR LF.
   bool crlf = false;
   /// A line `sep=;` stands in front: it names the delimiter.
   bool names_delimiter = false;
@@ -353,4 +355,5 @@ std::string format_of_extension(std::string_view path);
 std::vector<std::string> readable_formats();
 std::vector<std::string> writable_formats();
 
+}  // namespace v1
 }  // namespace rectify

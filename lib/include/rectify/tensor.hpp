@@ -6,12 +6,18 @@
 #include <initializer_list>
 #include <memory>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <string>
 #include <string_view>
+#include <type_traits>
+#include <utility>
 #include <vector>
 
+#include "rectify/api.hpp"
+
 namespace rectify {
+inline namespace v1 RECTIFY_API {
 
 /// The element types, named as PyTorch names them (`boolean` is torch.bool).
 enum class DType : std::uint8_t {
@@ -124,6 +130,35 @@ struct dtype_of<bool> {
 template <class T>
 inline constexpr DType dtype_of = detail::dtype_of<T>::value;
 
+/// A std::vector, std::array or std::span of a dtype's elements, an array, or what else lies in
+/// memory one element behind the other. Not std::vector<bool>, which has bits.
+template <class R>
+concept ElementRange = std::ranges::contiguous_range<R> && std::ranges::sized_range<R> && requires {
+  detail::dtype_of<std::ranges::range_value_t<R>>::value;
+};
+
+/// Elements in memory that somebody else owns, to be changed there: a parameter's type, which takes
+/// any ElementRange that is not const. It owns nothing, and must not outlive the memory.
+class Elements {
+ public:
+  template <ElementRange R>
+  requires std::ranges::borrowed_range<R> &&
+      (!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>)Elements(
+          R&& range)  // NOLINT(google-explicit-constructor): so that functions take the range
+      : bytes_(reinterpret_cast<std::byte*>(std::ranges::data(range))),
+        size_(std::ranges::size(range)),
+        dtype_(rectify::dtype_of<std::ranges::range_value_t<R>>) {}
+
+  DType dtype() const { return dtype_; }
+  std::size_t size() const { return size_; }
+  std::byte* bytes() const { return bytes_; }
+
+ private:
+  std::byte* bytes_;
+  std::size_t size_;
+  DType dtype_;
+};
+
 /// A handle on memory, as in PyTorch: copies of a Tensor share their elements, clone() does not.
 class Tensor {
  public:
@@ -142,6 +177,17 @@ class Tensor {
   static Tensor of(std::initializer_list<T> values) {
     return of(std::span<const T>(values.begin(), values.size()),
               {static_cast<std::int64_t>(values.size())});
+  }
+  /// The same of a std::vector and its like; without a shape, of one dimension.
+  template <ElementRange R>
+  static Tensor of(const R& values, Shape shape) {
+    return of(std::span<const std::ranges::range_value_t<R>>(std::ranges::data(values),
+                                                             std::ranges::size(values)),
+              std::move(shape));
+  }
+  template <ElementRange R>
+  static Tensor of(const R& values) {
+    return of(values, {static_cast<std::int64_t>(std::ranges::size(values))});
   }
 
   DType dtype() const { return dtype_; }
@@ -192,4 +238,5 @@ class Tensor {
   DType dtype_ = DType::float32;
 };
 
+}  // namespace RECTIFY_API
 }  // namespace rectify

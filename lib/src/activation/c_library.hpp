@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <limits>
 
-namespace rectify::c_library {
+namespace rectify::inline v1::c_library {
 
 inline double exp(double x) { return std::exp(x); }
 
@@ -43,4 +43,4 @@ inline float exp(float x) {
   return static_cast<float>(std::fma(high, r * r, low) * power);
 }
 
-}  // namespace rectify::c_library
+}  // namespace rectify::inline v1::c_library

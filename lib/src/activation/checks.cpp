@@ -8,7 +8,7 @@
 #include "dispatch.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 std::string scalar_type(DType dtype) {
   switch (dtype) {
@@ -355,4 +355,4 @@ void check_elu_inplace_backward(const Values& values) {
   if (values[0] < 0) refuse_inplace_backward("elu");
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 
 #include "rectify/activation.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// What PyTorch calls a dtype in "not implemented for 'Long'".
 std::string scalar_type(DType dtype);
@@ -23,4 +23,4 @@ using InplaceCheck = void(const Values& values);
 InplaceCheck check_leaky_relu_inplace_backward, check_rrelu_inplace_backward;
 InplaceCheck check_elu_inplace_backward;
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

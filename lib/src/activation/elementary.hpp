@@ -32,7 +32,7 @@
 
 #include "kernels/target.hpp"
 
-namespace rectify::elementary {
+namespace rectify::inline v1::elementary {
 
 template <class T>
 using Bits = std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>;
@@ -474,4 +474,4 @@ RECTIFY_INLINE double erf(double of) {
   return with_sign(y, of);
 }
 
-}  // namespace rectify::elementary
+}  // namespace rectify::inline v1::elementary

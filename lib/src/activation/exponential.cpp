@@ -5,7 +5,7 @@
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace function {
 
 using elementary::exp;
@@ -164,4 +164,4 @@ void softplus_backward(DType dtype, const std::byte* from, std::byte* to, const 
   elementwise<function::Softplus, Backward>(dtype, from, to, extent, values);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

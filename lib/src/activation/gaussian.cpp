@@ -7,7 +7,7 @@
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace function {
 
 using elementary::erf;
@@ -137,4 +137,4 @@ void gelu_backward(DType dtype, const std::byte* from, std::byte* to, const Exte
   gelu<Backward>(dtype, from, to, extent, values);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

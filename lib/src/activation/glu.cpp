@@ -7,7 +7,7 @@
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 template <class C>
@@ -65,4 +65,4 @@ void glu_backward(DType dtype, const std::byte* from, std::byte* to, const Exten
   over_halves<GateGradient>(dtype, from, to, extent);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace function {
 
 using elementary::exp;
@@ -65,4 +65,4 @@ RECTIFY_FUNCTION(Tanh)
 RECTIFY_FUNCTION(Tanhshrink)
 RECTIFY_FUNCTION(Mish)
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

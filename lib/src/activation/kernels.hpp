@@ -7,7 +7,7 @@
 #include "rectify/activation.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The kernels of a function of single elements, which loops.hpp describes.
 template <template <class T> class Function>
@@ -83,4 +83,4 @@ KernelFunction softmax_forward, softmax_backward;
 KernelFunction softmin_forward, softmin_backward;
 KernelFunction log_softmax_forward, log_softmax_backward;
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

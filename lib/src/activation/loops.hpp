@@ -26,7 +26,7 @@
 #include "kernels/target.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// x rounded to T, for what PyTorch stores between two operations.
 template <class T>
@@ -132,4 +132,4 @@ void backward_of_output(DType dtype, const std::byte* from, std::byte* to, const
   RECTIFY_FUNCTION(FUNCTION)                   \
   RECTIFY_KERNELS_OF(backward_of_output, FUNCTION)
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cctype>
 #include <cmath>
+#include <cstring>
 #include <limits>
 #include <string>
 #include <utility>
@@ -13,7 +14,7 @@
 #include "rectify/activation.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -488,6 +489,37 @@ Tensor apply(const Module& module, Tensor input, bool inplace) {
   return output;
 }
 
+void apply(const Module& module, Elements elements) {
+  const Activation& activation = module.activation();
+  const DType dtype = elements.dtype();
+  const Shape shape{static_cast<std::int64_t>(elements.size())};
+  module.check(dtype, shape);
+  if (!module.keeps(dtype) || activation.shape_of != nullptr) {
+    throw Error(ErrorKind::unsupported,
+                std::string(activation.function) + " of " + std::string(name(dtype)) +
+                    " does not fit into its input's memory",
+                "a Tensor has its result");
+  }
+  const std::size_t bytes = elements.size() * itemsize(dtype);
+  if (activation.traits.in_place) {
+    activation.forward(dtype, elements.bytes(), elements.bytes(), module.extent(shape),
+                       module.values());
+  } else if (module.scope() != Scope::element) {
+    const std::vector<std::byte> input(elements.bytes(), elements.bytes() + bytes);
+    activation.forward(dtype, input.data(), elements.bytes(), module.extent(shape),
+                       module.values());
+  } else {
+    // Piece by piece: the bits of an element are the same wherever it stands.
+    alignas(64) std::array<std::byte, 4096> piece;
+    for (std::size_t at = 0; at < bytes; at += piece.size()) {
+      const std::size_t size = std::min(piece.size(), bytes - at);
+      std::memcpy(piece.data(), elements.bytes() + at, size);
+      activation.forward(dtype, piece.data(), elements.bytes() + at,
+                         Extent{.outer = size / itemsize(dtype)}, module.values());
+    }
+  }
+}
+
 Tensor gradient(const Module& module, const Tensor& input, bool inplace) {
   const Activation& activation = module.activation();
   module.check(input.dtype(), input.shape());
@@ -511,4 +543,4 @@ Tensor gradient(const Module& module, const Tensor& input, bool inplace) {
   return result;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -10,7 +10,7 @@
 #include "activation/loops.hpp"
 #include "rectify/random.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace function {
 
 using elementary::is_nan;
@@ -368,4 +368,4 @@ void rrelu_backward(DType dtype, const std::byte* from, std::byte* to, const Ext
   rrelu<Backward>(dtype, from, to, extent, values);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

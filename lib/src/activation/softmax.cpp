@@ -13,7 +13,7 @@
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 enum class Kind { softmax, softmin, log_softmax };
@@ -332,4 +332,4 @@ void log_softmax_backward(DType dtype, const std::byte* from, std::byte* to, con
   over_slices<Kind::log_softmax, true>(dtype, from, to, extent);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

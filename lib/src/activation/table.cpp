@@ -5,7 +5,7 @@
 #include "activation/kernels.hpp"
 #include "rectify/activation.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 using Kind = Parameter::Kind;
@@ -353,4 +353,4 @@ constexpr Activation kTable[] = {
 
 std::span<const Activation> activations() { return kTable; }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

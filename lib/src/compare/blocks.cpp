@@ -9,7 +9,7 @@
 #include "compare/tiles.hpp"
 #include "dispatch.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 namespace {
 
 template <class T>
@@ -254,4 +254,4 @@ void add_blocks(const Modes& modes, Kept& kept, const Tensor& slab, const Layout
   });
 }
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

@@ -6,10 +6,10 @@
 #include "compare/unit.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 
 /// Adds a slab to the outcomes, and to the differences that are taken by tiles. It must hold whole
 /// slices of activations that work on those.
 void add_blocks(const Modes& modes, Kept& kept, const Tensor& slab, const Layout& layout);
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

@@ -13,7 +13,7 @@
 #include "pump.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// The sink of compare().
@@ -149,4 +149,4 @@ std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
   return compare_all(sources, read, options, run);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

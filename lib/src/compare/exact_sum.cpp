@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
@@ -348,4 +348,4 @@ std::optional<ExactSum> ExactSum::from_text(std::string_view text) {
   return sum;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -15,7 +15,7 @@
 #include <string>
 #include <string_view>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The exact sum of finite doubles, squares of doubles, and integers. Room for 2^62 terms of any
 /// size. Copies are deep.
@@ -185,4 +185,4 @@ class ExactSum {
   std::int32_t adds_ = kAddsToCarry;  // that may still be made before carries are due
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

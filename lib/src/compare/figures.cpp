@@ -7,7 +7,7 @@
 #include "compare/tally.hpp"
 #include "dispatch.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 using namespace detail;
 
@@ -153,4 +153,4 @@ TensorFigures Tally::figures(double dead_below) const {
   return result;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

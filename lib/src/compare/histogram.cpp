@@ -10,7 +10,7 @@
 #include "compare/tally.hpp"
 #include "dispatch.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 using namespace detail;
 
@@ -88,4 +88,4 @@ std::vector<Tally::Bin> Tally::histogram() const {
   return bins;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

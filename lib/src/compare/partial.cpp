@@ -18,7 +18,7 @@
 #include "dispatch.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 using namespace detail;
 
@@ -281,4 +281,4 @@ Tally Tally::from_partial(const CompareOptions& options, DType dtype, const Shap
   return tally;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

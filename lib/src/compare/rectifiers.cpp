@@ -7,7 +7,7 @@
 #include "dispatch.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 namespace {
 
 template <class T>
@@ -593,4 +593,4 @@ Outcome outcome_of_rectifier(const Modes& modes, const Kept& kept, std::size_t m
   return outcome;
 }
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

@@ -12,7 +12,7 @@
 #include "kernels/exact.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 
 class Rectifiers {
  public:
@@ -70,4 +70,4 @@ class Rectifiers {
 Outcome outcome_of_rectifier(const Modes& modes, const Kept& kept, std::size_t mode,
                              std::size_t unit);
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

@@ -9,7 +9,7 @@
 #include "compare/blocks.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 using namespace detail;
 
@@ -171,4 +171,4 @@ void Tally::merge(const Tally& other) {
   for (std::size_t i = 0; i < to.classes.size(); ++i) to.classes[i] += from.classes[i];
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

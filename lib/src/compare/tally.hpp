@@ -9,7 +9,7 @@
 #include "compare/unit.hpp"
 #include "rectify/compare.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 struct Tally::State {
   State(const CompareOptions& options, DType dtype, const Shape& shape);
@@ -49,4 +49,4 @@ void add_classes(std::vector<std::uint64_t>& classes, const Tensor& slab);
 std::string checksum(std::string_view state);
 
 }  // namespace detail
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -15,7 +15,7 @@
 #include "dispatch.hpp"
 #include "kernels/exact.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 
 inline constexpr std::size_t kTileWidth = kernel::kLanes;
 inline constexpr std::size_t kTileRows = 512;
@@ -172,4 +172,4 @@ void add_sums(const kernel::Block& block, kernel::Part part, float slope, float 
 template <class T>
 inline constexpr bool has_kernels = is_half<T> || std::is_same_v<T, float>;
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

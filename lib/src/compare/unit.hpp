@@ -14,7 +14,7 @@
 #include "half.hpp"
 #include "rectify/activation.hpp"
 
-namespace rectify::detail {
+namespace rectify::inline v1::detail {
 
 // ---- values in order ----------------------------------------------------------------------------
 
@@ -207,4 +207,4 @@ struct Layout {
   bool in_runs() const { return units == 1 || (inner >= 16 && outer <= inner); }
 };
 
-}  // namespace rectify::detail
+}  // namespace rectify::inline v1::detail

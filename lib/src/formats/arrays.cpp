@@ -10,7 +10,7 @@
 #include "integers.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// An array that is being read, and what its chunks share.
 struct OpenArray {
@@ -510,4 +510,4 @@ std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const Rea
   return std::make_unique<ArraysDecoder>(source, std::move(arrays), options, wanted);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

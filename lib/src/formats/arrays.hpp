@@ -12,7 +12,7 @@
 #include "format.hpp"
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// A checksum (CRC-32) of bytes.
 struct Checksum {
@@ -60,4 +60,4 @@ std::string place_of(const std::string& file, const std::string& tensor);
 std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const ReadOptions& options,
                                         const Wanted& wanted);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -20,7 +20,7 @@
 #include "kernels/count.hpp"
 #include "number/number.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// What to do about a first row that may be data or a header.
@@ -1036,4 +1036,4 @@ std::unique_ptr<Decoder> csv_decoder_without_hints(Source& source, const ReadOpt
   return std::make_unique<CsvDecoder>(source, options, wanted, delimiter, false);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -9,7 +9,7 @@
 
 #include "format.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 struct Range {
@@ -121,4 +121,4 @@ bool takes_first_by_number(std::span<const std::string> words) {
   });
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 struct CsvColumns {
   static constexpr std::int32_t kDropped = -1;
@@ -30,4 +30,4 @@ CsvColumns choose_columns(std::span<const std::string> names, std::size_t fields
 /// Whether one of the words takes the first column by its number.
 bool takes_first_by_number(std::span<const std::string> words);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

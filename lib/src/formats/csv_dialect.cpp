@@ -5,7 +5,7 @@
 
 #include "number/number.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// A quoted header field longer than this is taken for a quote that was never closed.
@@ -122,4 +122,4 @@ bool CsvDialect::is_missing(const CsvField& field) const {
          missing_words.end();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// A field, as far as its text is there.
 struct CsvField {
@@ -76,4 +76,4 @@ inline const char* skip_break(const char* p, const char* end) {
   return p;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 
 #include "utf8.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// Written in lower case. What R, pandas, SQL, SAS, Stata, Excel and programs' printf write.
@@ -159,4 +159,4 @@ std::string invisible_in(std::string_view text) {
   return "";
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

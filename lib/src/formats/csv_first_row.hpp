@@ -7,7 +7,7 @@
 
 #include "csv_dialect.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// What a field of the first row may be.
 enum class Kind {
@@ -38,4 +38,4 @@ struct FirstRow {
 /// is unclear: a guess might lose a row, or make one up.
 FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -6,7 +6,7 @@
 
 #include "csv_first_row.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 class Hints {
@@ -327,4 +327,4 @@ class Hints {
 
 std::string csv_hint(const CsvFault& fault) { return Hints(fault).find(); }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -10,7 +10,7 @@
 #include "csv_dialect.hpp"
 #include "format.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// A row that could not be read, and all that is the same whatever came before it in a block: the
 /// head of the table and the row itself.
@@ -54,4 +54,4 @@ std::string csv_hint(const CsvFault& fault);
 std::unique_ptr<Decoder> csv_decoder_without_hints(Source& source, const ReadOptions& options,
                                                    const Wanted& wanted, char delimiter);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include "half.hpp"
 #include "number/number.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 class CsvEncoder final : public detail::Encoder {
@@ -423,4 +423,4 @@ std::unique_ptr<detail::Encoder> tsv_encoder(Output& output, const WriteOptions&
   return std::make_unique<CsvEncoder>(output, options, '\t');
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -10,7 +10,7 @@
 #include "format.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kFirstLookBytes = std::size_t{4} << 10;
@@ -339,4 +339,4 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
   return format->decoder(source, options, wanted);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

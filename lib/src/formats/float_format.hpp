@@ -9,7 +9,7 @@
 
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// As C's printf, for "%.4f" and the like. Not finite numbers have no format.
 class FloatFormat {
@@ -54,4 +54,4 @@ class FloatFormat {
   std::chars_format form_ = std::chars_format::general;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

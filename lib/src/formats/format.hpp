@@ -14,7 +14,7 @@
 #include "rectify/error.hpp"
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// Memory that is not set to anything when it grows, unlike a vector's.
 class Buffer {
@@ -301,4 +301,4 @@ std::unique_ptr<detail::Encoder> npz_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> safetensors_encoder(Output&, const WriteOptions&);
 std::unique_ptr<detail::Encoder> torch_encoder(Output&, const WriteOptions&);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

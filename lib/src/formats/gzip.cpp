@@ -5,7 +5,7 @@
 #include "format.hpp"
 #include "io/inflate.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 class GzipDecoder final : public Decoder {
@@ -39,4 +39,4 @@ std::unique_ptr<Decoder> gzip_decoder(Source& source, const ReadOptions& options
   return std::make_unique<GzipDecoder>(source, options, wanted);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 #include <bit>
 #include <utility>
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// How many bits the digits of a floating dtype have.
@@ -62,4 +62,4 @@ Tensor converted(const Tensor& tensor, DType dtype, const std::string& place, In
   return result;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

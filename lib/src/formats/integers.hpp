@@ -12,7 +12,7 @@
 #include "half.hpp"
 #include "rectify/stream.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// Integers up to this are exact in T.
 template <class T>
@@ -72,4 +72,4 @@ bool may_be_inexact(DType from, DType to);
 /// tensor's. Throws as Tensor::to() does.
 Tensor converted(const Tensor& tensor, DType dtype, const std::string& place, Inexact& inexact);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -17,7 +17,7 @@
 #include "json_python.hpp"
 #include "json_text.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 // A tensor takes a hundred times the memory of a short number's text: of values that may each be
@@ -470,4 +470,4 @@ std::unique_ptr<Decoder> jsonl_decoder(Source& source, const ReadOptions& option
                                        const Wanted& wanted) {
   return std::make_unique<JsonDecoder>(source, options, true, wanted.stacks);
 }
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include "json_text.hpp"
 #include "number/number.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 inline constexpr std::size_t kMostDimensions = 128;  // torch's own limit
 
@@ -293,4 +293,4 @@ class ArrayReader {
   bool python_;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 #include "number/number.hpp"
 #include "utf8.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kEach = "*";
@@ -215,4 +215,4 @@ const char* JsonPointer::find(const Chunk& chunk, const std::string& source, con
   return DocumentReader(chunk, source, text_, steps_, found).read(p);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

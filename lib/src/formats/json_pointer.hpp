@@ -6,7 +6,7 @@
 
 #include "format.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// A JSON pointer (RFC 6901). In a list the step `*` leads into every element.
 class JsonPointer {
@@ -29,4 +29,4 @@ class JsonPointer {
   std::vector<std::string> steps_;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

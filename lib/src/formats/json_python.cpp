@@ -4,7 +4,7 @@
 
 #include "json_text.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 bool opens(char c) { return c == '(' || c == '[' || c == '{'; }
@@ -123,4 +123,4 @@ void make_json_of_python(Chunk& chunk, const std::string& source) {
   Rewriter(chunk, source).rewrite();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -6,7 +6,7 @@
 
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 inline constexpr std::size_t kMostDepth = 1000;  // of a document that a pointer looks into
 
@@ -54,4 +54,4 @@ inline std::string kind_at(const char* p, const char* end) {
   if (token == "true" || token == "false") return "a boolean (" + std::string(token) + ")";
   return in_quotes(token);
 }
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include "half.hpp"
 #include "number/number.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 class JsonEncoder final : public detail::Encoder {
@@ -296,4 +296,4 @@ std::unique_ptr<detail::Encoder> jsonl_encoder(Output& output, const WriteOption
   return std::make_unique<JsonEncoder>(output, options, true);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -10,7 +10,7 @@
 #include "randn.hpp"
 #include "rectify/random.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::int64_t kSlab = std::int64_t{1} << 15;
@@ -109,4 +109,4 @@ Source Source::noise(Noise noise, std::string name) {
   return Source(std::make_shared<NoiseReader>(std::move(noise)), std::move(name));
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -16,7 +16,7 @@
 #include "format.hpp"
 #include "integers.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
@@ -690,4 +690,4 @@ std::unique_ptr<detail::Encoder> npy_encoder(Output& output, const WriteOptions&
   return std::make_unique<NpyEncoder>(output);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

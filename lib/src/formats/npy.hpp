@@ -8,7 +8,7 @@
 #include "rectify/io.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 struct NpyHead {
   /// The dtype as the header calls it.
@@ -36,4 +36,4 @@ std::string npy_header(DType dtype, const Shape& shape);
 /// Throws Error{unsupported} for what has no .npy.
 void check_npy(const Tensor& tensor);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include "npy.hpp"
 #include "pt.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kExtension = ".npy";
@@ -202,4 +202,4 @@ std::unique_ptr<detail::Encoder> npz_encoder(Output& output, const WriteOptions&
   return std::make_unique<NpzEncoder>(output);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

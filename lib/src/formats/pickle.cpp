@@ -12,7 +12,7 @@
 #include "rectify/error.hpp"
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kMostValues = std::size_t{4} << 20;
@@ -429,4 +429,4 @@ Pickle read_pickle(std::string_view bytes, const std::string& source) {
   return Machine(bytes, source).run();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

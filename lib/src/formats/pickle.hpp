@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The values of a pickle, which refer to one another by their numbers. There may be cycles.
 struct Pickle {
@@ -48,4 +48,4 @@ struct Pickle {
 /// deeper or larger than any file of tensors. `source` is how errors call it.
 Pickle read_pickle(std::string_view bytes, const std::string& source);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -11,7 +11,7 @@
 #include "pickle.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kMostPickleBytes = std::size_t{64} << 20;
@@ -245,4 +245,4 @@ Arrays read_pt(const std::shared_ptr<const Source>& file, const std::vector<ZipM
   return Tensors(file, members).read();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 #include "arrays.hpp"
 #include "zip.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// The member of an archive that torch.save has written which says what the others are; null: it is
 /// not such an archive.
@@ -17,4 +17,4 @@ const ZipMember* find_pickle(const std::vector<ZipMember>& members);
 /// texts and the like beside them are passed over.
 Arrays read_pt(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -17,7 +17,7 @@
 #include "format.hpp"
 #include "utf8.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 static_assert(std::endian::native == std::endian::little, "data are read and written as they are");
@@ -435,4 +435,4 @@ std::unique_ptr<detail::Encoder> safetensors_encoder(Output& output, const Write
   return std::make_unique<SafetensorsEncoder>(output);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 #include "format.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 void check_text(const Tensor& tensor) {
   constexpr std::int64_t kMost = std::int64_t{1} << 24;
@@ -103,4 +103,4 @@ std::vector<std::string> writable_formats() {
   return names;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

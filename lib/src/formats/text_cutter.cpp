@@ -7,7 +7,7 @@
 #include "format.hpp"
 #include "kernels/count.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 // The first block is small: most inputs are, and a program that reads four numbers need not touch a
@@ -184,4 +184,4 @@ Place place_in(const Chunk& chunk, const std::string& source, const char* at) {
   return place;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -5,7 +5,7 @@
 
 #include "format.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 class TorchEncoder final : public detail::Encoder {
@@ -55,4 +55,4 @@ std::unique_ptr<detail::Encoder> torch_encoder(Output& output, const WriteOption
   return std::make_unique<TorchEncoder>(output, options.print);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

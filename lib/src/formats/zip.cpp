@@ -10,7 +10,7 @@
 #include "io/inflate.hpp"
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x06054b50,
@@ -398,4 +398,4 @@ void ZipWriter::finish() {
   output_.write(text);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

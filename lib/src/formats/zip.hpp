@@ -8,7 +8,7 @@
 
 #include "rectify/io.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 struct ZipMember {
   std::string name;
@@ -63,4 +63,4 @@ class ZipWriter {
   std::uint64_t data_begin_ = 0;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

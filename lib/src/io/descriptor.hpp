@@ -15,7 +15,7 @@
 
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 inline constexpr std::size_t kMostAtOnce = std::size_t{1}
                                            << 30;  // Linux moves at most 2 GiB a call
@@ -74,4 +74,4 @@ class Descriptor {
   bool owned_ = false;
 };
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 
 #include "rectify/error.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kBlockBytes = std::size_t{64} << 10;  // of what is compressed
@@ -196,4 +196,4 @@ std::shared_ptr<Reader> inflate(Source source, const Inflated& expected) {
   return std::make_shared<MemberReader>(std::make_unique<Source>(std::move(source)), expected);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 #include "reader.hpp"
 #include "rectify/io.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// What gzip data (RFC 1952) hold, one member or several. Reads on from where `source` stands, which
 /// must outlive the reader. Throws Error{data} under the source's name for data that are damaged or
@@ -24,4 +24,4 @@ struct Inflated {
 /// name for data that are damaged, or are not of that size and checksum.
 std::shared_ptr<Reader> inflate(Source source, const Inflated& expected);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

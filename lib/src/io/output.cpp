@@ -17,7 +17,7 @@
 #include "descriptor.hpp"
 #include "rectify/io.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are gathered up to this
@@ -336,4 +336,4 @@ void Output::commit() {
   s.temporary.clear();
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 struct Noise;
 
@@ -46,4 +46,4 @@ class Reader {
 /// Of a text that it keeps.
 std::shared_ptr<Reader> memory_reader(std::string text);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include "reader.hpp"
 #include "rectify/io.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kPipeBytes = std::size_t{64} << 10;  // what a pipe holds
@@ -333,4 +333,4 @@ void Source::skip(std::uint64_t size) {
   }
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -8,7 +8,7 @@
 
 #include "kernels/target.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 struct CountLineFeeds {
@@ -40,4 +40,4 @@ std::size_t count_line_feeds(const char* first, const char* last) {
   return count;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

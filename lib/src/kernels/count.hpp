@@ -3,9 +3,9 @@
 
 #include <cstddef>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// How many line feeds [first, last) has.
 std::size_t count_line_feeds(const char* first, const char* last);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -13,7 +13,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rectify::kernel {
+namespace rectify::inline v1::kernel {
 namespace {
 
 // Not one template: GCC 12 takes no vector_size that depends on a parameter here.
@@ -378,4 +378,4 @@ const Functions& best() {
   return chosen;
 }
 
-}  // namespace rectify::kernel
+}  // namespace rectify::inline v1::kernel

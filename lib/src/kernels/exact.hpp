@@ -18,7 +18,7 @@
 #include <limits>
 #include <span>
 
-namespace rectify::kernel {
+namespace rectify::inline v1::kernel {
 
 inline constexpr std::size_t kRows = 1024;
 inline constexpr std::size_t kLanes = 16;
@@ -155,4 +155,4 @@ struct Functions {
 std::span<const Functions> available();
 const Functions& best();
 
-}  // namespace rectify::kernel
+}  // namespace rectify::inline v1::kernel

@@ -25,7 +25,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 #if RECTIFY_X86_KERNELS
@@ -378,4 +378,4 @@ RECTIFY_READ_NUMBERS(std::uint8_t);
 RECTIFY_READ_NUMBERS(bool);
 #undef RECTIFY_READ_NUMBERS
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

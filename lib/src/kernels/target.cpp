@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string_view>
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 Target best_target() {
@@ -40,4 +40,4 @@ Target target() {
   return chosen;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

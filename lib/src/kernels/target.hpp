@@ -22,7 +22,7 @@
 #define RECTIFY_INDEPENDENT
 #endif
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// In ascending order: each has the instructions of those before it.
 enum class Target : std::uint8_t {
@@ -75,4 +75,4 @@ void run_on_target(Arguments... arguments) {
   detail::run_on_baseline<Kernel>(arguments...);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

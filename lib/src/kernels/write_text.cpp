@@ -34,7 +34,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 char* write_word(char* out, std::string_view word) {
@@ -412,4 +412,4 @@ RECTIFY_WRITE_NUMBERS(std::uint64_t);
 RECTIFY_WRITE_NUMBERS(bool);
 #undef RECTIFY_WRITE_NUMBERS
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

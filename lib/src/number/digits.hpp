@@ -8,7 +8,7 @@
 
 #include "number/powers_of_ten.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 __extension__ using uint128 = unsigned __int128;
 
@@ -49,4 +49,4 @@ inline int count_digits(std::uint64_t x) {
   return static_cast<int>(guess) + (x >= kTens[guess] ? 1 : 0);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

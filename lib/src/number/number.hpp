@@ -9,7 +9,7 @@
 
 #include "rectify/tensor.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// What counts as a number.
 ///   json: RFC 8259, and NaN, Infinity, -Infinity as Python's json writes them. -0 is the integer
@@ -118,4 +118,4 @@ template <class T>
 char* write_numbers(char* out, std::span<const T> values, const Separators& separators,
                     std::size_t column, const NumberWords& words = {});
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// 10^k = (high * 2^64 + low) * 2^(floor(log2(10^k)) - 127), rounded up; exact for k = 0 to 55.
 struct PowerOfTen {
@@ -105,4 +105,4 @@ constexpr int floor_log10_three_quarters_power_of_two(int e) {
   return (e * 1262611 - 524031) >> 22;
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -21,7 +21,7 @@
 #include "number/number.hpp"
 #include "number/powers_of_ten.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 __extension__ using uint128 = unsigned __int128;
@@ -383,4 +383,4 @@ template ParsedNumber<std::int64_t> parse_number(const char*, const char*, Numbe
 template ParsedNumber<std::uint8_t> parse_number(const char*, const char*, NumberGrammar, char);
 template ParsedNumber<bool> parse_number(const char*, const char*, NumberGrammar, char);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -15,7 +15,7 @@
 #include "number/number.hpp"
 #include "number/powers_of_ten.hpp"
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 constexpr std::uint64_t high_half(uint128 x) { return static_cast<std::uint64_t>(x >> 64); }
@@ -261,4 +261,4 @@ template char* format_number(char*, std::uint32_t);
 template char* format_number(char*, std::uint64_t);
 template char* format_number(char*, bool);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

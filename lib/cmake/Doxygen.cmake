@@ -1,0 +1,27 @@
+# The target `doxygen`: the manual of the library as pages, made of its headers, of library.md and of the samples that it
+# shows: cmake --preset doxygen && cmake --build --preset doxygen, then html/index.html in the build's folder. A warning is
+# an error.
+find_package(Doxygen 1.9.2 QUIET) # the first that knows concepts
+if(NOT DOXYGEN_FOUND)
+  return()
+endif()
+set(DOXYGEN_PROJECT_NAME ${PROJECT_NAME})
+set(DOXYGEN_PROJECT_BRIEF ${PROJECT_DESCRIPTION})
+set(DOXYGEN_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR})
+set(DOXYGEN_STRIP_FROM_PATH ${CMAKE_CURRENT_SOURCE_DIR}/include)
+set(DOXYGEN_STRIP_FROM_INC_PATH ${CMAKE_CURRENT_SOURCE_DIR}/include)
+set(DOXYGEN_EXAMPLE_PATH ${PROJECT_SOURCE_DIR}/samples)
+set(DOXYGEN_USE_MDFILE_AS_MAINPAGE ${CMAKE_CURRENT_SOURCE_DIR}/library.md)
+set(DOXYGEN_EXTRACT_ALL YES)
+set(DOXYGEN_GENERATE_LATEX NO)
+set(DOXYGEN_GENERATE_TREEVIEW YES)
+set(DOXYGEN_HAVE_DOT NO)
+set(DOXYGEN_QUIET YES)
+set(DOXYGEN_WARN_AS_ERROR FAIL_ON_WARNINGS)
+set(DOXYGEN_WARN_NO_PARAMDOC NO)
+set(DOXYGEN_MACRO_EXPANSION YES)
+set(DOXYGEN_EXPAND_ONLY_PREDEF YES)
+set(DOXYGEN_PREDEFINED __cplusplus=202002L RECTIFY_API= RECTIFY_LOCAL=)
+set(DOXYGEN_EXCLUDE_SYMBOLS *detail* *State)
+set(DOXYGEN_INPUT_FILTER "sed -f cmake/header.sed")
+doxygen_add_docs(doxygen include library.md COMMENT "The manual of the library")
