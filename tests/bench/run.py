@@ -1,17 +1,21 @@
 #!/usr/bin/python3
-"""What users wait for, beside what they would use instead: run.py BINARY [--numbers N] [--rounds N] [--filter TEXT]
+"""What users wait for, beside what they would use instead: run.py BINARY [--numbers N] [--rounds N] [--filter TEXT] [--json FILE]
 
-Start-up, files from format to format, pipes, a full print, randn and compare, beside cat, cp, NumPy and PyTorch doing the same
-(as far as this python3 has them). Each is run once to warm up, where its peak memory is taken, then in rounds, one after
-the other; times are medians. What takes more than 1.5 seconds to warm up is not run again. `times` is its wall time
-by rectify's in the same rounds, the figure to quote: it depends least on the machine. Python's times include its
-imports, as its users' do. Inputs are rectify's own --randn in a temporary folder. Nothing is asserted.
+Start-up, files from format to format, pipes, a full print, randn and compare, beside what this machine has of cat, cp, mawk,
+perl, sed, mlr, jq, node, NumPy and PyTorch doing the same. Each is run once to warm up, where its peak memory is taken and
+its answer is compared with rectify's (one that differs is named and has no time), then in rounds, one after the other; times
+are medians. What takes more than 1.5 seconds to warm up is not run again. `times` is its wall time by rectify's in the same
+round, the figure to quote: it depends least on the machine; behind it are the least and the most of the rounds. Python's times
+include its imports, as its users' do. Inputs are rectify's own --randn in a temporary folder. Nothing is asserted.
 """
 import argparse
 import datetime
+import json as json_module
+import math
 import os
 import pathlib
 import platform
+import re
 import shutil
 import statistics
 import subprocess
@@ -20,6 +24,8 @@ import tempfile
 import time
 
 PATIENCE = 1.5  # seconds of a warm-up beyond which there are no rounds
+TOLERANCE = 2e-5  # of an answer, relative: most peers write six digits
+RESULTS = []  # what --json FILE gets
 GNU_TIME = shutil.which("time")
 BINARY = ""
 
@@ -48,9 +54,20 @@ class Run:
 class Contestant:
     """A call to measure. `new`: the file it writes, which is removed before each run."""
 
-    def __init__(self, name, arguments, stdout=None, new=None):
+    def __init__(self, name, arguments, stdout=None, new=None, answers=True):
         self.name, self.arguments, self.stdout, self.new = name, arguments, stdout, new
-        self.runs, self.peak = [], ""
+        self.answers = answers  # whether it does the work, and does not only move the bytes
+        self.runs, self.peak, self.wrong = [], "", ""
+
+    def answer(self, folder):
+        """The numbers that it has written; None if it writes none to a file."""
+        file = self.new or self.stdout
+        if not file or not self.answers:
+            return None
+        data = (folder / file).read_bytes()
+        if data.startswith(b"\x93NUMPY"):
+            return data[128:]
+        return [float(number) for number in re.findall(rb"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", data)]
 
     def run(self, folder, prefix=()):
         if self.new:
@@ -69,7 +86,7 @@ class Contestant:
 
     @property
     def done(self):
-        return len(self.runs) == 1 and self.runs[0].wall > PATIENCE
+        return self.wrong or (len(self.runs) == 1 and self.runs[0].wall > PATIENCE)
 
     def wall(self):
         return statistics.median(run.wall for run in self.runs)
@@ -84,17 +101,38 @@ def seconds(value):
 
 def race(title, contestants, folder, rounds, amount=0, unit=""):
     """Runs them, rectify first, and prints a line for each; `amount` units are dealt with in a run."""
+    expected = None
     for contestant in contestants:
         contestant.warm_up(folder)
+        answer = contestant.answer(folder)
+        if expected is None:
+            expected = answer
+        elif answer is not None and not same(expected, answer):
+            contestant.wrong = "another answer"
     for _ in range(rounds):
         for contestant in contestants:
             if not contestant.done:
                 contestant.runs.append(contestant.run(folder))
     print(f"\n{title}")
+    ours = contestants[0]
     for contestant in contestants:
+        if contestant.wrong:
+            print(f"  {contestant.name:<47} {contestant.wrong}")
+            continue
         rate = f"{amount / contestant.wall() / 1e6:10.4g} {unit}" if amount else ""
+        ratios = sorted(theirs.wall / mine.wall for theirs, mine in zip(contestant.runs, ours.runs))
+        times = statistics.median(ratios)
         print(f"  {contestant.name:<47} {seconds(contestant.wall()):>10} {seconds(contestant.cpu()):>10} CPU "
-              f"{contestant.peak:>8} MiB {contestant.wall() / contestants[0].wall():9.2f} times {rate}", flush=True)
+              f"{contestant.peak:>8} MiB {times:9.2f} times ({ratios[0]:.2f} to {ratios[-1]:.2f}) {rate}", flush=True)
+        RESULTS.append({"race": title, "name": contestant.name, "times": times, "wall": contestant.wall(),
+                        "cpu": contestant.cpu(), "peak": contestant.peak})
+
+
+def same(expected, answer):
+    if isinstance(expected, bytes) or isinstance(answer, bytes):
+        return expected == answer
+    return len(expected) == len(answer) and all(
+        math.isclose(a, b, rel_tol=TOLERANCE, abs_tol=1e-7) for a, b in zip(expected, answer))
 
 
 # ---------------------------------------------------------------- contestants
@@ -114,7 +152,21 @@ def rectify(*arguments, **how):
 
 
 def tool(*arguments, **how):
-    return Contestant(" ".join(arguments), [shutil.which(arguments[0]), *arguments[1:]], **how)
+    """What moves the bytes: the limit."""
+    return Contestant(" ".join(arguments), [shutil.which(arguments[0]), *arguments[1:]], answers=False, **how)
+
+
+def peer(*arguments, **how):
+    """A list of what does the same, or an empty one where it is not there."""
+    path = shutil.which(arguments[0])
+    return [Contestant(arguments[0], [path, *arguments[1:]], **how)] if path else []
+
+
+AWK_LEAKY = "{ for (i = 1; i <= NF; i++) if ($i < 0) $i *= 0.01; print }"
+PERL_LEAKY = 'print join ",", map { $_ < 0 ? $_ * 0.01 : $_ } @F'
+MLR_LEAKY = "for (k, v in $*) { if (v < 0) { $[k] = v * 0.01 } }"
+NODE_LEAKY = ("const x = JSON.parse(require('fs').readFileSync('in.json'));"
+              "console.log(JSON.stringify(x.map(r => r.map(v => v < 0 ? v * 0.01 : v))))")
 
 
 class Python:
@@ -142,26 +194,45 @@ def races(folder, numbers, rounds):
     large_rows = numbers  # .npy goes so much faster that start-up would be all there is to see
     print_rows = max(numbers // 80, 1)
 
-    def make(name, shape):
+    def make(name, shape, *how):
         if not (folder / name).exists():
-            subprocess.run([BINARY, "--randn", shape, "--seed", "0", "--slope", "1", "-o", name], cwd=folder, check=True)
+            subprocess.run([BINARY, "--randn", shape, "--seed", "0", "--slope", "1", "-o", name, *how], cwd=folder, check=True)
         return (folder / name).stat().st_size
+
+    def table(name, columns, digits):
+        """CSV to CSV of so many digits a number, beside whatever reads and writes tables."""
+        shape = f"{max(numbers // columns, 1)},{columns}"
+        size = make(name, shape, *(["--float-format", f"%.{digits}g"] if digits else []))
+        save = "np.savetxt('out.csv', y, '%.9g', ',')\n"
+        read = f"np.loadtxt('{name}', np.float32, delimiter=',')"
+        race(f"CSV to CSV: {shape.replace(',', ' x ')}, {digits or 9} digits, {size / 1e6:.1f} MB", [
+            rectify(name, "--to", "csv", stdout="out.csv"),
+            rectify(name, "--to", "csv", "--threads", "1", stdout="out.csv"), tool("cat", name, stdout="out.csv"),
+            *peer("mawk", "-F,", "-v", "OFS=,", AWK_LEAKY, name, stdout="out.csv"),
+            *peer("perl", "-F,", "-lane", PERL_LEAKY, name, stdout="out.csv"),
+            *peer("mlr", "--csv", "--implicit-csv-header", "--headerless-csv-output", "put", MLR_LEAKY, name, stdout="out.csv"),
+            *numpy(f"x = {read}\n{NUMPY_LEAKY}{save}", new="out.csv"),
+            *torch(f"x = torch.from_numpy({read})\n{TORCH_LEAKY}{save}", new="out.csv"),
+        ], folder, rounds, size, "MB/s")
 
     def start_up():
         race("start-up: four numbers", [
             rectify("--tensor", "[2,-4,5,-6]"), tool("true"),
+            *peer("mawk", "BEGIN { print 2, -0.04, 5, -0.06 }"), *peer("perl", "-e", "print 2, -0.04, 5, -0.06"),
+            *peer("jq", "-n", "[2, -4, 5, -6] | map(if . < 0 then . * 0.01 else . end)"),
             *([Contestant("python3 -c 'import numpy'", [sys.executable, "-c", "import numpy"])] if numpy.there else []),
             *([Contestant("python3 -c 'import torch'", [sys.executable, "-c", "import torch"])] if torch.there else []),
         ], folder, max(rounds, 9))
 
     def csv():
-        size = make("in.csv", f"{rows},8")
-        save = "np.savetxt('out.csv', y, '%.9g', ',')\n"
-        read = "np.loadtxt('in.csv', np.float32, delimiter=',')"
-        race(f"CSV to CSV: {rows} x 8, {size / 1e6:.1f} MB", [
-            rectify("in.csv", "--to", "csv", stdout="out.csv"),
-            rectify("in.csv", "--to", "csv", "--threads", "1", stdout="out.csv"), tool("cat", "in.csv", stdout="out.csv"),
-            *numpy(f"x = {read}\n{NUMPY_LEAKY}{save}"), *torch(f"x = torch.from_numpy({read})\n{TORCH_LEAKY}{save}"),
+        table("digits9.csv", 8, 0)
+        table("digits6.csv", 1000, 6)
+        table("narrow6.csv", 10, 6)
+        table("digits3.csv", 1000, 3)
+        size = make("digits6.csv", f"{max(numbers // 1000, 1)},1000", "--float-format", "%.6g")
+        race(f"CSV to CSV, relu: 1000 columns, 6 digits, {size / 1e6:.1f} MB", [
+            rectify("digits6.csv", "--mode", "relu", "--to", "csv", stdout="out.csv"),
+            *peer("sed", "-E", r"s/(^|,)-[^,]*/\10/g", "digits6.csv", stdout="out.csv"),
         ], folder, rounds, size, "MB/s")
 
     def json():
@@ -171,7 +242,10 @@ def races(folder, numbers, rounds):
             rectify("in.json", "--to", "json", stdout="out.json"),
             rectify("in.json", "--to", "json", "--threads", "1", stdout="out.json"),
             tool("cat", "in.json", stdout="out.json"),
-            *numpy(f"import json\n{NUMPY_JSON}{save}"), *torch(f"import json\n{TORCH_JSON}{save}"),
+            *peer("jq", "-c", "map(map(if . < 0 then . * 0.01 else . end))", "in.json", stdout="out.json"),
+            *peer("node", "-e", NODE_LEAKY, stdout="out.json"),
+            *numpy(f"import json\n{NUMPY_JSON}{save}", new="out.json"),
+            *torch(f"import json\n{TORCH_JSON}{save}", new="out.json"),
         ], folder, rounds, size, "MB/s")
 
     def jsonl():
@@ -182,8 +256,8 @@ def races(folder, numbers, rounds):
             rectify("in.jsonl", "--to", "jsonl", stdout="out.jsonl"),
             rectify("in.jsonl", "--to", "jsonl", "--threads", "1", stdout="out.jsonl"),
             tool("cat", "in.jsonl", stdout="out.jsonl"),
-            *numpy(f"{loop}x = np.array(json.loads(line), np.float32)\n    {NUMPY_LEAKY}{save}"),
-            *torch(f"{loop}x = torch.tensor(json.loads(line))\n    {TORCH_LEAKY}{save}"),
+            *numpy(f"{loop}x = np.array(json.loads(line), np.float32)\n    {NUMPY_LEAKY}{save}", new="out.jsonl"),
+            *torch(f"{loop}x = torch.tensor(json.loads(line))\n    {TORCH_LEAKY}{save}", new="out.jsonl"),
         ], folder, rounds, size, "MB/s")
 
     def npy():
@@ -193,8 +267,8 @@ def races(folder, numbers, rounds):
             rectify("in.npy", "-o", "out.npy", new="out.npy"),
             rectify("in.npy", "-o", "out.npy", "--threads", "1", new="out.npy"),
             tool("cp", "in.npy", "out.npy", new="out.npy"), tool("cat", "in.npy", stdout="out.npy"),
-            *numpy(f"x = np.load('in.npy')\n{NUMPY_LEAKY}{save}"),
-            *torch(f"x = torch.from_numpy(np.load('in.npy'))\n{TORCH_LEAKY}{save}"),
+            *numpy(f"x = np.load('in.npy')\n{NUMPY_LEAKY}{save}", new="out.npy"),
+            *torch(f"x = torch.from_numpy(np.load('in.npy'))\n{TORCH_LEAKY}{save}", new="out.npy"),
         ], folder, rounds, size, "MB/s")
 
     def full_print():
@@ -266,6 +340,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, metavar="N", help="[3]")
     parser.add_argument("--filter", default="", metavar="TEXT",
                         help="only start-up, csv, json, jsonl, npy, print, randn, compare or pipe")
+    parser.add_argument("--json", metavar="FILE", help="also writes the figures there")
     options = parser.parse_args()
     BINARY = options.binary
 
@@ -278,6 +353,8 @@ def main():
         for title, function in races(pathlib.Path(name), options.numbers, options.rounds):
             if options.filter in title:
                 function()
+    if options.json:
+        pathlib.Path(options.json).write_text(json_module.dumps(RESULTS, indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -192,3 +192,11 @@ is_not_read((2500000000,), False, b"tensor([0., 0., 0.,  ..., 0., 0., 0.])\n")
 is_not_read((50000, 50000), False)
 is_not_read((50000, 50000), True)
 is_not_read((500000000, 5), False)
+
+
+@row
+def noise_is_drawn_slab_by_slab(s):
+    count = MIB << 18  # of float32
+    for arguments in (["--randn", str(count), "--to", "npy"], ["--randn", f"{count // 7},7", "--to", "csv"],
+                      ["--randn", str(count)], ["compare", "--randn", f"{count // 256},256"]):
+        measured(s, " ".join(arguments), [*arguments, "--seed", "0", "--threads", "2"])

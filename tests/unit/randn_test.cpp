@@ -4,13 +4,16 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <random>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "golden.hpp"
 #include "rectify/error.hpp"
 #include "rectify/random.hpp"
+#include "rectify/stream.hpp"
 #include "rectify/tensor.hpp"
 #include "sha256.hpp"
 
@@ -37,6 +40,58 @@ std::span<const std::byte> part(const Tensor& tensor, std::size_t start, std::si
 
 bool equal(std::span<const std::byte> a, std::span<const std::byte> b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+TEST_CASE("the generator's words are those of std::mt19937, however they are drawn") {
+  for (const std::uint32_t seed : {0u, 1u, 5489u, 0xFFFFFFFFu}) {
+    std::mt19937 expected(seed);
+    MersenneTwister words(seed);
+    std::mt19937 random(7);
+    for (int i = 0; i < 2000; ++i) {
+      const std::uint32_t count = random() % (i % 50 == 0 ? 2000 : 20);
+      switch (random() % 3) {
+        case 0:
+          REQUIRE_EQ(words(), expected());
+          break;
+        case 1:
+          words.discard(count);
+          expected.discard(count);
+          break;
+        default: {
+          std::vector<std::uint32_t> some(count);
+          words.fill(some);
+          for (const std::uint32_t word : some) REQUIRE_EQ(word, expected());
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("noise that is read slab by slab is the whole draw") {
+  const Shape shapes[] = {{},      {0},    {1},     {15},     {16},   {17},      {31},        {33, 5},
+                          {5, 33}, {0, 3}, {3, 0},  {2, 3, 4}, {1, 1}, {32768}, {32769},     {32783},
+                          {65541}, {9, 7281}, {40000, 3}, {3, 40000}, {100003}, {10, 100, 37}};
+  for (const DType dtype : {DType::float32, DType::float64, DType::float16, DType::bfloat16}) {
+    for (const Shape& shape : shapes) {
+      CAPTURE(to_string(shape));
+      CAPTURE(name(dtype));
+      Generator generator(11);
+      const Tensor whole = randn(shape, generator, dtype);
+      const Noise noise{shape, 11, dtype};
+      CHECK_EQ(noise.drawn(), generator.drawn());
+      const std::vector<Tensor> read = load(Source::noise(noise, "noise"));
+      REQUIRE_EQ(read.size(), 1);
+      CHECK_EQ(read[0].shape(), shape);
+      CHECK_EQ(read[0].dtype(), dtype);
+      CHECK(equal(raw(read[0]), raw(whole)));
+    }
+  }
+}
+
+TEST_CASE("noise beyond any memory, or of integers, is refused before it is drawn") {
+  CHECK_THROWS_AS((Noise{{std::int64_t{1} << 45}, 0}.drawn()), Error);
+  CHECK_THROWS_AS((Noise{{2}, 0, DType::int64}.drawn()), Error);
+  CHECK_THROWS_AS(load(Source::noise({{2}, 0, DType::int64}, "noise")), Error);
 }
 
 TEST_CASE("every recorded draw is repeated bit for bit") {
