@@ -314,10 +314,10 @@ const Flag kFlags[] = {
      .variable = "NAME",
      .brief = "of a file of several tensors those of a name, or like 'enc.*'",
      .manual =
-         "Of a file of several tensors, read the one called NAME, or those whose names match a "
-         "pattern as in a shell (`'encoder.*'`). May be given several times. Without it all "
-         "tensors are read; those that are not floating pass unchanged to a file of several, and "
-         "are left out elsewhere, each with a note.",
+         "Of a file of several tensors, such as a JSON object, read the one called NAME, or those "
+         "whose names match a pattern as in a shell (`'encoder.*'`). May be given several times. "
+         "Without it all tensors are read; those that are not floating pass unchanged to a file of "
+         "several, and are left out elsewhere, each with a note.",
      .repeats = true,
      .take = [](Options& o, const std::string& word) { o.read.keys.push_back(word); },
      .field = "keys"},

@@ -28,7 +28,7 @@ namespace {
 
 constexpr double kTwoPi = 2.0 * std::numbers::pi;
 
-constexpr std::size_t kHalfBlock = kBlock / 2;
+constexpr std::size_t kHalfBlock = kNormalBlock / 2;
 /// So many numbers at a time stay in a core's cache.
 constexpr std::size_t kPiece = 4096;
 
@@ -114,7 +114,7 @@ RECTIFY_INLINE SineCosine sine_cosine(float x) {
 /// of zero, here and below, are torch's "+ mean": no -0.0 comes out.
 struct NormalOfWords {
   RECTIFY_INLINE static void run(float* data, std::size_t n) {
-    for (float* block = data; block != data + n; block += kBlock) {
+    for (float* block = data; block != data + n; block += kNormalBlock) {
       for (std::size_t j = 0; j < kHalfBlock; ++j) {
         const float u1 = 1.0f - uniform(std::bit_cast<std::uint32_t>(block[j]));
         const float u2 = uniform(std::bit_cast<std::uint32_t>(block[j + kHalfBlock]));
@@ -136,7 +136,7 @@ void normal_of_words(double* data, std::size_t n) {
     const auto [high, low] = std::bit_cast<std::array<std::uint32_t, 2>>(words);
     return uniform(high, low);
   };
-  for (double* block = data; block != data + n; block += kBlock) {
+  for (double* block = data; block != data + n; block += kNormalBlock) {
     for (std::size_t j = 0; j < kHalfBlock; ++j) {
       const double u1 = 1.0 - uniform_at(block[j]);
       const double u2 = uniform_at(block[j + kHalfBlock]);
@@ -174,9 +174,9 @@ std::size_t words_a_number(DType dtype) { return dtype == DType::float64 ? 2 : 1
 
 /// The words of MT19937 that a draw of n numbers takes.
 std::uint64_t words_of(std::uint64_t n, DType dtype, bool has_left_over) {
-  if (n < kBlock) return (n + (has_left_over ? 0 : 1)) / 2 * 4;
-  const std::uint64_t rest = n % kBlock;
-  const std::uint64_t uniform = (itemsize(dtype) == 2 ? n - rest : n) + (rest == 0 ? 0 : kBlock);
+  if (n < kNormalBlock) return (n + (has_left_over ? 0 : 1)) / 2 * 4;
+  const std::uint64_t rest = n % kNormalBlock;
+  const std::uint64_t uniform = (itemsize(dtype) == 2 ? n - rest : n) + (rest == 0 ? 0 : kNormalBlock);
   return uniform * words_a_number(dtype);
 }
 
@@ -193,13 +193,13 @@ void make(const DrawnWords& piece, std::byte* numbers, std::byte* to) {
   using C = Compute<T>;
   C* const from = reinterpret_cast<C*>(numbers);
   T* const first = reinterpret_cast<T*>(to);
-  const std::size_t last_block = piece.blocks * kBlock;
-  normal_of_words(from, last_block + (piece.has_tail ? kBlock : 0));
+  const std::size_t last_block = piece.blocks * kNormalBlock;
+  normal_of_words(from, last_block + (piece.has_tail ? kNormalBlock : 0));
   const auto copy = [](const C* begin, std::size_t count, T* into) {
     std::transform(begin, begin + count, into, narrow<T>);
   };
   copy(from + piece.skip, std::min(piece.count, last_block - piece.skip), first);
-  if (piece.has_tail) copy(from + last_block, kBlock, first + (piece.count - kBlock));
+  if (piece.has_tail) copy(from + last_block, kNormalBlock, first + (piece.count - kNormalBlock));
 }
 
 }  // namespace
@@ -208,25 +208,25 @@ void make(const DrawnWords& piece, std::byte* numbers, std::byte* to) {
 
 std::size_t LargeDraw::fit(std::uint64_t count) const {
   const std::uint64_t left = n_ - drawn_;
-  return static_cast<std::size_t>(left - std::min(left, count) < kBlock ? left : count);
+  return static_cast<std::size_t>(left - std::min(left, count) < kNormalBlock ? left : count);
 }
 
 std::size_t LargeDraw::bytes(std::size_t count) const {
-  const std::size_t most = drawn_ % kBlock + count + 2 * kBlock;
+  const std::size_t most = drawn_ % kNormalBlock + count + 2 * kNormalBlock;
   return most * words_a_number(dtype_) * sizeof(std::uint32_t);
 }
 
 DrawnWords LargeDraw::draw(MersenneTwister& words, std::size_t count, std::byte* to) {
   const std::size_t a_number = words_a_number(dtype_);
-  const std::size_t a_block = a_number * kBlock;
-  const std::size_t rest = n_ % kBlock;
+  const std::size_t a_block = a_number * kNormalBlock;
+  const std::size_t rest = n_ % kNormalBlock;
   const std::uint64_t end = drawn_ + count;
   DrawnWords piece;
-  piece.skip = drawn_ % kBlock;
+  piece.skip = drawn_ % kNormalBlock;
   piece.count = count;
   piece.has_tail = end == n_ && rest != 0;
   const std::uint64_t last = piece.has_tail ? n_ - rest : end;
-  piece.blocks = static_cast<std::size_t>((last - drawn_ + piece.skip + kBlock - 1) / kBlock);
+  piece.blocks = static_cast<std::size_t>((last - drawn_ + piece.skip + kNormalBlock - 1) / kNormalBlock);
   auto* const at = reinterpret_cast<std::uint32_t*>(to);
   const std::size_t carried = piece.skip == 0 ? 0 : a_block;
   std::memcpy(at, block_.data(), carried * sizeof *at);
@@ -267,7 +267,7 @@ Tensor randn(Shape shape, Generator& generator, DType dtype) {
   Tensor tensor = Tensor::empty(std::move(shape), dtype);
   const auto n = static_cast<std::uint64_t>(tensor.numel());
   generator.drawn_ += words_of(n, dtype, generator.has_left_over_);
-  if (n < kBlock) {
+  if (n < kNormalBlock) {
     dispatch(dtype, [&](auto type) {
       using T = typename decltype(type)::type;
       if constexpr (is_floating<T>)

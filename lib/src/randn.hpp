@@ -14,7 +14,7 @@
 
 namespace rectify::inline v1 {
 
-inline constexpr std::size_t kBlock = 16;
+inline constexpr std::size_t kNormalBlock = 16;
 
 /// Where the numbers of a piece stand among the blocks whose words have been drawn for it.
 struct DrawnWords {
@@ -45,7 +45,7 @@ class LargeDraw {
   std::uint64_t n_;
   DType dtype_;
   std::uint64_t drawn_ = 0;
-  std::array<std::uint32_t, 2 * kBlock> block_{};  // the last one drawn, part of which may be left
+  std::array<std::uint32_t, 2 * kNormalBlock> block_{};  // the last one drawn, part of which may be left
 };
 
 /// Writes the numbers of a piece, in the dtype, to `to`. Destroys its words.

@@ -112,7 +112,12 @@ def check_tensors(record):
         if len(lines) != len(record["tensors"]):
             raise Fault(f"{name}: {len(record['tensors'])} lines expected, got {short(lines)}")
         for line, wanted in zip(lines, record["tensors"]):
-            shape, values = flat(json.loads(line))
+            value = json.loads(line)
+            if "name" in wanted:
+                if not isinstance(value, dict) or list(value) != [wanted["name"]]:
+                    raise Fault(f"{name}: {wanted['name']!r} expected, got {short(line)}")
+                value = value[wanted["name"]]
+            shape, values = flat(value)
             if shape != wanted["shape"]:
                 raise Fault(f"{name}: shape {wanted['shape']} expected, got {line}")
             check_values(values, wanted["values"])

@@ -105,7 +105,9 @@ def random_json(r):
         blank = r.choice(("", "", " ", "\n", "\r\n\t"))
         return "[" + blank + ("," + blank).join(nested(shape[1:]) for _ in range(shape[0])) + blank + "]"
     values = [nested([r.randrange(4) for _ in range(r.randrange(4))]) for _ in range(r.choice((1, 1, 1, 2, 5)))]
-    return r.choice(("\n", " ", "\n\n", "")).join(values).encode()
+    if r.random() < 0.2:
+        values[0] = "{" + ", ".join(f'"{name}": {value}' for name, value in zip(("a", "b]", "\\u00e9"), values)) + "}"
+    return r.choice(("\n", " ", "\n\n", "", "\x1e")).join(values).encode()
 
 
 def flat(value, depth=0):
@@ -126,12 +128,13 @@ def flat(value, depth=0):
 
 
 def tensors_of_json(data):
-    """What Python makes of the values of a text, one after another between blanks; None if one is no tensor."""
+    """The tensors that Python makes of the values of a text, one after another between blanks, each with its name; None if
+    one is no tensor, nor an object of tensors with names of their own."""
     try:
         text = data.decode().removeprefix("\ufeff")
     except UnicodeDecodeError:
         return None
-    found, at, blanks = [], 0, re.compile("[ \t\r\n]*")
+    found, at, blanks = [], 0, re.compile("[ \t\r\n\x1e]*")
     while True:
         begin = blanks.match(text, at).end()
         if begin == len(text):
@@ -139,11 +142,15 @@ def tensors_of_json(data):
         if found and begin == at:
             return None
         try:
-            value, at = json.JSONDecoder().raw_decode(text, begin)
+            value, at = json.JSONDecoder(object_pairs_hook=tuple).raw_decode(text, begin)
         except (ValueError, RecursionError):
             return None
-        found.append(flat(value))
-        if found[-1] is None:
+        members = value if isinstance(value, tuple) else [(None, value)]
+        names = [name for name, _ in members]
+        if not members or "" in names or len(set(names)) < len(names):
+            return None
+        found += [(name, flat(member)) for name, member in members]
+        if any(tensor is None for _, tensor in found):
             return None
 
 
@@ -167,8 +174,10 @@ def json_is_what_python_reads(s):
         need(outcome.status == 0 and silent(outcome), "a tensor is refused:", outcome)
         lines = outcome.stdout.decode().splitlines()
         need(len(lines) == len(expected), f"{len(lines)} lines of {len(expected)} tensors")
-        for line, (data, (shape, values)) in zip(lines, expected):
-            got = flat(json.loads(line))
+        for line, (data, (name, (shape, values))) in zip(lines, expected):
+            got = json.loads(line)
+            need(name is None or list(got) == [name], short(data), "is called", short(line))
+            got = flat(got if name is None else got[name])
             # Sizes behind a 0 are not in the text.
             same = got[0] == shape[:shape.index(0) + 1] if 0 in shape else got[0] == shape
             need(same and list(map(bits, got[1])) == list(map(bits, values)), short(data), "is read as", short(line))

@@ -54,12 +54,38 @@ std::string without_words(std::string_view text) {
   return plain;
 }
 
+/// nlohmann_json sorts names, and has one of two members of a name: what has been read must be there.
+void check_objects(const std::vector<Json>& values, DType dtype, const Loaded& loaded) {
+  if (loaded.error) return;
+  std::vector<Tensor> tensors;
+  for (const Json& value : values) {
+    if (dtype == DType::int64 && has_rounded_integer(value)) return;
+    const Json members = value.is_object() ? value : Json::object({{"", value}});
+    for (const auto& [name, member] : members.items()) {
+      const auto tensor = tensor_of(member, dtype);
+      need(tensor.has_value(), "a member that is taken is no tensor");
+      tensors.push_back(*tensor);
+    }
+  }
+  need(loaded.tensors.size() == tensors.size(), "nlohmann_json has more or fewer members");
+  for (const Tensor& tensor : tensors) {
+    need(std::any_of(loaded.tensors.begin(), loaded.tensors.end(),
+                     [&](const Tensor& one) { return same(one, tensor, false); }),
+         "nlohmann_json has another value");
+  }
+}
+
 void check_values(std::string_view text, DType dtype, const Loaded& loaded) {
   const Documents expected = documents(text);
   if (expected.open) return;
   if (!expected.good) {
     need(loaded.error || loaded.tensors.size() > 1 || documents(without_words(text)).good,
          "nlohmann_json refuses what is taken");
+    return;
+  }
+  const auto is_object = [](const Json& value) { return value.is_object(); };
+  if (std::any_of(expected.values.begin(), expected.values.end(), is_object)) {
+    check_objects(expected.values, dtype, loaded);
     return;
   }
   std::vector<Tensor> tensors;

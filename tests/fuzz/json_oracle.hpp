@@ -108,7 +108,7 @@ inline std::optional<Tensor> tensor_of(const Json& json, DType dtype) {
 /// it, which int64 seems to hold.
 inline bool has_rounded_integer(const Json& json) {
   if (json.is_number_float()) return json.get<double>() == -0x1p63;
-  if (!json.is_array()) return false;
+  if (!json.is_structured()) return false;
   for (const Json& item : json) {
     if (has_rounded_integer(item)) return true;
   }

@@ -77,7 +77,7 @@ def control_characters_in_fields_are_escaped(s):
             s.run("-", "--from", "csv", data=b"1,2\n3,4" + nasty + b"5\n").refuses(f"<stdin>:2:[34]: .*{ESCAPE}")
         place = f"<stdin>:1:5: .*{ESCAPE}" if nasty not in b"\r\n" else ""
         s.run("-", "--from", "json", data=b"[1, x" + nasty + b"]").refuses(place)
-        s.run("-", "--from", "json", data=b'{"a' + nasty + b'": 1}').refuses("<stdin>:1:")
+        s.run("-", "--from", "json", data=b'{"a' + nasty + b'": 1, "a' + nasty + b'": 2}').refuses("<stdin>:1:")
 
 
 @row

@@ -70,7 +70,7 @@ TEST_CASE("an error says what is wrong and where") {
       {"[1 2]", "in:1:4: expected ',' or ']' but found '2'", "no comma"},
       {"[true]", "in:1:2: expected a number but found a boolean (true)", "a boolean"},
       {"[\"1\"]", "in:1:2: expected a number but found a string", "a string"},
-      {"{\"a\":1}", "in:1:1: expected a number or a list but found an object", "an object"},
+      {"[{\"a\":1}]", "in:1:2: expected a number or a list but found an object", "an object"},
       {"[1][2]", "in:1:4: expected the end of the value but found '['", "values in one word"},
       {"[01]", "in:1:2: '01' is not a JSON number", "a leading zero"},
       {"[.5]", "in:1:2: '.5' is not a JSON number", "a bare point"},
@@ -183,6 +183,90 @@ TEST_CASE("the texts of a sequence, each behind RS, are values") {
             converted(lines, "jsonl", "jsonl"));
     }
   }
+}
+
+/// The tensors in a text with their names, "a [2] 1.0 -2.0", or the error.
+std::string named(std::string_view text, ReadOptions options) {
+  std::string all;
+  try {
+    for (const auto& [name, tensor] : load_named(Source::memory(text, "in"), options))
+      all += (all.empty() ? "" : "; ") + name + " " + shown(tensor);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return all;
+}
+
+TEST_CASE("an object of tensors is a file of several") {
+  struct Row {
+    std::string_view text;
+    std::string_view expected;
+    std::string_view why;
+  };
+  const Row rows[] = {
+      {R"({"a": [1, -2], "b.0": [[3], [4]], "c": -5})",
+       "a [2] 1.0 -2.0; b.0 [2, 1] 3.0 4.0; c [] -5.0", "tensors under their names"},
+      {R"({"]}": [], "\u00e9\n": null, "\"": "NaN"})", "]} [0]; é\n [] nan; \" [] nan",
+       "names of any characters"},
+      {R"({"\ud83d\ude00": 1, "x\ud83d": 2})", "😀 [] 1.0; x\uFFFD [] 2.0", "half a surrogate pair"},
+      {"{\"a\":1}\n[2]\n {\"a\":[3]}", "a [] 1.0;  [1] 2.0; a [1] 3.0", "among other values"},
+      {"\x1E{\"a\":1}\x1E{\"b\":[2]}\n", "a [] 1.0; b [1] 2.0", "in a sequence"},
+      {"\n{ \"a\" :\n[ 1 ]\t, \"b\":2\n}\n", "a [1] 1.0; b [] 2.0", "white space anywhere"},
+      {"{}", "in:1:1: an object without a tensor", "an empty one"},
+      {R"({"": [1]})", "in:1:2: a tensor whose name is empty", "no name"},
+      {R"({"a": 1, "b": 2, "a": 3})", "in:1:18: two tensors are called 'a'", "a name twice"},
+      {R"({"a\u0062": 1, "ab": 3})", "in:1:16: two tensors are called 'ab'", "in two spellings"},
+      {R"({"a": [1, 2)", "in:1:12: unexpected end of input inside a list", "cut in a list"},
+      {R"({"a": [1, 2])", "in:1:13: unexpected end of input inside an object (a '}' is missing)",
+       "cut behind a list"},
+      {R"({"a": [1, 2],)", "in:1:14: unexpected end of input", "cut behind a comma"},
+      {R"({"a")", "in:1:5: expected ':' after a name", "cut behind a name"},
+      {R"({"a":)", "in:1:6: unexpected end of input", "cut behind a colon"},
+      {R"({"a": 1,})", "in:1:9: expected a name in quotes but found '}'", "a last comma"},
+      {R"({"a": 1 "b": 2})", "in:1:9: expected ',' or '}' but found a string", "no comma"},
+      {R"({a: 1})", "in:1:2: expected a name in quotes but found 'a'", "a name without quotes"},
+      {R"({"a": })", "in:1:7: expected a number but found '}'", "no value"},
+      {R"({"a": [1]}x)", "in:1:11: expected the end of the value but found 'x'", "glued"},
+      {R"({"a": [1]}{"a": [2]})", "in:1:11: expected the end of the value but found an object",
+       "two in one word"},
+      {R"({"a": [1], "b": [[1], [2, 3]]})", "in:1:23: a list of length 2 where the first has 1",
+       "ragged"},
+      {R"({"a": "text", "b": [1, 2], "c": 3})",
+       "in:1:7: expected a number but found a string (.keys = 'b' takes a member that is a tensor)",
+       "a text among tensors"},
+      {R"({"a": {"b": [1]}})", "in:1:7: expected a number or a list but found an object", "nested"},
+      {R"({"a": "text", "b": true})",
+       "in:1:7: expected a number but found a string (.pointer = /NAME takes one value",
+       "no tensor"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const std::size_t block_bytes : kBlocks) {
+      CAPTURE(block_bytes);
+      for (const char* format : {"json", "jsonl", ""}) {
+        CAPTURE(format);
+        const std::string found = named(row.text, reading(format, block_bytes));
+        CHECK_MESSAGE(found.starts_with(row.expected), found);
+      }
+    }
+  }
+}
+
+TEST_CASE("keys choose members of an object") {
+  const auto chosen = [](std::string_view text, std::vector<std::string> keys) {
+    ReadOptions options = reading("json");
+    options.keys = std::move(keys);
+    return named(text, options);
+  };
+  const std::string_view text = R"({"model": "m", "l1": [1], "l2": [-2], "at": {"x": [{}, "]"]}})";
+  CHECK(chosen(text, {"l1"}) == "l1 [1] 1.0");
+  CHECK(chosen(text, {"l2", "l?"}) == "l1 [1] 1.0; l2 [1] -2.0");
+  CHECK(chosen(text, {"l3"}) == "in:1:1: no tensor is called 'l3' (did you mean 'l1'?)");
+  CHECK(
+      chosen(text, {"model"}).starts_with("in:1:11: expected a number but found a string (.keys"));
+  CHECK(chosen("[1]", {"l1"}) == "in:1:1: .keys takes a tensor by its name, and this one has none");
+  // What is not chosen is looked at, too.
+  CHECK(chosen(R"({"l1": [1], "l2": [1,]})", {"l1"}).starts_with("in:1:22: expected a value"));
 }
 
 TEST_CASE("128 dimensions are read, one more is refused") {

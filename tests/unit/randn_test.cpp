@@ -48,7 +48,7 @@ TEST_CASE("the generator's words are those of std::mt19937, however they are dra
     MersenneTwister words(seed);
     std::mt19937 random(7);
     for (int i = 0; i < 2000; ++i) {
-      const std::uint32_t count = random() % (i % 50 == 0 ? 2000 : 20);
+      const auto count = static_cast<std::uint32_t>(random() % (i % 50 == 0 ? 2000 : 20));
       switch (random() % 3) {
         case 0:
           REQUIRE_EQ(words(), expected());

@@ -41,7 +41,7 @@ TEST_CASE("a format is known by its extension, else by its content") {
       {"1\t2\n", "[2] 1.0 2.0", "TSV"},
       {"1\t,2\n", "[2] 1.0 2.0", "a comma beside a tab: CSV"},
       {"-0\n", "[] -0.0", "a number alone is CSV"},
-      {"{\"a\":1}", "in:1:1: expected a number or a list but found an object", "an object is JSON"},
+      {"{\"a\":1}", "[] 1.0", "an object is JSON"},
       {"", "in:1:1: no tensor in it", "nothing"},
   };
   for (const Row& row : rows) {
@@ -96,7 +96,7 @@ TEST_CASE("only what has a reader is read") {
   for (const char* format : {"torch", "pickle"}) {
     CHECK(loaded("[1]", reading(format)) == "no format '" + std::string(format) + "' can be read");
   }
-  CHECK(loaded("{\"a\\\"]\": 1}", {}).starts_with("in:1:1: expected a number or a list"));
+  CHECK(loaded("{\"a\\\"]\": {}}", {}).starts_with("in:1:10: expected a number or a list"));
   CHECK(
       loaded("[\"\\\\\"]\n[1]\n", {}).starts_with("in:1:2: expected a number but found a string"));
 }

@@ -433,22 +433,10 @@ class ArraysDecoder final : public Decoder {
 /// Of `arrays`, those that one of the keys names. Each must name one.
 void choose(std::vector<Array>& arrays, const std::vector<std::string>& keys,
             const std::string& source) {
-  for (const std::string& key : keys) {
-    const bool found = std::any_of(arrays.begin(), arrays.end(), [&](const Array& array) {
-      return array.entry.name == key || matches(key, array.entry.name);
-    });
-    if (found) continue;
-    std::vector<std::string_view> names;
-    for (const Array& array : arrays) names.push_back(array.entry.name);
-    const std::string_view near = nearest(key, names);
-    throw Error(ErrorKind::usage, "no tensor is called " + in_quotes(key),
-                near.empty() ? "" : "did you mean " + in_quotes(near) + "?", {source});
-  }
-  std::erase_if(arrays, [&](const Array& array) {
-    return std::none_of(keys.begin(), keys.end(), [&](const std::string& key) {
-      return array.entry.name == key || matches(key, array.entry.name);
-    });
-  });
+  std::vector<std::string_view> names;
+  for (const Array& array : arrays) names.push_back(array.entry.name);
+  check_keys(keys, names, {source});
+  std::erase_if(arrays, [&](const Array& array) { return !is_chosen(keys, array.entry.name); });
 }
 
 }  // namespace
@@ -493,6 +481,24 @@ bool matches(std::string_view glob, std::string_view name) {
     n = ++from;
   }
   return true;
+}
+
+bool is_chosen(const std::vector<std::string>& keys, std::string_view name) {
+  return std::any_of(keys.begin(), keys.end(),
+                     [&](const std::string& key) { return key == name || matches(key, name); });
+}
+
+void check_keys(const std::vector<std::string>& keys, const std::vector<std::string_view>& names,
+                const Place& place) {
+  for (const std::string& key : keys) {
+    const bool found = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
+      return key == name || matches(key, name);
+    });
+    if (found) continue;
+    const std::string_view near = nearest(key, names);
+    throw Error(ErrorKind::usage, "no tensor is called " + in_quotes(key),
+                near.empty() ? "" : "did you mean " + in_quotes(near) + "?", place);
+  }
 }
 
 std::string place_of(const std::string& file, const std::string& tensor) {

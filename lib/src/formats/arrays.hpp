@@ -52,6 +52,13 @@ struct Arrays {
 /// these, [!a-c] for one that is not.
 bool matches(std::string_view glob, std::string_view name);
 
+/// Whether one of `keys` names it.
+bool is_chosen(const std::vector<std::string>& keys, std::string_view name);
+
+/// Throws Error{usage} for a key that names none of these tensors.
+void check_keys(const std::vector<std::string>& keys, const std::vector<std::string_view>& names,
+                const Place& place);
+
 /// How errors call a tensor of a file: "acts.npz:layer1".
 std::string place_of(const std::string& file, const std::string& tensor);
 

@@ -1,15 +1,19 @@
 // JSON and JSON Lines: RFC 8259 arrays of numbers, with NaN, Infinity, -Infinity as Python's json
 // writes them, or as strings, and null for NaN. A value follows another after white space (jsonl: on
-// a line of its own, as a rule) or the RS of RFC 7464; each is a tensor. Long values are read in runs of their outermost elements.
-// A literal may be typed as in Python (json_python.hpp).
-// Refused on purpose: other text, objects and booleans (but see JsonPointer), ragged rows, more than
-// 128 dimensions.
+// a line of its own, as a rule) or the RS of RFC 7464; each is a tensor. Long arrays are read in
+// runs of their outermost elements. An object of names and such arrays is a file of several tensors,
+// and is read whole. A literal may be typed as in Python (json_python.hpp).
+// Refused on purpose: other text, booleans and objects within arrays or objects (but see
+// JsonPointer), two members of one name, ragged rows, more than 128 dimensions.
 
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
+#include <unordered_set>
 #include <utility>
 
+#include "arrays.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "json_array.hpp"
@@ -41,9 +45,8 @@ struct Nesting {
   std::size_t end = 0;      // behind the last white space or RS between values
   std::size_t bracket = 0;  // behind the last bracket that closes a value
 
-  /// `strings`: whether brackets in strings are to be told from others. Of the values that end in
-  /// `text`, those up to the first that ends behind `enough` bytes.
-  void look(std::string_view text, bool strings, std::size_t enough) {
+  /// Of the values that end in `text`, those up to the first that ends behind `enough` bytes.
+  void look(std::string_view text, std::size_t enough) {
     for (; seen < text.size() && end < enough; ++seen) {
       if (depth > 0 && !in_string) {  // inside a value, where most bytes mean nothing here
         while (seen < text.size() && !kNests[static_cast<unsigned char>(text[seen])]) ++seen;
@@ -65,7 +68,7 @@ struct Nesting {
         if (depth == 0) bracket = seen + 1;
       } else if (depth == 0 && is_between(c)) {
         end = seen + 1;
-      } else if (c == '"' && strings) {
+      } else if (c == '"') {
         in_string = true;
       }
     }
@@ -85,7 +88,8 @@ class JsonDecoder final : public Decoder {
         stacks_(stacks && lines),
         rows_of_one_(options.rows_of_one && lines),
         python_(options.python && !lines),
-        part_(options.part) {
+        part_(options.part),
+        keys_(options.keys) {
     if (part_ && !lines) {
       throw Error(ErrorKind::usage,
                   option("part") + " divides JSON Lines, and this is one JSON document",
@@ -159,8 +163,7 @@ class JsonDecoder final : public Decoder {
           break;
         }
         const char* const first = skip_between(text.data(), text.data() + text.size());
-        nesting.look(text, pointer_.has_value(),
-                     static_cast<std::size_t>(first - text.data()) + values_bytes_);
+        nesting.look(text, static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
         // Behind a bracket alone there may be more of what is wrong with the value.
         if (nesting.end == 0 && cutter_.full(chunk)) nesting.end = nesting.bracket;
@@ -176,11 +179,13 @@ class JsonDecoder final : public Decoder {
           cutter_.grow(chunk);
           continue;
         }
-        if (!pointer_ && !rows_of_one_ && begins_array(text)) {
+        const bool document = pointer_ || (!rows_of_one_ && begins_with(text, '{'));
+        if (!document && !rows_of_one_ && begins_with(text, '[')) {
           rank_ = 0;
           if (cut_elements(chunk)) break;
-        } else if (is_vain(text) || (pointer_ ? nesting.depth > std::int64_t{kMostDepth}
-                                              : !begins_array(text) && is_hopeless(text))) {
+        } else if (is_vain(text, document) ||
+                   (document ? nesting.depth > std::int64_t{kMostDepth}
+                             : !begins_with(text, '[') && is_hopeless(text))) {
           vain_ = true;
           cutter_.split(chunk, chunk.size);  // decode() says what it is
           break;
@@ -197,9 +202,9 @@ class JsonDecoder final : public Decoder {
   static bool blank(std::string_view text) {
     return skip_between(text.data(), text.data() + text.size()) == text.data() + text.size();
   }
-  static bool begins_array(std::string_view text) {
+  static bool begins_with(std::string_view text, char bracket) {
     const char* p = skip_between(text.data(), text.data() + text.size());
-    return p != text.data() + text.size() && *p == '[';
+    return p != text.data() + text.size() && *p == bracket;
   }
   /// Whether neither a number nor the start of one is all that stands in `text`, and all that a
   /// message says of the rest is there.
@@ -211,10 +216,9 @@ class JsonDecoder final : public Decoder {
     return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
   }
 
-  /// Whether `text` has a byte that is in no array of numbers, or in no document if there is a
-  /// pointer, and all that a message says of the rest. To read on would be vain, and may have no
-  /// end.
-  bool is_vain(std::string_view text) const {
+  /// Whether `text` has a byte that is in no array of numbers, or in no document at all, and all
+  /// that a message says of the rest. To read on would be vain, and may have no end.
+  static bool is_vain(std::string_view text, bool document) {
     constexpr auto kInArrays = [] {
       std::array<bool, 256> is_in{};
       for (const char c : std::string_view(" \t\r\n[],+-.0123456789eENaInfityul\""))
@@ -224,7 +228,7 @@ class JsonDecoder final : public Decoder {
     const char* const end = text.data() + text.size();
     const char* const bad = std::find_if(skip_between(text.data(), end), end, [&](char c) {
       const auto byte = static_cast<unsigned char>(c);
-      return pointer_ ? byte < ' ' && !is_space(c) : !kInArrays[byte];
+      return document ? byte < ' ' && !is_space(c) : !kInArrays[byte];
     });
     return static_cast<std::size_t>(end - bad) > kTokenBytes;
   }
@@ -292,7 +296,7 @@ class JsonDecoder final : public Decoder {
     if (last != nullptr && is_line) p = last;
     vain_ = cutter_.full(chunk) &&
             ((rank_ == 0 && is_hopeless({p, static_cast<std::size_t>(end - p)})) ||
-             is_vain(chunk.text()));
+             is_vain(chunk.text(), false));
     if (cutter_.ended() || vain_) {
       cutter_.split(chunk, chunk.size);  // an error, which decode() finds
       chunk.element = element_;
@@ -340,6 +344,14 @@ class JsonDecoder final : public Decoder {
     return value;
   }
 
+  /// A tensor without a name is none that keys choose.
+  void check_unnamed(const Chunk& chunk, const char* p) const {
+    if (keys_.empty()) return;
+    throw Error(ErrorKind::usage,
+                option("keys") + " takes a tensor by its name, and this one has none", {},
+                place_in(chunk, name_, p));
+  }
+
   /// Elements of a long array. Returns the array's end, or null if it is not in the chunk.
   template <class T>
   const char* decode_elements(const Chunk& chunk, std::vector<Result>& results) const {
@@ -350,7 +362,10 @@ class JsonDecoder final : public Decoder {
     std::vector<T> values;
     values.reserve(chunk.size / 8);
     const char* p = chunk.bytes.data();
-    if (chunk.begins) p = next_value(reader, chunk, p) + 1;
+    if (chunk.begins) {
+      p = next_value(reader, chunk, p);
+      check_unnamed(chunk, p++);
+    }
     p = reader.read(p, 1, chunk.begins, !chunk.ends, sizes, values, sizes.size[0]);
     Result& result = add(results, values, sizes.shape());
     result.begins = chunk.begins;
@@ -389,6 +404,15 @@ class JsonDecoder final : public Decoder {
       try {
         p = next_value(reader, chunk, p);
         if (p == end) break;
+        if (*p == '{' && !pointer_ && !rows_of_one_) {
+          std::vector<Result> named;
+          p = decode_object<T>(chunk, p, named);
+          if (p != end && !is_between(*p)) next_value(reader, chunk, p);
+          unstack();
+          std::move(named.begin(), named.end(), std::back_inserter(results));
+          continue;
+        }
+        check_unnamed(chunk, p);
         const char* document_end = nullptr;
         found.assign(1, p);
         if (pointer_) document_end = pointer_->find(chunk, name_, p, found);
@@ -431,6 +455,91 @@ class JsonDecoder final : public Decoder {
     unstack();
   }
 
+  /// What to do about an object of which one member is not a tensor: to choose the largest that is.
+  template <class T>
+  std::string hint_of_others(const Chunk& chunk, const char* p) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
+    std::string best;
+    std::size_t most = 0;
+    try {
+      do {
+        std::string name;
+        const char* const value = read_name(chunk, name_, skip_space(p + 1, end), name);
+        std::vector<T> values;
+        try {
+          Sizes sizes;
+          std::int64_t rows = 0;
+          reader.read(value, 0, false, false, sizes, values, rows);
+        } catch (const Error&) {
+          values.clear();
+        }
+        if (values.size() > most) {
+          most = values.size();
+          best = std::move(name);
+        }
+        p = skip_space(skip_value(chunk, name_, value), end);
+      } while (p != end && *p == ',');
+    } catch (const Error&) {
+      return "";  // it is not JSON
+    }
+    return most != 0 ? option("keys", in_quotes(best)) + " takes a member that is a tensor"
+                     : option("pointer", "/NAME") + " takes one value out of a document";
+  }
+
+  /// The tensors of the object at `p`, under their names; returns its end.
+  template <class T>
+  const char* decode_object(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    const char* const object = p;
+    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
+    const auto contents = std::make_shared<Contents>();
+    contents->chosen = true;  // text has no dtype that would keep a tensor from being operated on
+    std::vector<std::string> names;
+    std::unordered_set<std::string> distinct;
+    std::vector<T> values;
+    p = skip_space(p + 1, end);
+    if (p != end && *p == '}') reader.fail(object, "an object without a tensor");
+    for (;;) {
+      const char* const at = p;
+      std::string name;
+      p = read_name(chunk, name_, p, name);
+      if (!distinct.insert(name).second)
+        reader.fail(at, "two tensors are called " + in_quotes(name));
+      if (is_chosen(keys_, name) || keys_.empty()) {
+        if (name.empty()) reader.fail(at, "a tensor whose name is empty");
+        Sizes sizes;
+        std::int64_t rows = 0;
+        values.clear();
+        try {
+          p = reader.read(p, 0, false, false, sizes, values, rows);
+        } catch (const Error& error) {
+          if (!error.hint().empty()) throw;
+          throw Error(error.kind(), error.message(), hint_of_others<T>(chunk, object),
+                      error.place());
+        }
+        Result& result = add(results, values, sizes.shape());
+        const Tensor& tensor = result.columns[0].tensor;
+        result.name = name;
+        if (tensor.dim() != 0) result.length = tensor.shape()[0];
+        if (tensor.dim() >= 2) result.lines = Lines::slices;
+        contents->entries.push_back(
+            {name, std::string(rectify::name(dtype_)), dtype_, tensor.shape(), tensor.nbytes()});
+      } else {
+        p = skip_value(chunk, name_, p);
+      }
+      names.push_back(std::move(name));
+      p = skip_space(p, end);
+      if (p == end) reader.fail(p, "unexpected end of input inside an object", "a '}' is missing");
+      if (*p == '}') break;
+      if (*p != ',') reader.fail(p, "expected ',' or '}' but found " + kind_at(p, end));
+      p = skip_space(p + 1, end);
+    }
+    check_keys(keys_, {names.begin(), names.end()}, place_in(chunk, name_, object));
+    for (Result& result : results) result.file = contents;
+    return p + 1;
+  }
+
   template <class T>
   static Result& add(std::vector<Result>& results, const std::vector<T>& values, Shape shape) {
     Result& result = results.emplace_back();
@@ -449,6 +558,7 @@ class JsonDecoder final : public Decoder {
   bool python_;
   std::optional<Part> part_;
   std::optional<JsonPointer> pointer_;
+  std::vector<std::string> keys_;
 
   bool begun_ = false;
   bool any_ = false;      // a tensor has been cut

@@ -11,16 +11,19 @@ namespace rectify::inline v1 {
 namespace {
 
 constexpr std::string_view kEach = "*";
+constexpr std::string_view kReplacement = "\xEF\xBF\xBD";  // U+FFFD
 
 class DocumentReader {
  public:
   DocumentReader(const Chunk& chunk, const std::string& name, const std::string& pointer,
-                 const std::vector<std::string>& steps, std::vector<const char*>& found)
+                 const std::vector<std::string>& steps, std::vector<const char*>& found,
+                 std::string_view half)
       : chunk_(chunk),
         name_(name),
         pointer_(pointer),
         steps_(steps),
         found_(found),
+        half_(half),
         end_(chunk.bytes.data() + chunk.size) {}
 
   const char* read(const char* p) {
@@ -66,6 +69,15 @@ class DocumentReader {
     }
   }
 
+  /// The name at `p`, with the colon behind it; returns where the value begins.
+  const char* name(const char* p, std::string* key) const {
+    if (p == end_) fail(p, "unexpected end of input");
+    if (*p != '"') fail(p, "expected a name in quotes but found " + kind_at(p, end_));
+    p = skip_space(string(p, key), end_);
+    if (p == end_ || *p != ':') fail(p, "expected ':' after a name");
+    return to_text(p + 1);
+  }
+
  private:
   /// An object or a list that is open.
   struct Level {
@@ -103,15 +115,11 @@ class DocumentReader {
       if (each) level.found = found_.size();
       return p;
     }
-    if (p == end_) fail(p, "unexpected end of input");
-    if (*p != '"') fail(p, "expected a name in quotes but found " + kind_at(p, end_));
     std::string key;
-    p = string(p, step != nullptr ? &key : nullptr);
+    p = name(p, step != nullptr ? &key : nullptr);
     into = step != nullptr && *step == key;
     if (into) found_.resize(level.found);  // what another member of that name had no longer counts
-    p = skip_space(p, end_);
-    if (p == end_ || *p != ':') fail(p, "expected ':' after a name");
-    return p + 1;
+    return p;
   }
 
   const char* scalar(const char* p) const {
@@ -166,7 +174,7 @@ class DocumentReader {
     // nlohmann_json reads a pair and no half of one. Python and JavaScript write halves, so there
     // are documents with them; a pointer, which is UTF-8, names none.
     if (accepts(rest.substr(0, 12))) return escape(rest.substr(0, 12), text);
-    if (text != nullptr) *text += '\0';
+    if (text != nullptr) *text += half_;
     return p + 6;
   }
 
@@ -189,6 +197,7 @@ class DocumentReader {
   const std::string& pointer_;
   const std::vector<std::string>& steps_;
   std::vector<const char*>& found_;
+  std::string_view half_;  // what a name has for half a surrogate pair
   const char* end_;
   std::vector<Level> levels_;
 };
@@ -210,9 +219,20 @@ bool JsonPointer::names_several() const {
   return std::find(steps_.begin(), steps_.end(), kEach) != steps_.end();
 }
 
+const char* read_name(const Chunk& chunk, const std::string& source, const char* p,
+                      std::string& name) {
+  std::vector<const char*> found;
+  return DocumentReader(chunk, source, {}, {}, found, kReplacement).name(p, &name);
+}
+
+const char* skip_value(const Chunk& chunk, const std::string& source, const char* p) {
+  std::vector<const char*> found;
+  return DocumentReader(chunk, source, {}, {}, found, kReplacement).read(p);
+}
+
 const char* JsonPointer::find(const Chunk& chunk, const std::string& source, const char* p,
                               std::vector<const char*>& found) const {
-  return DocumentReader(chunk, source, text_, steps_, found).read(p);
+  return DocumentReader(chunk, source, text_, steps_, found, std::string_view("\0", 1)).read(p);
 }
 
 }  // namespace rectify::inline v1

@@ -1,4 +1,4 @@
-// The values inside a JSON document that a pointer names.
+// The values inside a JSON document: those that a pointer names, and the members of an object.
 #pragma once
 
 #include <string>
@@ -28,5 +28,13 @@ class JsonPointer {
   std::string text_;
   std::vector<std::string> steps_;
 };
+
+/// Reads the name of an object's member and the colon behind it, from `p` on, where the name has to
+/// stand. Returns where the value begins. Throws Error{data} with the place.
+const char* read_name(const Chunk& chunk, const std::string& source, const char* p,
+                      std::string& name);
+
+/// Past the value at `p`, which may be any JSON. Throws Error{data} with the place.
+const char* skip_value(const Chunk& chunk, const std::string& source, const char* p);
 
 }  // namespace rectify::inline v1

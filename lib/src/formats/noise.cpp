@@ -87,7 +87,7 @@ class NoiseDecoder final : public Decoder {
   }
 
  private:
-  bool is_large() const { return n_ >= static_cast<std::int64_t>(kBlock); }
+  bool is_large() const { return n_ >= static_cast<std::int64_t>(kNormalBlock); }
 
   Shape shape_;
   DType dtype_;

@@ -45,8 +45,8 @@ std::span<const Format> formats() {
       "skip",        "skip_after_header", "comment",      "columns", "keep"};
   static const Format table[] = {
       {"torch", Kind::text, {"txt"}, {}, nullptr, torch_encoder},
-      {"json", Kind::text, {"json"}, {"pointer"}, json_decoder, json_encoder},
-      {"jsonl", Kind::text, {"jsonl", "ndjson"}, {"pointer"}, jsonl_decoder, jsonl_encoder},
+      {"json", Kind::text, {"json"}, {"pointer", "keys"}, json_decoder, json_encoder},
+      {"jsonl", Kind::text, {"jsonl", "ndjson"}, {"pointer", "keys"}, jsonl_decoder, jsonl_encoder},
       {"csv", Kind::text, {"csv"}, of_rows, csv_decoder, csv_encoder},
       {"tsv", Kind::text, {"tsv", "tab"}, of_rows, tsv_decoder, tsv_encoder},
       {"npy", Kind::binary, {"npy"}, {}, npy_decoder, npy_encoder},
