@@ -131,13 +131,14 @@ def a_value_is_given_out_once_it_is_known_to_be_complete(s):
     for threads in THREADS:
         for start, rest, answer in ((b"[1,-2]", b"\n", b"[1.0, -0.02]\n"), (b"[1,-2]", b"\x1e", b"[1.0, -0.02]\n"),
                                     (b"[1,-2]", b" ", b"[1.0, -0.02]\n"), (b"1", b"2\n", b"12.0\n"),
-                                    (b"1", b"e1\n", b"10.0\n"), (b"nul", b"l\n", b"NaN\n")):
+                                    (b'{"a":[1]}', b"\n", b'{"a": [1.0]}\n'), (b"1", b"e1\n", b"10.0\n"), (b"nul", b"l\n", b"NaN\n")):
             talk = Talk(s, "--from", "jsonl", "--to", "jsonl", "--threads", threads)
             talk.says(start)
             time.sleep(0.05)
             need(not select.select([talk.hear], [], [], 0)[0], short(start), "is given out, though more may follow it")
             talk.exchanges(rest, answer).ends()
-        for start, rest in ((b"[1,-2]", b"x\n"), (b"[1,-2]", b"]\n"), (b"[1,-2]", b"[3]\n"), (b"[1]", b",\n"), (b"1", b"x\n"),
+        for start, rest in ((b"[1,-2]", b"x\n"), (b'{"a":[1]}', b"x\n"), (b'{"a":[1]}', b",\n"),
+                            (b"[" + b"1," * ((1 << 17) - 1) + b"1]", b"x\n"), (b'{"a":[' + b"1," * 16380 + b"1]}", b"x\n"), (b"[1,-2]", b"]\n"), (b"[1,-2]", b"[3]\n"), (b"[1]", b",\n"), (b"1", b"x\n"),
                             (b"1", b"[2]\n"), (b"1", b'"\n')):
             talk = Talk(s, "--from", "jsonl", "--to", "jsonl", "--threads", threads)
             talk.says(start)

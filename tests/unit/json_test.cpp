@@ -252,6 +252,29 @@ TEST_CASE("an object of tensors is a file of several") {
   }
 }
 
+TEST_CASE("a value with something glued to it is not given out, wherever blocks end") {
+  for (const std::string_view value :
+       {"[1, -2]", "[[1], [2]]", "{\"a\": [1], \"b\": 2}", "{\"a\": [[1], [2]]}"}) {
+    for (const std::string_view glued :
+         {"x", "x\n", "]", "[1]\n", "\"a\"\n", "{\"a\": 1}\n", ",\n"}) {
+      const std::string text = std::string(value) + std::string(glued);
+      CAPTURE(text);
+      for (const std::size_t block_bytes : kBlocks) {
+        CAPTURE(block_bytes);
+        for (const char* format : {"json", "jsonl", ""}) {
+          CAPTURE(format);
+          const Outcome outcome = converted(text, reading(format, block_bytes), writing("jsonl"));
+          // Rows of it may have been.
+          CHECK(outcome.bytes.find('\n') == std::string::npos);
+          const std::string place = "in:1:" + std::to_string(value.size() + 1) + ": ";
+          CHECK_MESSAGE(outcome.error.starts_with(place), outcome.error);
+          CHECK(outcome.error == converted(text, reading("jsonl"), writing("jsonl")).error);
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("keys choose members of an object") {
   const auto chosen = [](std::string_view text, std::vector<std::string> keys) {
     ReadOptions options = reading("json");

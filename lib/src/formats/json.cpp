@@ -165,8 +165,6 @@ class JsonDecoder final : public Decoder {
         const char* const first = skip_between(text.data(), text.data() + text.size());
         nesting.look(text, static_cast<std::size_t>(first - text.data()) + values_bytes_);
         if (blank(text.substr(0, nesting.end)) && !blank(text)) nesting.end = 0;
-        // Behind a bracket alone there may be more of what is wrong with the value.
-        if (nesting.end == 0 && cutter_.full(chunk)) nesting.end = nesting.bracket;
         if (nesting.end != 0) {
           cutter_.split(chunk, nesting.end);
           break;
@@ -175,7 +173,14 @@ class JsonDecoder final : public Decoder {
           cutter_.split(chunk, chunk.size);
           break;
         }
-        if (!cutter_.full(chunk)) {
+        // Behind a bracket alone there may be more of what is wrong with the value.
+        if (cutter_.full(chunk) && nesting.bracket != 0 &&
+            is_glued(text.data() + nesting.bracket, text.data() + text.size())) {
+          vain_ = true;
+          cutter_.split(chunk, chunk.size);
+          break;
+        }
+        if (!cutter_.full(chunk) || nesting.bracket != 0) {
           cutter_.grow(chunk);
           continue;
         }
@@ -233,6 +238,14 @@ class JsonDecoder final : public Decoder {
     return static_cast<std::size_t>(end - bad) > kTokenBytes;
   }
 
+  /// Whether something else than white space or RS stands at `p`, behind a value, and all that a
+  /// message says of it is there.
+  bool is_glued(const char* p, const char* end) const {
+    return p != end && !is_between(*p) &&
+           (cutter_.ended() || static_cast<std::size_t>(end - p) > kTokenBytes ||
+            std::any_of(p, end, ends_token));
+  }
+
   /// Splits the chunk behind a run of elements of the array at hand, or behind the array. False: it
   /// takes more text.
   bool cut_elements(Chunk& chunk) {
@@ -275,8 +288,11 @@ class JsonDecoder final : public Decoder {
       }
       if (closed > rank_) {
         while (p[-1] != ']') --p;
+        // It is complete, and given out, once it is known that nothing is glued to it.
+        vain_ = is_glued(p, end);
+        if (!vain_ && (p == end || !is_between(*p)) && !cutter_.ended()) return false;
         chunk.element = element_;
-        cutter_.split(chunk, static_cast<std::size_t>(p - begin));
+        cutter_.split(chunk, vain_ ? chunk.size : static_cast<std::size_t>(p - begin));
         inside_ = false;
         return true;
       }
@@ -367,6 +383,8 @@ class JsonDecoder final : public Decoder {
       check_unnamed(chunk, p++);
     }
     p = reader.read(p, 1, chunk.begins, !chunk.ends, sizes, values, sizes.size[0]);
+    if (chunk.ends && p != chunk.bytes.data() + chunk.size && !is_between(*p))
+      next_value(reader, chunk, p);
     Result& result = add(results, values, sizes.shape());
     result.begins = chunk.begins;
     result.ends = chunk.ends;
