@@ -35,7 +35,7 @@ class Field:
 class Dialect:
     """A table of some dialect: its bytes, what rectify and pandas are told of it, and what rectify is to give."""
 
-    def __init__(self, seed):
+    def __init__(self, seed, height=None):
         self.chance = chance = random.Random(seed)
         delimiter = self.pick(",", ",", ";", "\t", "|", " ", ":", "blanks")
         self.blanks = delimiter == "blanks"
@@ -45,7 +45,8 @@ class Dialect:
         self.quoting = self.pick("none", "none", "some", "all", "header")
         self.has_header = self.is_so(0.7)
         self.width = self.pick(2, 3, 5) if self.blanks else self.pick(1, 2, 3, 4, 7, 20)
-        height = self.pick(1, 2, 3, 10, 40)
+        few = self.pick(1, 2, 3, 10, 40)
+        height = height or few
         self.preamble = [self.pick("", "made by hand", f"a{self.delimiter}b", "1,2,3", "# x", "  x")
                          for _ in range(self.pick(0, 0, 0, 1, 3))]
         self.comment = self.is_so(0.2)
@@ -287,6 +288,20 @@ def csv_is_written_in_its_dialect_with_the_bytes_of_kept_columns(s):
         same(seed, dialect, piped, s.result(*piped, data=dialect.data, notes=True), wanted)
         parts = b"".join(s.result(name, *call, "--to", kind, "--part", f"{k}/3", notes=True) for k in (1, 2, 3))
         same(seed, dialect, [*call, "--part"], parts, wanted)
+
+
+@row
+def many_rows_are_taken_apart_as_few_are(s):
+    for seed in (5, 20, 32, 33, 55, 78):
+        dialect = Dialect(seed, height=9000)
+        name, wanted = dialect.file(), dialect.written()
+        s.write(name, dialect.data)
+        for more in (["--threads", "1"], ["--threads", "3"], ["--threads", "2", "--part", "1/1"]):
+            for target in ("baseline", "avx512"):
+                call = [name, *dialect.call(), "--to", name[2:], *more]
+                got = s.result(*call, notes=True, env={**harness.ENVIRONMENT, "RECTIFY_TARGET": target})
+                first = next((i for i, (a, b) in enumerate(zip(got.split(b"\n"), wanted.split(b"\n"))) if a != b), None)
+                need(got == wanted, f"dialect {seed}, {call} on {target}: line {first} of what is written")
 
 
 @row

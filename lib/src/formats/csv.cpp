@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <numeric>
 #include <utility>
 
 #include "csv_columns.hpp"
@@ -17,6 +18,7 @@
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "integers.hpp"
+#include "kernels/columns.hpp"
 #include "kernels/count.hpp"
 #include "number/number.hpp"
 
@@ -110,8 +112,17 @@ class CsvDecoder final : public Decoder {
     Inexact inexact;
     dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
-      values = plain_ ? rows<T>(chunk) : rows_by_field<T>(chunk, kept.get(), inexact);
-      if (plain_ && may_be_inexact<T>(values.data<T>())) rows_by_field<T>(chunk, nullptr, inexact);
+      bool is_done = plain_;
+      if (plain_) {
+        values = rows<T>(chunk, fields_, false);
+      } else if (!plan_.runs.empty()) {
+        is_done = rows_taken_apart<T>(chunk, kept.get(), values);
+      }
+      if (!is_done) {
+        values = rows_by_field<T>(chunk, kept.get(), inexact);
+      } else if (may_be_inexact<T>(values.data<T>())) {
+        rows_by_field<T>(chunk, nullptr, inexact);
+      }
     });
     const auto fields = static_cast<std::int64_t>(columns_.width);
     const std::int64_t count = values.numel() / fields;
@@ -609,6 +620,7 @@ class CsvDecoder final : public Decoder {
         dialect_.comment.empty() ||
         std::string_view("+-.0123456789nNiI").find(dialect_.comment[0]) == std::string::npos;
     plain_ = columns_.all() && !trailing_ && !dialect_.blanks && !has_number_words_ && is_clear;
+    plan_ = plan_of_columns();
     auto style = std::make_shared<TableStyle>();
     style->delimiter = dialect_.delimiter;
     style->decimal = dialect_.decimal;
@@ -673,8 +685,9 @@ class CsvDecoder final : public Decoder {
                     : T{};
   }
 
+  /// `fields`: how many a row has. `is_taken_apart`: all lines are rows.
   template <class T>
-  Tensor rows(Chunk& chunk) const {
+  Tensor rows(Chunk& chunk, std::size_t fields, bool is_taken_apart) const {
     char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
     begin[chunk.size] = '\n';  // the last line may have none
@@ -682,16 +695,17 @@ class CsvDecoder final : public Decoder {
     const auto lines = count_line_feeds(p, end + 1);
     // No row without a line, no field without a byte: whichever is less bounds the memory.
     const std::size_t most =
-        lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
+        lines > chunk.size / fields + 1 ? chunk.size + fields + 1 : lines * fields;
     const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
     const std::size_t size = most + blank_rows;
     const Dialect dialect{.grammar = NumberGrammar::csv,
                           .delimiter = dialect_.delimiter,
                           .point = dialect_.decimal,
-                          .fields = fields_};
+                          .fields = fields};
     Tensor values = Tensor::empty({static_cast<std::int64_t>(size)}, dtype_of<T>);
     T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
+    const bool has_comments = !is_taken_apart && !dialect_.comment.empty();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
       if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, "");
@@ -699,15 +713,15 @@ class CsvDecoder final : public Decoder {
     }
 
     while (p < end) {
-      if (!dialect_.comment.empty() && dialect_.is_comment(dialect_.skip_blanks(p, end), end)) {
+      if (has_comments && dialect_.is_comment(dialect_.skip_blanks(p, end), end)) {
         p = std::find(p, end, '\n') + 1;
         continue;
       }
       if (*p <= ' ') {
-        const char* content =
-            fields_ == 1 ? dialect_.skip_blanks(p, end) : dialect_.skip_blank_lines(p, end);
+        const char* content = fields == 1 || is_taken_apart ? dialect_.skip_blanks(p, end)
+                                                            : dialect_.skip_blank_lines(p, end);
         if (content == end) break;
-        if (fields_ == 1 && skip_break(content, end) != content) {
+        if (fields == 1 && skip_break(content, end) != content) {
           if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
           out[count++] = missing;
           p = skip_break(content, end);
@@ -719,13 +733,13 @@ class CsvDecoder final : public Decoder {
       int vain = 0;                    // runs that ended at once
       for (std::size_t field = 1;; ++field) {
         p = dialect_.skip_blanks(p, end);
-        if (vain < kMostVainRuns && field <= fields_) {
+        if (vain < kMostVainRuns && field <= fields) {
           const Run run = read_numbers<T>(p, end, dialect, field - 1, {out + count, size - count});
           count += run.count;
           p = run.end;
           vain += run.count == 0 ? 1 : 0;
-          if (field + run.count > fields_) line_end = nullptr;
-          field = (field - 1 + run.count) % fields_ + 1;
+          if (field + run.count > fields) line_end = nullptr;
+          field = (field - 1 + run.count) % fields + 1;
           if (field == 1 && run.count != 0) break;  // a blank line may be next
           p = dialect_.skip_blanks(p, end);
         }
@@ -735,18 +749,18 @@ class CsvDecoder final : public Decoder {
         const char c = *next;
         const bool ends_line = c == '\n' || (c == '\r' && next != end && next[1] == '\n');
         if (number.status == NumberStatus::ok && (c == dialect_.delimiter || ends_line) &&
-            field <= fields_) [[likely]] {
+            field <= fields) [[likely]] {
           out[count++] = number.value;
         } else {
           if (line_end == nullptr) line_end = std::find(p, end, '\n');
-          if (field > fields_) fail_long(chunk, p, line_end);
+          if (field > fields) fail_long(chunk, p, line_end);
           next = special_field<T>(chunk, p, line_end, field, missing, out[count++]);
         }
         if (*next == dialect_.delimiter && next != end) {
           p = next + 1;
           continue;
         }
-        if (field != fields_) fail_short(chunk, next, field);
+        if (field != fields) fail_short(chunk, next, field);
         p = next == end ? end : skip_break(next, end + 1);
         break;
       }
@@ -754,7 +768,133 @@ class CsvDecoder final : public Decoder {
     return values.prefix({static_cast<std::int64_t>(count)});
   }
 
-  /// The same, for rows of which not all fields are the tensor's, or which are written in ways that
+  /// The same, for rows of which not all fields are the tensor's: those that are become a table of
+  /// their own. False: that takes a look at each field, or there is something to say of one.
+  template <class T>
+  bool rows_taken_apart(Chunk& chunk, KeptColumns* kept, Tensor& values) const {
+    char* const begin = chunk.bytes.data();
+    const char* const end = begin + chunk.size;
+    const char* const first = begin + (chunk.begins ? data_offset_ : 0);
+    if (first == end) return false;
+    begin[chunk.size] = '\n';  // the last line may have none
+    const char* const last = end[-1] == '\n' ? end : end + 1;
+    const auto size = static_cast<std::size_t>(last - first);
+    const std::size_t most_lines = count_line_feeds(first, last);
+    constexpr std::size_t kPadding = LinesApart::kPadding;
+    chunk.apart.reserve(2 * (size + kPadding), 0);
+    char* const kept_begin = chunk.apart.data() + size + kPadding;
+    std::vector<std::size_t> none;
+    std::vector<std::size_t>& ends = kept == nullptr ? none : kept->ends;
+    ends.resize(plan_.kept.size() * most_lines);
+    LinesApart lines{first, first, nullptr, kept_begin, kept_begin, ends.data()};
+    std::vector<const char*> bounds(plan_.runs.size());
+    values = Tensor::empty({static_cast<std::int64_t>(most_lines * columns_.width)}, dtype_of<T>);
+    T* out = values.data<T>().data();
+    bool is_done = true;
+    while (is_done && lines.p != last) {
+      // So many that what becomes of them is still at hand when it is read.
+      constexpr std::ptrdiff_t kPiece = std::ptrdiff_t{64} << 10;
+      lines.last = last - lines.p <= kPiece ? last : std::find(lines.p + kPiece, last, '\n') + 1;
+      lines.rows = chunk.apart.data();
+      is_done = take_apart_all(lines, bounds);
+      if (!is_done) break;
+      Chunk table;
+      table.begins = false;
+      table.size = static_cast<std::size_t>(lines.rows - chunk.apart.data());
+      std::swap(table.bytes, chunk.apart);
+      try {
+        const Tensor some = rows<T>(table, columns_.width, true);
+        out = std::copy_n(some.data<T>().data(), some.numel(), out);
+      } catch (const Error&) {
+        is_done = false;  // its place is not this one
+      }
+      std::swap(table.bytes, chunk.apart);
+    }
+    if (!is_done) {
+      if (kept != nullptr) *kept = kept_;
+      return false;
+    }
+    values = values.prefix({out - values.data<T>().data()});
+    ends.resize(static_cast<std::size_t>(lines.ends - ends.data()));
+    if (kept != nullptr)
+      kept->text.assign(kept_begin, static_cast<std::size_t>(lines.kept - kept_begin));
+    return true;
+  }
+
+  /// Takes all lines apart. False: there is something to say of one.
+  bool take_apart_all(LinesApart& lines, std::vector<const char*>& bounds) const {
+    for (;;) {
+      take_apart(lines, plan_, bounds.data());
+      if (lines.p == lines.last) return true;
+      const char* const next = dialect_.skip_blank_lines(lines.p, lines.last);
+      if (next == lines.last) {
+        lines.p = next;
+        return true;
+      }
+      const bool is_line = next == lines.p;
+      lines.p = next;
+      if (is_line && !take_apart_with_quotes(lines, bounds)) return false;
+    }
+  }
+
+  /// The line at hand, which has quotes in it. False: there is something to say of it.
+  bool take_apart_with_quotes(LinesApart& lines, std::vector<const char*>& bounds) const {
+    const char* const feed = std::find(lines.p, lines.last, '\n');
+    std::size_t run = 0;
+    std::size_t left = plan_.runs[0];
+    for (const char* p = lines.p;; ++p) {
+      const CsvField field = dialect_.field_at(p, feed, true);
+      if (field.wrong != nullptr) return false;
+      p = field.next;
+      if (p == feed || !dialect_.is_delimiter(*p)) {
+        bounds[run] = p;
+        return run + 1 == plan_.runs.size() && left == 1 &&
+               put_line(lines, plan_, bounds.data(), feed + 1);
+      }
+      if (--left != 0) continue;
+      bounds[run] = p;
+      if (++run == plan_.runs.size()) return false;
+      left = plan_.runs[run];
+    }
+  }
+
+  /// How the lines are taken apart; nothing where each field has to be looked at.
+  ColumnPlan plan_of_columns() const {
+    ColumnPlan plan;
+    // A table of one column has rows of nothing, and a word for a missing value may be a number.
+    if (plain_ || dialect_.blanks || has_number_words_ || fields_ == 1) return plan;
+    plan.delimiter = dialect_.delimiter;
+    plan.comment = dialect_.comment.empty() ? '\0' : dialect_.comment[0];
+    plan.ends_empty = trailing_;
+    std::vector<std::pair<std::int32_t, std::size_t>> taken;
+    std::vector<std::pair<std::int32_t, std::size_t>> kept;
+    std::int32_t before = CsvColumns::kFirstKept;
+    for (std::size_t i = 0; i < fields_; ++i) {
+      const std::int32_t role = columns_.role[i];
+      const bool is_kept = role <= CsvColumns::kFirstKept;
+      const bool goes_on =
+          !plan.runs.empty() && !is_kept && before > CsvColumns::kFirstKept &&
+          (role == CsvColumns::kDropped ? before == role : before >= 0 && role == before + 1);
+      before = role;
+      if (goes_on) {
+        ++plan.runs.back();
+        continue;
+      }
+      if (is_kept) kept.emplace_back(-role, plan.runs.size());
+      if (role >= 0) taken.emplace_back(role, plan.runs.size());
+      plan.runs.push_back(1);
+    }
+    if (trailing_) plan.runs.push_back(1);
+    plan.stops.resize(plan.runs.size());
+    std::partial_sum(plan.runs.begin(), plan.runs.end(), plan.stops.begin());
+    std::sort(taken.begin(), taken.end());
+    std::sort(kept.begin(), kept.end());
+    for (const auto& [role, run] : taken) plan.taken.push_back(run);
+    for (const auto& [role, run] : kept) plan.kept.push_back(run);
+    return plan;
+  }
+
+  /// The same again, for rows of which not all fields are the tensor's, or which are written in ways that
   /// take a look at each. `kept` gets the fields that are kept, if it is not null.
   template <class T>
   Tensor rows_by_field(const Chunk& chunk, KeptColumns* kept, Inexact& inexact) const {
@@ -1010,6 +1150,7 @@ class CsvDecoder final : public Decoder {
   std::size_t data_offset_ = 0;  // in the first chunk: past the header
   std::vector<std::string> names_;
   CsvColumns columns_;
+  ColumnPlan plan_;
   std::vector<std::string> chosen_names_;
   KeptColumns kept_;  // all of it but the rows
   std::shared_ptr<const TableStyle> style_;

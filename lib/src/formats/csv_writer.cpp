@@ -3,6 +3,7 @@
 // their places.
 
 #include <algorithm>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -62,6 +63,17 @@ class CsvEncoder final : public detail::Encoder {
                   option("write.format", "json") + " holds tensors of any shape");
     }
     const std::vector<std::size_t> before = places_of_kept(result);
+    if (at.size() == 1 && lines.is_plain() && tables[0].width != 0) {
+      // What has the delimiter in it is in quotes then.
+      const bool is_as_it_was =
+          result.style != nullptr && result.style->delimiter == style.delimiter;
+      dispatch(result.columns[0].tensor.dtype(), [&](auto type) {
+        const auto* values = result.columns[0].tensor.data<typename decltype(type)::type>().data();
+        lines.add_rows(values, tables[0].rows, tables[0].width, *result.kept, before, is_as_it_was);
+      });
+      lines.flush();
+      return;
+    }
     std::size_t kept = 0;
     for (std::size_t row = 0; row < tables[0].rows; ++row) {
       std::size_t next_kept = 0;  // of the row
@@ -74,7 +86,9 @@ class CsvEncoder final : public detail::Encoder {
             const std::size_t stop = std::min(before[next_kept], tables[i].width);
             values = lines.add(values, stop - done);
             done = stop;
-            lines.add_text(kept_field(*result.kept, kept, style.delimiter));
+            const std::string& kept_text = result.kept->text;
+            lines.add_text(kept_field(*result.kept, kept), kept_text.data() + kept_text.size(),
+                           false);
           }
           values = lines.add(values, tables[i].width - done);
           at[i] = reinterpret_cast<const std::byte*>(values);
@@ -160,14 +174,10 @@ class CsvEncoder final : public detail::Encoder {
     return before;
   }
 
-  /// The index-th of the kept fields as it stands in the input, but in quotes where it has the
-  /// delimiter in it.
-  static std::string kept_field(const KeptColumns& kept, std::size_t index, char delimiter) {
+  /// The index-th of the kept fields as it stands in the input.
+  static std::string_view kept_field(const KeptColumns& kept, std::size_t index) {
     const std::size_t begin = index == 0 ? 0 : kept.ends[index - 1];
-    std::string text = kept.text.substr(begin, kept.ends[index] - begin);
-    const std::size_t first = text.find_first_not_of(" \t");
-    const bool quoted = first != std::string::npos && text[first] == '"';
-    return quoted || text.find(delimiter) == std::string::npos ? text : in_double_quotes(text);
+    return std::string_view(kept.text).substr(begin, kept.ends[index] - begin);
   }
 
   static std::string in_double_quotes(std::string_view name) {
@@ -216,10 +226,49 @@ class CsvEncoder final : public detail::Encoder {
       }
     }
 
-    /// Adds a field as it is.
-    void add_text(std::string_view field) {
-      flush();
-      text_ += field;
+    /// The same, with fields of the input among them: `before` says how many values stand before
+    /// each.
+    template <class T>
+    void add_rows(const T* values, std::size_t rows, std::size_t width, const KeptColumns& kept,
+                  std::span<const std::size_t> before, bool is_as_it_was) {
+      Among among(*this, rows, width, kept, before, is_as_it_was);
+      const std::size_t count = rows * width;
+      std::size_t stop = among.begin();
+      for (std::size_t done = 0; done < count;) {
+        const std::size_t some = std::min(count - done, kNumbers);
+        make_room(some * kRunBytes);
+        const Separators separators{
+            .between = {&delimiter_, 1}, .after_row = {}, .width = stop - done, .row_ends = &among};
+        p_ = write_numbers(p_, std::span(values + done, some), separators, 0);
+        done += some;
+        stop = among.stop();
+      }
+    }
+
+    /// Adds a field of a text up to `end` as it is, but in quotes where it has the delimiter in it,
+    /// which it has not if it `is_as_it_was`.
+    void add_text(std::string_view field, const char* end, bool is_as_it_was) {
+      if (!is_as_it_was && field.find(delimiter_) != std::string_view::npos) {
+        const std::size_t first = field.find_first_not_of(" \t");
+        if (field[first == std::string_view::npos ? 0 : first] != '"') {
+          flush();
+          text_ += in_double_quotes(field);
+          field = {};
+        }
+      }
+      if (field.size() > kMostTextBytes) {
+        flush();
+        text_ += field;
+      } else {
+        constexpr std::size_t kStep = 32;  // a length that is known is copied faster
+        make_room(field.size() + kStep);
+        if (field.size() <= kStep && static_cast<std::size_t>(end - field.data()) >= kStep) {
+          std::memcpy(p_, field.data(), kStep);
+        } else {
+          std::memcpy(p_, field.data(), field.size());
+        }
+        p_ += field.size();
+      }
       *p_++ = delimiter_;
       empty_ = false;
     }
@@ -244,10 +293,71 @@ class CsvEncoder final : public detail::Encoder {
       p_ = buffer_;
     }
 
+    bool is_plain() const { return decimal_ == '.' && !float_format_.is_set(); }
+
    private:
     static constexpr std::size_t kNumbers = 256;
+    static constexpr std::size_t kMostTextBytes = 256;
 
-    bool is_plain() const { return decimal_ == '.' && !float_format_.is_set(); }
+    /// Puts fields of the input among the numbers.
+    class Among final : public RowEnds {
+     public:
+      Among(Lines& lines, std::size_t rows, std::size_t width, const KeptColumns& kept,
+            std::span<const std::size_t> before, bool is_as_it_was)
+          : lines_(lines),
+            rows_left_(rows),
+            width_(width),
+            kept_(kept),
+            end_(kept.text.data() + kept.text.size()),
+            before_(before),
+            is_as_it_was_(is_as_it_was) {}
+
+      /// Begins the first row; returns how many values stand next to one another there.
+      std::size_t begin() { return next(); }
+      /// How many values of all have been passed when fields or the end of a row are next.
+      std::size_t stop() const { return stop_; }
+
+      char* write(char* out, std::size_t& width) override {
+        lines_.p_ = out;
+        *lines_.p_++ = lines_.delimiter_;
+        lines_.empty_ = false;
+        width = next();
+        return lines_.p_;
+      }
+
+     private:
+      std::size_t next() {
+        while (rows_left_ != 0) {
+          for (; next_ < before_.size() && before_[next_] == column_; ++next_, ++field_)
+            lines_.add_text(kept_field(kept_, field_), end_, is_as_it_was_);
+          if (column_ != width_) {
+            const std::size_t stop = next_ < before_.size() ? before_[next_] : width_;
+            const std::size_t count = stop - column_;
+            column_ = stop;
+            stop_ += count;
+            lines_.make_room(kNumbers * kRunBytes);  // for the rest of a run
+            return count;
+          }
+          lines_.end();
+          column_ = 0;
+          next_ = 0;
+          --rows_left_;
+        }
+        return width_;  // there is nothing more
+      }
+
+      Lines& lines_;
+      std::size_t rows_left_;
+      std::size_t width_;
+      const KeptColumns& kept_;
+      const char* end_;  // of their text
+      std::span<const std::size_t> before_;
+      bool is_as_it_was_;
+      std::size_t column_ = 0;  // of the tensor, in the row
+      std::size_t next_ = 0;    // kept field of the row
+      std::size_t field_ = 0;   // of all
+      std::size_t stop_ = 0;
+    };
 
     /// `count` values in rows of `width`, with a delimiter or `after_row` behind each.
     template <class T>
@@ -287,8 +397,8 @@ class CsvEncoder final : public detail::Encoder {
     char decimal_;
     bool crlf_;
     const FloatFormat& float_format_;
-    bool empty_ = true;                      // the line at hand
-    char buffer_[kNumbers * kRunBytes + 2];  // and a carriage return behind a full one
+    bool empty_ = true;                          // the line at hand
+    char buffer_[2 * kNumbers * kRunBytes + 2];  // and a carriage return behind a full one
     char* p_ = buffer_;
   };
 

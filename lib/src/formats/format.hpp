@@ -42,6 +42,7 @@ struct Chunk {
   bool begins = true;            // a tensor begins here
   bool ends = true;              // and ends here
   bool glued = false;            // json: no white space stands between this and what came before
+  Buffer apart;                  // csv: its columns, one by one
   std::uint64_t blank_rows = 0;  // csv: blank lines in front of it that are rows, too
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order

@@ -73,11 +73,17 @@ char* write_singly(char* out, std::span<const T> values, const Separators& separ
                    std::size_t column, const NumberWords& words) {
   const Behind between(separators.between);
   const Behind after_row(separators.after_row);
+  std::size_t left = separators.width - column;  // in the row
   for (const T value : values) {
     out = write_one(out, value, words);
-    const bool ends_row = ++column == separators.width;
-    out = (ends_row ? after_row : between).write(out);
-    if (ends_row) column = 0;
+    if (--left != 0) {
+      out = between.write(out);
+    } else if (separators.row_ends != nullptr) {
+      out = separators.row_ends->write(out, left);
+    } else {
+      out = after_row.write(out);
+      left = separators.width;
+    }
   }
   return out;
 }
@@ -367,7 +373,9 @@ RECTIFY_AVX2 char* write_float32(char* out, std::span<const float> values,
         }
         out = between.write(out);
       }
-      if (left == 0) {
+      if (left == 0 && separators.row_ends != nullptr) {
+        out = separators.row_ends->write(out - between.size, left);
+      } else if (left == 0) {
         out = after_row.write(out - between.size);
         left = separators.width;
       }

@@ -93,12 +93,22 @@ template <class T>
 Run read_numbers(const char* first, const char* last, const Dialect& dialect, std::size_t column,
                  std::span<T> out);
 
-/// What stands behind the numbers of a table: `between` behind each, but `after_row` behind every
-/// `width`-th; at most 8 characters each.
+/// Writes what stands behind a row of numbers where that is not the same each time.
+class RowEnds {
+ public:
+  virtual ~RowEnds() = default;
+  /// `out` is behind the last number of a row. Returns where the next number goes, with as much room
+  /// as write_numbers() needs for the rest of its values, and sets how many make the next row.
+  virtual char* write(char* out, std::size_t& width) = 0;
+};
+
+/// What stands behind the numbers of a table: `between` behind each, but `after_row`, or what
+/// `row_ends` writes, behind every `width`-th; at most 8 characters each.
 struct Separators {
   std::string_view between = ",";
   std::string_view after_row = "\n";
   std::size_t width = 1;
+  RowEnds* row_ends = nullptr;
 };
 
 /// What is written for values that are no numbers; at most 12 characters each.
