@@ -577,10 +577,38 @@ def a_nan_is_status_3_on_request(s):
 def a_broken_file_outranks_a_limit(s):
     s.write("dead.csv", b"-1,-2\n-3,-4\n")
     s.write("bad.csv", b"1,2\n3,x\n")
-    for arguments in (["dead.csv", "bad.csv"], ["bad.csv", "dead.csv"]):
-        s.run(*arguments, "--fail-if-dead", "0").refuses("bad.csv:2:3: ")
-    s.run("dead.csv", "missing.csv", "--fail-if-dead", "0").refuses("missing.csv: ")
+    for bad, message in (("bad.csv", rb"bad\.csv:2:3: "), ("missing.csv", rb"missing\.csv: ")):
+        for arguments in (["dead.csv", bad], [bad, "dead.csv"]):
+            outcome = s.run(*arguments, "--fail-if-dead", "0")
+            need(outcome.status == 1 and re.match(rb"rectify: " + message + rb"[^\n]*\nrectify: dead\.csv: 2 of 2 units dead",
+                                                  outcome.stderr), outcome)
     s.run("dead.csv", "--fail-if-dead", "0", before="exec >/dev/full").refuses("No space left")
+
+
+@row
+def one_bad_file_does_not_take_the_reports_of_the_others(s):
+    activations_file(s)
+    s.write("bad.csv", b"1,2\n3,x\n")
+    s.write("long.csv", b"1,2\n" * 30000 + b"3,x\n" + b"1,2\n" * 30000)  # more than is read at once
+    s.write("two.jsonl", b"[1,2]\n[3,\"x\"]\n")
+    for to in (["--to", "json"], ["--to", "csv"], ["--to", "table"]):
+        wanted = s.result("acts.csv", LAYER, *to)
+        for bad in ("bad.csv", "long.csv", "two.jsonl", "missing.csv"):
+            for arguments in ([bad, "acts.csv", LAYER], ["acts.csv", bad, LAYER], ["acts.csv", LAYER, bad]):
+                outcome = s.run(*arguments, *to).says(re.escape(bad), 1)
+                need(outcome.stdout == wanted, arguments, outcome)
+    outcome = s.run("bad.csv", "missing.csv")
+    need(outcome.status == 1 and not outcome.stdout and outcome.stderr.count(b"\n") == 2, outcome)
+    many = [s.write(f"{i}.csv", b"1,x\n" if i % 7 == 3 else b"1,2\n") for i in range(300)]
+    outcome = s.run(*many, "--to", "jsonl")
+    need(outcome.status == 1 and outcome.stderr.count(b"\n") == 43 and outcome.stdout.count(b"\n") == 257, outcome)
+    # What is put in place is whole, and what is merged is too.
+    s.write("out.json", b"old\n")
+    s.run("acts.csv", "bad.csv", "-o", "out.json").refuses("bad.csv:2:3: ")
+    need(s.read("out.json") == b"old\n", "a report that lacks a file replaced the old one")
+    s.run("acts.csv", "bad.csv", "--partial").refuses("bad.csv:2:3: ")
+    # Wrong usage is not one file's.
+    s.run("acts.csv", "bad.csv", "--unit-axis", "7").refuses("", 2)
 
 
 @row

@@ -223,5 +223,5 @@ class Tensor {
   DType dtype_ = DType::float32;
 };
 
-}  // namespace RECTIFY_API
+}  // namespace v1
 }  // namespace rectify
