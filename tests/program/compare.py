@@ -1003,10 +1003,46 @@ def a_plot_without_gnuplot_says_how_to_get_it(s):
     activations_file(s)
     wanted = s.result("acts.csv")
     (s.path / "nothing").mkdir()
-    for target in ("x.svg", "x.png", "-"):
+    for target in ("x.svg", "x.png"):
         outcome = s.run("acts.csv", "--plot", target, PATH=str(s.path / "nothing")).says("gnuplot.*install", 1)
         need(outcome.stdout == wanted, "the report is not complete:", outcome)
         need(s.names() == ["acts.csv", "nothing"], s.names())
+    s.run("acts.csv", "--plot", "-", PATH=str(s.path / "nothing")).succeeds()  # which is drawn without it
+
+
+@row
+def a_plot_in_the_terminal_is_as_wide_as_that_and_speaks_its_language(s):
+    for name in (LAYER, s.write("one.csv", b"1\n-2\n"), s.write("none.npy", npy([], [0, 3], "float32"))):
+        for columns in ("40", "80", "200"):
+            plain, blocks = (s.run(name, "--plot", "-", COLUMNS=columns, LC_ALL=locale).stdout.decode()
+                             for locale in ("C", "C.UTF-8"))
+            need(plain.isascii(), short(plain))
+            need(name != LAYER or re.search("[\u2581-\u2588]", blocks), short(blocks))
+            for text in (plain, blocks):
+                need(max(map(len, text.splitlines())) <= int(columns), columns, short(text, 4000))
+
+
+@row
+def merged_parts_are_drawn_as_the_undivided_input_is(s):
+    gnuplot()
+    activations_file(s)
+    files = s.partials(3, "acts.csv")
+    for target in ("x.svg", "-"):
+        wanted = s.result("acts.csv", "--plot", target), target != "-" and s.read(target)
+        got = s.result("--merge", *reversed(files), "--plot", target), target != "-" and s.read(target)
+        need(got == wanted, target, short(got), short(wanted))
+    old = json.loads(s.read(files[0]))
+    for activation in old["tensors"][0]["activations"]:
+        activation["partial"]["state"].pop("classes", None)
+        state = {key: value for key, value in activation["partial"]["state"].items() if key != "checksum"}
+        text = json.dumps(state, separators=(",", ":"), sort_keys=True)
+        checksum = 0xcbf29ce484222325
+        for byte in text.encode():
+            checksum = (checksum ^ byte) * 0x100000001b3 % 2 ** 64
+        activation["partial"]["state"]["checksum"] = f"{checksum:016x}"
+    s.write(files[0], json.dumps(old).encode())
+    s.run("--merge", *files).succeeds()
+    s.run("--merge", *files, "--plot", "-").refuses("they hold no histogram.*make them again with compare --partial")
 
 
 def svg_of(s, *arguments):
