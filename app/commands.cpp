@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
 #include <utility>
@@ -147,13 +148,22 @@ void note_what_is_left_out(const Printed& printed) {
 
 // ---- compare -----------------------------------------------------------------------------------
 
-/// The tallies of the inputs, and what is said of them besides.
-std::vector<Compared> tallies_of(const Options& options) {
+/// The tallies of the inputs, and what is said of them besides. One bad input of several does not
+/// take the reports of the others, but from what is put in place of a file or is merged: that is
+/// whole.
+std::vector<Compared> tallies_of(const Options& options, bool& failed) {
   Progress progress(!options.output);
   RunOptions run_options = options.run;
   run_options.progress = [&](const Source& source) { progress.show(source); };
   run_options.note = note;
-  return rectify::compare(sources_of(options), options.read, options.compare, run_options);
+  std::function<void(const Error&)> go_on;
+  if (!options.partial && !options.output) {
+    go_on = [&failed](const Error& error) {
+      failed = true;
+      say(error.line(option_text));
+    };
+  }
+  return rectify::compare(sources_of(options), options.read, options.compare, run_options, go_on);
 }
 
 struct Worst {
@@ -282,7 +292,7 @@ void apply(Options options) {
   if (output.is_file()) note_what_is_left_out(writer.printed());
 }
 
-bool compare(Options options) {
+Verdict compare(Options options) {
   seed(options);
   if (options.plot) {
     check_plot_target(*options.plot);
@@ -292,7 +302,10 @@ bool compare(Options options) {
                   "-o FILE for the one, or --plot FILE.svg for the other");
     }
   }
-  std::vector<Compared> tallies = options.merge ? merge(options) : tallies_of(options);
+  bool failed = false;
+  const std::vector<Compared> tallies =
+      options.merge ? merge(options) : tallies_of(options, failed);
+  if (failed && tallies.empty()) return Verdict::incomplete;
   options.dead_below = std::max(options.dead_below, 0.0);
   if (options.dormant_below < 0) options.dormant_below = kDormantBelow;
 
@@ -372,7 +385,7 @@ bool compare(Options options) {
     within_limits = false;
   }
   if (options.fail_if_nan && !say_nan(named)) within_limits = false;
-  return within_limits;
+  return failed ? Verdict::incomplete : within_limits ? Verdict::fine : Verdict::over_limit;
 }
 
 void say(const std::string& line) {

@@ -1,6 +1,8 @@
 // What rectify does, once the command line is read.
 #pragma once
 
+#include <cstdint>
+
 #include "options.hpp"
 
 namespace rectify::app {
@@ -12,10 +14,17 @@ void apply(Options options);
 /// Lists the tensors that the inputs hold. Throws as reading does.
 void list(const Options& options);
 
-/// Reports what the modes do to every tensor of every input, or merges partial reports. True
-/// if no --fail-if-... limit was passed; if one was, a line on standard error says which. Throws
+enum class Verdict : std::uint8_t {
+  fine,
+  /// A --fail-if-... limit was passed, and a line on standard error says which.
+  over_limit,
+  /// Some of several inputs could not be read, and a line on standard error says why.
+  incomplete,
+};
+
+/// Reports what the modes do to every tensor of every input, or merges partial reports. Throws
 /// Error, ReaderGone.
-bool compare(Options options);
+Verdict compare(Options options);
 
 /// Writes a line about the run to standard error. There is nobody to tell if that fails.
 void say(const std::string& line);

@@ -640,8 +640,9 @@ const Flag kFlags[] = {
      .variable = "FILE",
      .screen = Flag::both,
      .brief = "draw FILE.svg, FILE.png, or - in the terminal",
-     .manual = "Draw FILE`.svg` or FILE`.png`, or `-` in the terminal, by gnuplot(1): the share of "
-               "active samples per unit, and the inputs with the activations over them.",
+     .manual = "Draw FILE`.svg` or FILE`.png`, by gnuplot(1), or `-` in the terminal: the share of "
+               "active samples per unit, and where the outputs lie, with the inputs behind them and "
+               "those without a gradient shaded. With `--merge`, too.",
      .take = [](Options& o, const std::string& word) { o.plot = word; }},
     {.command = Flag::compare,
      .group = Flag::gate,

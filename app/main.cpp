@@ -97,7 +97,14 @@ int run(int argc, char** argv) {
     return kUsage;
   }
   if (options.command == Options::Command::compare) {
-    return rectify::app::compare(options) ? kDone : kOverLimit;
+    switch (rectify::app::compare(options)) {
+      case rectify::app::Verdict::fine:
+        return kDone;
+      case rectify::app::Verdict::over_limit:
+        return kOverLimit;
+      case rectify::app::Verdict::incomplete:
+        return kFailed;
+    }
   }
   options.list ? rectify::app::list(options) : rectify::app::apply(options);
   return kDone;

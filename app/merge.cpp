@@ -236,6 +236,7 @@ std::vector<Compared> merge(Options& options) {
       CompareOptions compare;
       compare.unit_axis = tensor.unit_axis;
       compare.modes = tensor.modes;
+      compare.histogram = options.plot.has_value();
       Tally tally;
       try {
         tally = Tally::from_partial(compare, tensor.dtype, tensor.shape, tensor.states);

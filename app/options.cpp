@@ -159,7 +159,8 @@ void refuse_misplaced(const Options& options, const std::vector<const Flag*>& gi
 void settle_compare(Options& options) {
   const std::string& check = options.check_text;
   options.compare.modes = options.operation.modes;
-  options.compare.histogram = options.plot.has_value();
+  // Whether a plot will be drawn of the parts is not known where they are made.
+  options.compare.histogram = options.plot.has_value() || options.partial;
   if (!check.empty() && !options.fail_if_dead && !options.fail_if_dormant)
     refuse("--check goes with --fail-if-dead or --fail-if-dormant");
   if (!check.empty()) {
@@ -176,12 +177,11 @@ void settle_compare(Options& options) {
     if (options.merge) refuse("--merge reads what --partial writes: one of them");
     if (!options.report_format.empty() && options.report_format != "json")
       refuse("--partial writes JSON, not " + options.report_format);
-    if (options.plot) refuse("--plot draws a whole input: leave out --partial");
+    if (options.plot) refuse("--plot draws a whole input: it goes with --merge, not --partial");
     options.report_format = "json";
   }
   if (options.merge) {
     if (options.tensor || options.randn) refuse("--merge takes files that --partial has written");
-    if (options.plot) refuse("--plot draws from the input itself, not from --merge");
   }
   if (options.plot && *options.plot != "-") {
     const auto is_plot = [&](const std::string& file) {

@@ -19,15 +19,15 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
-#include <limits>
 #include <span>
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
+#include "distribution.hpp"
 #include "rectify/rectify.hpp"
+#include "report/figures.hpp"
 
 extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has no header for it
 #include "text_width.hpp"
@@ -35,7 +35,7 @@ extern char** environ;  // NOLINT(readability-redundant-declaration): POSIX has 
 namespace rectify::app {
 namespace {
 
-enum class Kind : std::uint8_t { svg, png, text };
+enum class Kind : std::uint8_t { svg, png };
 
 // ---- running gnuplot ---------------------------------------------------------------------------
 
@@ -168,51 +168,45 @@ void drain(Descriptor& from, std::string& to, std::size_t most) {
 // After Okabe and Ito: told apart by people who see red and green alike.
 constexpr std::string_view kUnitColour = "#8fb8de";
 constexpr std::string_view kDeadColour = "#d55e00";
+constexpr std::string_view kDeadZoneColour = "#fbe3d6";
+constexpr std::string_view kZoneBorderColour = "#e8a882";
 constexpr std::string_view kInputColour = "#c9ced6";
 constexpr std::string_view kLineColours[] = {"#1b1f24", "#0072b2", "#009e73", "#cc79a7", "#e69f00"};
 
-double value_of(const Figure& figure, double otherwise) {
-  if (const double* real = std::get_if<double>(&figure)) return *real;
-  if (const std::int64_t* whole = std::get_if<std::int64_t>(&figure))
-    return static_cast<double>(*whole);
-  return otherwise;
-}
-
-struct Canvas {
-  Kind kind = Kind::svg;
-  bool utf8 = false;
-  std::size_t columns = 80;  // of text
-};
-
-constexpr int kPanelHeight = 340;  // pixels
+constexpr int kPanelHeight = 360;  // pixels
 constexpr int kPanelWidth = 520;
-constexpr std::size_t kTextHeight = 18;   // lines of a panel
-constexpr std::size_t kSideBySide = 120;  // columns that two panels need
 /// More are not drawn: a picture this tall is beyond what viewers show.
 constexpr std::size_t kMostReports = 24;
 /// Units that get a bar and a name each; more are one outline.
 constexpr std::size_t kMostBars = 48;
 constexpr std::size_t kOutlinePoints = 600;
-/// Values beyond are cut off, so that ranges stay finite.
-constexpr double kMostDrawn = std::numeric_limits<double>::max() / 8;
-/// Columns of text that fit below a panel.
+/// Columns of text that fit beside one another below a panel, and above it.
 constexpr std::size_t kLabelColumns = 56;
+constexpr std::size_t kTitleColumns = 48;
+constexpr std::size_t kSubtitleColumns = 78;
+/// Cells of a distribution.
+constexpr std::size_t kCells = 72;
 
 using Script = std::back_insert_iterator<std::string>;
 
+/// A panel's title, and the figures below it.
+void title(std::string& script, Kind kind, std::string_view title, std::string_view figures) {
+  fmt::format_to(Script(script),
+                 "set title {} offset 0,1.1\nset label 1 {} at graph 0.5,1.055 "
+                 "center font ',{}' textcolor rgb '#57606a' noenhanced\n",
+                 gnuplot_string(title), gnuplot_string(shortened(figures, kSubtitleColumns, true)),
+                 kind == Kind::svg ? 11 : 9);
+}
+
 /// The share of active samples of each unit, the worst first.
-void draw_units(std::string& script, const NamedReport& report, const ReportOptions& options,
-                const Canvas& canvas, std::size_t number) {
+void draw_units(std::string& script, Kind kind, const NamedReport& report,
+                const ReportOptions& options, std::size_t number) {
   const Script to(script);
   const TensorFigures& figures = report.figures;
   const ActivationFigures& row = figures.activations[judge(figures, options)];
   const std::vector<std::size_t> order = worst_first(row);
   const std::size_t count = order.size();
-  const bool text = canvas.kind == Kind::text;
-  const std::size_t panel_columns =
-      text && canvas.columns >= kSideBySide ? canvas.columns / 2 : canvas.columns;
   const bool bars = count <= kMostBars;
-  const std::size_t label_columns = text ? panel_columns - 14 : kLabelColumns;
 
   // Shares in percent; dead ones apart. Of very many units, those at even distances and both ends.
   std::string alive_data;
@@ -228,9 +222,9 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
   for (std::size_t i = 0; i < points; ++i) {
     const std::size_t rank = rank_of(i);
     const UnitFigures& unit = row.units[order[rank]];
-    const double share = 100 * value_of(unit.active_frac, 0);
+    const double share = 100 * value_of(unit.active_frac).value_or(0);
     std::string& data = unit.dead ? dead_data : alive_data;
-    if (!bars && !text) {
+    if (!bars) {
       const std::size_t next = i + 1 < points ? rank_of(i + 1) : rank + 1;
       const double right = 1 + static_cast<double>(rank + next) / 2;
       fmt::format_to(std::back_inserter(data), "{} {}\n{} {}\n", left, share, right, share);
@@ -238,55 +232,43 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
       continue;
     }
     fmt::format_to(std::back_inserter(data), "{} {}\n", rank + 1, share);
-    if (bars) {
-      constexpr std::size_t kNameColumns = 14;
-      const std::string name = shortened(unit_name(report, order[rank]), kNameColumns, true);
-      widest = std::max(widest, display_width(name));
-      fmt::format_to(std::back_inserter(tics), "{}{} {}", tics.empty() ? "" : ", ",
-                     gnuplot_string(name, true), rank + 1);
-    }
+    constexpr std::size_t kNameColumns = 14;
+    const std::string name = shortened(unit_name(report, order[rank]), kNameColumns, true);
+    widest = std::max(widest, display_width(name));
+    fmt::format_to(std::back_inserter(tics), "{}{} {}", tics.empty() ? "" : ", ",
+                   gnuplot_string(name, true), rank + 1);
   }
-  // gnuplot takes no empty data block for a plot, and its text terminal crashes on a mark at NaN: a
-  // unit outside the range stands for none.
+  // gnuplot takes no empty data block for a plot: a unit outside the range stands for none.
   const auto block = [&](std::string_view name, const std::string& data) {
     fmt::format_to(to, "${}{} << EOD\n{}EOD\n", name, number, data.empty() ? "-1 0\n" : data);
   };
   block("alive", alive_data);
   block("dead", dead_data);
 
-  const std::size_t room = text ? panel_columns - std::min<std::size_t>(panel_columns, 24) : 48;
-  const std::string source =
-      shortened(escaped(report.source), std::max<std::size_t>(room, 12), !text || canvas.utf8);
-  fmt::format_to(to, "set title {} noenhanced\n", gnuplot_string(source + ": active samples"));
+  title(script, kind, shortened(escaped(report.source), kTitleColumns, true) + ": active samples",
+        fmt::format("{} of {} dead under {} ({}), {} of the inputs positive", row.dead_units,
+                    plural(count, "unit"), label(row.mode), percent(row.dead_frac),
+                    percent(row.active_frac)));
   fmt::format_to(
-      to, "set xlabel {}\n",
+      to, "set xlabel {}\nset ylabel 'share of samples, %'\n",
       gnuplot_string(count == 1 ? "1 unit" : fmt::format("{} units, worst first", count)));
-  fmt::format_to(to, "set ylabel {}\n", gnuplot_string(text ? "%" : "share of samples, %"));
-  const bool beside = count * (widest + 1) <= label_columns;
+  const bool beside = count * (widest + 1) <= kLabelColumns;
   if (count == 0) {
     script += "unset xtics\n";
-  } else if (bars && (beside || !text)) {
+  } else if (bars) {
     fmt::format_to(to, "set xtics ({}) {}\n", tics, beside ? "norotate" : "rotate by 90 right");
   } else {
     script += "set xtics autofreq norotate\n";
   }
   // Spelled out, since a single unit, or none, would leave autoscaling without a range.
-  fmt::format_to(to, "set xrange [0.4:{}.6]\nset yrange [{}:108]\nset ytics 0,25,100\n",
-                 std::max<std::size_t>(count, 1), text ? "-6" : "-4");
-  const std::string dead_title =
-      row.dead_units == 0
-          ? ""
-          : fmt::format("dead under {}: {} of {}", label(row.mode), row.dead_units, count);
+  fmt::format_to(to, "set xrange [0.4:{}.6]\nset yrange [-4:108]\nset ytics 0,25,100\n",
+                 std::max<std::size_t>(count, 1));
   const std::string dead_key =
-      dead_title.empty() ? "notitle" : "title " + gnuplot_string(dead_title) + " noenhanced";
-  script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
-                 : "set key at graph 0.02,0.97 left top reverse Left\n";
-  if (text) {
-    fmt::format_to(to,
-                   "plot $alive{0} using 1:2 with impulses lc rgb '{1}' notitle, "
-                   "$dead{0} using 1:(0) with points pt 'x' lc rgb '{2}' {3}\n",
-                   number, kUnitColour, kDeadColour, dead_key);
-  } else if (bars) {
+      row.dead_units == 0
+          ? "notitle"
+          : "title " + gnuplot_string("dead under " + label(row.mode)) + " noenhanced";
+  script += "set key at graph 0.02,0.97 left top reverse Left\n";
+  if (bars) {
     // In units of the axis: relative to its neighbours' distance, a box without any has no width.
     fmt::format_to(to,
                    "set boxwidth 0.8 absolute\nplot $alive{0} using 1:2 with boxes fill solid 1 "
@@ -303,80 +285,6 @@ void draw_units(std::string& script, const NamedReport& report, const ReportOpti
   }
 }
 
-/// What a histogram of a few dozen even bins over [low, high] holds.
-struct Histogram {
-  double low = 0, high = 0;
-  std::vector<double> counts;
-  double total = 0;    // of all finite inputs
-  double outside = 0;  // of those, beyond low and high
-};
-
-/// The value below which a share of the inputs lies, evenly spread within a bin.
-double quantile(std::span<const Tally::Bin> bins, double total, double share) {
-  double below = 0;
-  for (const Tally::Bin& bin : bins) {
-    const double count = static_cast<double>(bin.count);
-    if (count > 0 && below + count >= share * total) {
-      const double part = std::clamp((share * total - below) / count, 0.0, 1.0);
-      return bin.low + part * (bin.high - bin.low);
-    }
-    below += count;
-  }
-  return bins.empty() ? 0 : bins.back().high;
-}
-
-/// The report's bins grow with their distance from zero; a picture of a distribution needs even
-/// ones. All but the outermost 0.1 % are shown: one far value would leave the rest a single spike.
-Histogram even_bins(std::span<const Tally::Bin> bins, std::size_t count) {
-  constexpr double kTail = 0.0005;
-  Histogram result;
-  for (const Tally::Bin& bin : bins) result.total += static_cast<double>(bin.count);
-  result.counts.assign(count, 0);
-  if (result.total == 0) {
-    result.low = -1, result.high = 1;
-    return result;
-  }
-  // Zero is always in sight: that is where the activations bend.
-  result.low = std::min(quantile(bins, result.total, kTail), 0.0);
-  result.high = std::max(quantile(bins, result.total, 1 - kTail), 0.0);
-  constexpr double kLeastWidth = 1e-290;  // what is narrower is out of gnuplot's reach
-  double width = result.high - result.low;
-  if (!(width > kLeastWidth)) width = 1;
-  if (!std::isfinite(width)) width = 2 * kMostDrawn;
-  result.low = std::max(result.low, -kMostDrawn) - 0.04 * width;
-  result.high = std::min(result.high, kMostDrawn) + 0.04 * width;
-  const double step = (result.high - result.low) / static_cast<double>(count);
-  const auto cell = [&](double x) {
-    return std::clamp((x - result.low) / step, 0.0, static_cast<double>(count));
-  };
-  for (const Tally::Bin& bin : bins) {
-    const double all = static_cast<double>(bin.count);
-    if (all == 0) continue;
-    const double begin = cell(bin.low);
-    const double end = cell(bin.high);
-    const double middle = bin.low / 2 + bin.high / 2;
-    if (!(bin.high > bin.low) || !(end > begin)) {  // a single value, or a bin far outside
-      if (middle < result.low || middle > result.high) {
-        result.outside += all;
-      } else {
-        result.counts[std::min(static_cast<std::size_t>(begin), count - 1)] += all;
-      }
-      continue;
-    }
-    const double per_cell = all * step / (bin.high - bin.low);
-    double inside = 0;
-    for (double at = begin; at < end;) {
-      const double next = std::min(std::floor(at) + 1, end);
-      const double part = (next - at) * per_cell;
-      result.counts[std::min(static_cast<std::size_t>(at), count - 1)] += part;
-      inside += part;
-      at = next;
-    }
-    result.outside += std::max(0.0, all - inside);
-  }
-  return result;
-}
-
 /// 1, 2 or 5 times a power of ten, for at most 8 tics: gnuplot would let long numbers overlap.
 double tic_step(double range) {
   const double power = std::pow(10, std::floor(std::log10(range / 8)));
@@ -386,169 +294,156 @@ double tic_step(double range) {
   return 10 * power;
 }
 
-/// The distribution of the inputs, and the activations over it.
-void draw_inputs(std::string& script, const NamedReport& report,
-                 std::span<const Tally::Bin> histogram, const Canvas& canvas, std::size_t number) {
+/// What the activations differ in: how their outputs are distributed, and the inputs behind them.
+/// The axis of shares is logarithmic, since a rectifier puts nearly all it has into one cell.
+void draw_outputs(std::string& script, Kind kind, const NamedReport& report,
+                  std::span<const Tally::Bin> histogram, const ReportOptions& options,
+                  std::size_t number) {
   const Script to(script);
-  const bool text = canvas.kind == Kind::text;
-  // In characters a bin for each column of the panel, but for axes and labels.
-  const std::size_t panel_columns =
-      canvas.columns >= kSideBySide ? canvas.columns / 2 : canvas.columns;
-  const Histogram bins = even_bins(
-      histogram, text ? panel_columns - std::min<std::size_t>(panel_columns - 16, 22) : 72);
-  const double step = (bins.high - bins.low) / static_cast<double>(bins.counts.size());
+  const TensorFigures& figures = report.figures;
+  const std::size_t judged = judge(figures, options);
+  const Distribution shown = distribution_of(report, histogram, judged, kCells);
+  const double step = (shown.high - shown.low) / kCells;
 
-  double most = 0;
-  fmt::format_to(to, "$inputs{} << EOD\n", number);
-  for (std::size_t i = 0; i < bins.counts.size(); ++i) {
-    const double share = bins.total == 0 ? 0 : 100 * bins.counts[i] / bins.total;
-    most = std::max(most, share);
-    fmt::format_to(to, "{} {}\n", bins.low + (static_cast<double>(i) + 0.5) * step, share);
-  }
-  script += "EOD\n";
-
-  // The curves come from the functions themselves, so that what is drawn is what is computed.
-  constexpr std::size_t kHalf = 64;
-  std::vector<double> x;
-  for (std::size_t i = 0; i < kHalf; ++i)
-    x.push_back(bins.low * (1 - static_cast<double>(i) / kHalf));
-  for (std::size_t i = 0; i <= kHalf; ++i)
-    x.push_back(bins.high * (static_cast<double>(i) / kHalf));
-  double low = 0;
-  double high = 0;
-  fmt::format_to(to, "$curves{} << EOD\n", number);
-  std::vector<Tensor> curves;
-  const Tensor inputs = Tensor::of<double>(x, {static_cast<std::int64_t>(x.size())});
-  for (const ActivationFigures& row : report.figures.activations) {
-    curves.push_back(apply(row.mode, inputs.clone()));
-  }
-  for (std::size_t i = 0; i < x.size(); ++i) {
-    fmt::format_to(to, "{}", x[i]);
-    for (const Tensor& curve : curves) {
-      const double y = std::clamp(curve.data<double>()[i], -kMostDrawn, kMostDrawn);
-      low = std::min(low, y);
-      high = std::max(high, y);
-      fmt::format_to(to, " {}", y);
+  double least = 100;
+  double most = 0.1;
+  const auto measure = [&](const std::vector<double>& shares) {
+    for (const double share : shares) {
+      most = std::max(most, 100 * share);
+      if (share > 0) least = std::min(least, 100 * share);
     }
-    script += '\n';
-  }
+  };
+  measure(shown.inputs);
+  for (const std::vector<double>& shares : shown.outputs) measure(shares);
+  constexpr double kFaintest = 1e-3;  // percent; a few values of many millions are not drawn
+  const double bottom = std::max(std::min(least, most / 100), kFaintest) / 2;
+  // Room above for the key.
+  const double top = most * std::pow(most / bottom, 0.75);
+  const auto left_of = [&](std::size_t i) { return shown.low + static_cast<double>(i) * step; };
+  fmt::format_to(to, "$inputs{} << EOD\n", number);
+  for (std::size_t i = 0; i < kCells; ++i)
+    fmt::format_to(to, "{} {}\n", left_of(i) + step / 2, std::max(100 * shown.inputs[i], bottom));
   script += "EOD\n";
-  if (!(high > low)) high = low + 1;
+  // Outlines, each of a run of cells with anything in them, from the axis up and down to it.
+  for (std::size_t a = 0; a < shown.outputs.size(); ++a) {
+    const std::vector<double>& shares = shown.outputs[a];
+    if (shares.empty()) continue;
+    fmt::format_to(to, "$outputs{}_{} << EOD\n", number, a);
+    for (std::size_t i = 0; i < kCells; ++i) {
+      if (shares[i] == 0) continue;
+      if (i == 0 || shares[i - 1] == 0) fmt::format_to(to, "\n{} {}\n", left_of(i), bottom);
+      const double share = std::max(100 * shares[i], bottom);
+      fmt::format_to(to, "{} {}\n{} {}\n", left_of(i), share, left_of(i + 1), share);
+      if (i + 1 == kCells || shares[i + 1] == 0)
+        fmt::format_to(to, "{} {}\n", left_of(i + 1), bottom);
+    }
+    script += "EOD\n";
+  }
 
-  script += "set title 'distribution of the inputs, activations over it'\n";
-  std::string xlabel = "input";
-  if (bins.total == 0) {
+  const ActivationFigures& judge_row = figures.activations[judged];
+  std::string subtitle = plural(figures.input.n, "input");
+  for (std::size_t i = 1; i < figures.activations.size(); ++i) {
+    const ActivationFigures& row = figures.activations[i];
+    if (!row.differs || *row.differs == 0) continue;
+    subtitle += fmt::format(
+        "; {} unlike {}: {}, by up to {}", label(row.mode), label(figures.activations[0].mode),
+        percent(*row.differs, row.n - row.nan), rectify::app::number(row.max_abs_diff, 3));
+    break;  // there is room for one
+  }
+  title(script, kind, "distribution of the outputs", subtitle);
+  std::string xlabel = "input, output";
+  if (shown.total == 0) {
     xlabel = "no finite inputs";
-  } else if (bins.outside > 0.5) {
-    xlabel += fmt::format(" ({:.2g} % lie beyond)", 100 * bins.outside / bins.total);
+  } else if (shown.outside > 0.005) {
+    xlabel += fmt::format(" ({:.2g} % of the inputs lie beyond)", 100 * shown.outside);
   }
-  fmt::format_to(to, "set xlabel {}\n", gnuplot_string(xlabel));
-  fmt::format_to(to, "set ylabel {}\n", gnuplot_string(text ? "%" : "share of inputs, %"));
-  fmt::format_to(to, "set xrange [{}:{}]\nset xtics {} norotate\n", bins.low, bins.high,
-                 tic_step(bins.high - bins.low));
-  fmt::format_to(to, "set yrange [0:{}]\nset ytics autofreq\n", most > 0 ? 1.15 * most : 1.0);
-  // Zero output stands at the bottom unless some outputs are below.
-  const double margin = 0.06 * (high - low);
-  fmt::format_to(to, "set y2range [{}:{}]\nset y2tics autofreq nomirror {}\n", low - margin,
-                 high + 2 * margin, text ? "" : "textcolor rgb '#24292f'\nset y2label 'output'");
-  script += text ? "set key at graph 0.04,0.97 left top reverse Left samplen 3\n"
-                 : "set key at graph 0.02,0.97 left top reverse Left\n";
-  if (text) {
-    // Twice, half a bin apart, so that rounding to columns leaves no gaps.
+  fmt::format_to(to, "set xlabel {}\nset ylabel 'share of values, %'\n", gnuplot_string(xlabel));
+  fmt::format_to(to, "set xrange [{}:{}]\nset xtics {} norotate\n", shown.low, shown.high,
+                 tic_step(shown.high - shown.low));
+  fmt::format_to(to, "set logscale y\nset yrange [{}:{}]\nset ytics (", bottom, top);
+  for (int power = 2; power >= -4; --power)
+    fmt::format_to(to, "{}'{:g}' 1e{}", power == 2 ? "" : ", ", std::pow(10.0, power), power);
+  script += ")\n";
+  for (std::size_t i = 0; i < shown.dead.size(); ++i) {
     fmt::format_to(to,
-                   "plot $inputs{0} using 1:2 with impulses lt 1 lc rgb '{1}' notitle, "
-                   "$inputs{0} using ($1+{2}):2 with impulses lt 1 lc rgb '{1}' notitle",
-                   number, kInputColour, step / 2);
-  } else {
+                   "set object {} rectangle from {}, graph 0 to {}, graph 1 behind fillcolor rgb "
+                   "'{}' fillstyle solid 1 noborder\n",
+                   i + 1, shown.dead[i].first, shown.dead[i].second, kDeadZoneColour);
+  }
+  script += "set key at graph 0.02,0.97 left top reverse Left\nset boxwidth 0.94 relative\n";
+  fmt::format_to(to,
+                 "plot $inputs{} using 1:2 with boxes fill solid 1 noborder lc rgb '{}' title "
+                 "'inputs'",
+                 number, kInputColour);
+  // The baseline last and on top: where the others part from it is what is to be seen.
+  for (std::size_t i = shown.outputs.size(); i-- > 0;) {
+    if (shown.outputs[i].empty()) continue;
     fmt::format_to(to,
-                   "set boxwidth 0.94 relative\nplot $inputs{} using 1:2 with boxes fill solid 1 "
-                   "noborder lc rgb '{}' notitle",
-                   number, kInputColour);
+                   ", $outputs{}_{} using 1:2 with lines lw {} lc rgb '{}' title {} "
+                   "noenhanced",
+                   number, i, i == 0 ? "1.8" : "2.6", kLineColours[i % std::size(kLineColours)],
+                   gnuplot_string("outputs of " + label(figures.activations[i].mode)));
   }
-  // The baseline last, thin and on top: where the others part from it is what is to be seen.
-  for (std::size_t i = report.figures.activations.size(); i-- > 0;) {
-    const std::string name = label(report.figures.activations[i].mode);
-    fmt::format_to(to, ", $curves{} using 1:{} axes x1y2 with {} lc rgb '{}' title {} noenhanced",
-                   number, i + 2,
-                   text     ? fmt::format("lines lt {}", i + 2)
-                   : i == 0 ? "lines lw 1.6 dt (7,5)"
-                            : "lines lw 3.2",
-                   kLineColours[i % std::size(kLineColours)],
-                   gnuplot_string(text ? name + " (right)" : name));
+  if (!shown.dead.empty()) {
+    const double live = value_of(judge_row.live_frac).value_or(1);
+    fmt::format_to(
+        to, ", -1 with boxes fill solid 1 border lc rgb '{}' lc rgb '{}' title {} noenhanced",
+        kZoneBorderColour, kDeadZoneColour,
+        gnuplot_string(fmt::format("no gradient under {}: {} of the inputs", label(judge_row.mode),
+                                   percent(1 - live))));
   }
-  script += "\nunset y2tics\nunset y2label\nset y2range [*:*]\n";
+  script += "\nunset logscale y\n";
+  for (std::size_t i = 0; i < shown.dead.size(); ++i)
+    fmt::format_to(to, "unset object {}\n", i + 1);
 }
 
-std::string script_for(const Canvas& canvas, const std::vector<NamedReport>& reports,
+std::string script_for(Kind kind, const std::vector<NamedReport>& reports,
                        const std::vector<std::vector<Tally::Bin>>& histograms,
                        const ReportOptions& options) {
   const std::size_t drawn = std::min(reports.size(), kMostReports);
-  const bool wide = canvas.kind != Kind::text || canvas.columns >= kSideBySide;
-  const std::size_t rows = wide ? drawn : 2 * drawn;
   const int width = 2 * kPanelWidth;
   const int height = kPanelHeight * static_cast<int>(drawn);
 
   std::string script = "set encoding utf8\n";
   const Script to(script);
-  switch (canvas.kind) {
-    case Kind::svg:
-      fmt::format_to(to,
-                     "set terminal svg size {},{} dynamic noenhanced font 'sans-serif,13' "
-                     "background rgb 'white' linewidth 1\n",
-                     width, height);
-      break;
-    case Kind::png:
-      fmt::format_to(to,
-                     "if (strstrt(GPVAL_TERMINALS, ' pngcairo ') > 0) {{ set terminal pngcairo "
-                     "size {0},{1} noenhanced font 'sans,10' background rgb 'white' }} else {{ set "
-                     "terminal png size {0},{1} noenhanced }}\n",
-                     width, height);
-      break;
-    case Kind::text:
-      // Without colours: characters tell the curves apart, on a light and on a dark background.
-      fmt::format_to(to, "set terminal dumb {} {} mono noenhanced nofeed\n", canvas.columns,
-                     rows * kTextHeight);
-      break;
+  if (kind == Kind::svg) {
+    fmt::format_to(to,
+                   "set terminal svg size {},{} dynamic noenhanced font 'sans-serif,13' "
+                   "background rgb 'white' linewidth 1\n",
+                   width, height);
+  } else {
+    // Twice as many pixels as an SVG has points, for screens that show as many; of the other
+    // terminal, whose letters do not grow, as many.
+    fmt::format_to(
+        to,
+        "if (strstrt(GPVAL_TERMINALS, ' pngcairo ') > 0) {{ set terminal pngcairo "
+        "size {0},{1} noenhanced font 'sans,10' fontscale 2 linewidth 2 pointscale 2 "
+        "background rgb 'white' }} else {{ set terminal png size {2},{3} noenhanced }}\n",
+        2 * width, 2 * height, width, height);
   }
-  if (canvas.kind != Kind::text) {
-    script +=
-        "set border 3 lw 0.8 lc rgb '#57606a'\n"
-        "set tics nomirror out scale 0.6 textcolor rgb '#24292f'\n"
-        "set grid ytics back lt 1 lw 0.6 lc rgb '#d8dee4'\n"
-        "set title font ',14'\n";
-  }
-  script += "set style data lines\n";
+  script +=
+      "set border 3 lw 0.8 lc rgb '#57606a'\n"
+      "set tics nomirror out scale 0.6 textcolor rgb '#24292f'\n"
+      "set grid ytics back lt 1 lw 0.6 lc rgb '#d8dee4'\n"
+      "set tmargin 4\n"
+      "set style data lines\n";
+  fmt::format_to(to, "set title font ',{}'\n", kind == Kind::svg ? 14 : 12);
   std::string heading;
   if (drawn < reports.size()) heading = fmt::format("the first {} of {}", drawn, reports.size());
-  fmt::format_to(to, "set multiplot layout {},{}{}\n", rows, wide ? 2 : 1,
+  fmt::format_to(to, "set multiplot layout {},2{}\n", drawn,
                  heading.empty() ? "" : " title " + gnuplot_string(heading));
   for (std::size_t i = 0; i < drawn; ++i) {
     const std::span<const Tally::Bin> bins = i < histograms.size()
                                                  ? std::span<const Tally::Bin>(histograms[i])
                                                  : std::span<const Tally::Bin>();
-    draw_units(script, reports[i], options, canvas, i);
-    draw_inputs(script, reports[i], bins, canvas, i);
+    draw_units(script, kind, reports[i], options, i);
+    draw_outputs(script, kind, reports[i], bins, options, i);
   }
   script += "unset multiplot\n";
   return script;
 }
 
-/// gnuplot fills every line, and leaves empty ones at either end.
-std::string without_trailing_blanks(std::string_view picture) {
-  std::string text;
-  while (!picture.empty()) {
-    const std::size_t end = std::min(picture.find('\n'), picture.size());
-    std::string_view line = picture.substr(0, end);
-    line = line.substr(0, line.find_last_not_of(" \f\r") + 1);
-    if (!line.empty() || !text.empty()) (text += line) += '\n';
-    picture.remove_prefix(std::min(end + 1, picture.size()));
-  }
-  while (text.ends_with("\n\n")) text.pop_back();
-  return text;
-}
-
 Kind kind_of(const std::string& target) {
-  if (target == "-") return Kind::text;
   if (target.ends_with(".svg")) return Kind::svg;
   if (target.ends_with(".png")) return Kind::png;
   throw Error(ErrorKind::usage,
@@ -619,16 +514,18 @@ std::string gnuplot(std::string_view script) {
   throw Error(ErrorKind::io, "gnuplot failed: " + escaped(text, 400));
 }
 
-void check_plot_target(const std::string& target) { kind_of(target); }
+void check_plot_target(const std::string& target) {
+  if (target != "-") kind_of(target);
+}
 
 void plot(const std::string& target, const std::vector<NamedReport>& reports,
           const std::vector<std::vector<Tally::Bin>>& histograms, const ReportOptions& options) {
-  Canvas canvas{kind_of(target), options.utf8,
-                static_cast<std::size_t>(std::max(options.columns, 40))};
   if (reports.empty()) return;
-  std::string picture = gnuplot(script_for(canvas, reports, histograms, options));
-  if (canvas.kind == Kind::text) picture = without_trailing_blanks(picture);
-  Output output = canvas.kind == Kind::text ? Output::standard_output() : Output::file(target);
+  const bool text = target == "-";
+  const std::string picture =
+      text ? plot_text(reports, histograms, options)
+           : gnuplot(script_for(kind_of(target), reports, histograms, options));
+  Output output = text ? Output::standard_output() : Output::file(target);
   output.write(picture);
   output.commit();
 }

@@ -15,6 +15,9 @@
 //                                       in order
 //   void begin(const std::string& name) before the first Result of an input
 //   void before_waiting()               before the pump waits for input: gives out what is there
+// and, if one of several inputs that fails need not stop the others,
+//   bool goes_on(std::size_t index, const Error&)   forgets what it has taken of the index-th input;
+//                                       false: the error ends the run
 #pragma once
 
 #include <algorithm>
@@ -88,21 +91,24 @@ class Pump {
         [&](const Batch& batch) { return batch.end == sources.count; },
         [&](Batch& batch) { work_on_small(sources, batch); },
         [&](Batch& batch) {
-          for (Small& small : batch.small) deliver(small);
+          std::size_t index = batch.begin;
+          for (Small& small : batch.small) one_of_several(index++, [&] { deliver(small); });
           const std::size_t delivered = batch.small.size();
           // What is here is freed by who fills the batch again: freeing is work, too.
           if (delivered != 0) {
             const std::uint64_t mean = batch.bytes / delivered + 1;
             together = std::clamp<std::size_t>(kTogetherBytes / mean, 1, most);
           }
-          if (batch.error) std::rethrow_exception(batch.error);
-          for (std::size_t i = batch.begin + delivered; i < batch.end; ++i) {
-            std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
-            if (source == nullptr) {
-              sink_.before_waiting();
-              source = std::make_unique<Source>(sources.open(i));
-            }
-            run(*source, i);
+          if (batch.error) one_of_several(index++, [&] { std::rethrow_exception(batch.error); });
+          for (; index < batch.end; ++index) {
+            one_of_several(index, [&] {
+              std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
+              if (source == nullptr) {
+                sink_.before_waiting();
+                source = std::make_unique<Source>(sources.open(index));
+              }
+              run(*source, index);
+            });
           }
         });
   }
@@ -284,6 +290,22 @@ class Pump {
         small.error = std::current_exception();
       }
       if (small.error) return;
+    }
+  }
+
+  /// What moves the index-th of several inputs. If it fails, the others may go on without it.
+  template <class Move>
+  void one_of_several(std::size_t index, Move move) {
+    try {
+      move();
+    } catch (const Error& error) {
+      if constexpr (requires { sink_.goes_on(index, error); }) {
+        if (sink_.goes_on(index, error)) {
+          gather_ = Gather();
+          return;
+        }
+      }
+      throw;
     }
   }
 

@@ -59,6 +59,7 @@ enum Kind {
   kReadlink,
   kUnlink,
   kRename,
+  kLink,
   kFsync,
   kFchmod,
   kFchown,
@@ -77,13 +78,13 @@ struct Row {
   int error;  // what a failed call says
 };
 constexpr Row kinds[kKinds] = {
-    {"parse", ENOMEM},  {"new", ENOMEM},      {"thread", EAGAIN},   {"read", EIO},
-    {"pread", EIO},     {"write", ENOSPC},    {"pwrite", EIO},      {"open", EMFILE},
-    {"close", EIO},     {"fstat", EIO},       {"stat", EACCES},     {"lseek", EINVAL},
-    {"access", EACCES}, {"fcntl", EMFILE},    {"readlink", EACCES}, {"unlink", EACCES},
-    {"rename", EACCES}, {"fsync", EIO},       {"fchmod", EPERM},    {"fchown", EPERM},
-    {"getrandom", EIO}, {"affinity", ENOSYS}, {"pipe", EMFILE},     {"poll", ENOMEM},
-    {"spawn", EAGAIN},  {"waitpid", ECHILD},  {"ioctl", ENOTTY},
+    {"parse", ENOMEM},  {"new", ENOMEM},    {"thread", EAGAIN},   {"read", EIO},
+    {"pread", EIO},     {"write", ENOSPC},  {"pwrite", EIO},      {"open", EMFILE},
+    {"close", EIO},     {"fstat", EIO},     {"stat", EACCES},     {"lseek", EINVAL},
+    {"access", EACCES}, {"fcntl", EMFILE},  {"readlink", EACCES}, {"unlink", EACCES},
+    {"rename", EACCES}, {"link", EACCES},   {"fsync", EIO},       {"fchmod", EPERM},
+    {"fchown", EPERM},  {"getrandom", EIO}, {"affinity", ENOSYS}, {"pipe", EMFILE},
+    {"poll", ENOMEM},   {"spawn", EAGAIN},  {"waitpid", ECHILD},  {"ioctl", ENOTTY},
 };
 
 enum class How { once, on, briefly, again, later };
@@ -167,6 +168,9 @@ RECTIFY_WRAP(kStat, stat, (const char* path, struct stat* status), (path, status
 RECTIFY_WRAP(kAccess, access, (const char* path, int mode), (path, mode))
 RECTIFY_WRAP(kUnlink, unlink, (const char* path), (path))
 RECTIFY_WRAP(kRename, rename, (const char* from, const char* to), (from, to))
+RECTIFY_WRAP(kLink, linkat,
+             (int from_folder, const char* from, int to_folder, const char* to, int flags),
+             (from_folder, from, to_folder, to, flags))
 RECTIFY_WRAP(kFsync, fsync, (int fd), (fd))
 RECTIFY_WRAP(kFchmod, fchmod, (int fd, mode_t mode), (fd, mode))
 RECTIFY_WRAP(kFchown, fchown, (int fd, uid_t user, gid_t group), (fd, user, group))
@@ -236,7 +240,7 @@ int __real_open(const char* path, int flags, ...);
 int __wrap_open(const char* path, int flags, ...);
 int __wrap_open(const char* path, int flags, ...) {
   mode_t mode = 0;
-  if ((flags & O_CREAT) != 0) {
+  if ((flags & O_CREAT) != 0 || (flags & O_TMPFILE) == O_TMPFILE) {
     va_list rest;
     va_start(rest, flags);
     mode = va_arg(rest, mode_t);

@@ -653,10 +653,38 @@ def a_nan_is_status_3_on_request(s):
 def a_broken_file_outranks_a_limit(s):
     s.write("dead.csv", b"-1,-2\n-3,-4\n")
     s.write("bad.csv", b"1,2\n3,x\n")
-    for arguments in (["dead.csv", "bad.csv"], ["bad.csv", "dead.csv"]):
-        s.run(*arguments, "--fail-if-dead", "0").refuses("bad.csv:2:3: ")
-    s.run("dead.csv", "missing.csv", "--fail-if-dead", "0").refuses("missing.csv: ")
+    for bad, message in (("bad.csv", rb"bad\.csv:2:3: "), ("missing.csv", rb"missing\.csv: ")):
+        for arguments in (["dead.csv", bad], [bad, "dead.csv"]):
+            outcome = s.run(*arguments, "--fail-if-dead", "0")
+            need(outcome.status == 1 and re.match(rb"rectify: " + message + rb"[^\n]*\nrectify: dead\.csv: 2 of 2 units dead",
+                                                  outcome.stderr), outcome)
     s.run("dead.csv", "--fail-if-dead", "0", before="exec >/dev/full").refuses("No space left")
+
+
+@row
+def one_bad_file_does_not_take_the_reports_of_the_others(s):
+    activations_file(s)
+    s.write("bad.csv", b"1,2\n3,x\n")
+    s.write("long.csv", b"1,2\n" * 30000 + b"3,x\n" + b"1,2\n" * 30000)  # more than is read at once
+    s.write("two.jsonl", b"[1,2]\n[3,\"x\"]\n")
+    for to in (["--to", "json"], ["--to", "csv"], ["--to", "table"]):
+        wanted = s.result("acts.csv", LAYER, *to)
+        for bad in ("bad.csv", "long.csv", "two.jsonl", "missing.csv"):
+            for arguments in ([bad, "acts.csv", LAYER], ["acts.csv", bad, LAYER], ["acts.csv", LAYER, bad]):
+                outcome = s.run(*arguments, *to).says(re.escape(bad), 1)
+                need(outcome.stdout == wanted, arguments, outcome)
+    outcome = s.run("bad.csv", "missing.csv")
+    need(outcome.status == 1 and not outcome.stdout and outcome.stderr.count(b"\n") == 2, outcome)
+    many = [s.write(f"{i}.csv", b"1,x\n" if i % 7 == 3 else b"1,2\n") for i in range(300)]
+    outcome = s.run(*many, "--to", "jsonl")
+    need(outcome.status == 1 and outcome.stderr.count(b"\n") == 43 and outcome.stdout.count(b"\n") == 257, outcome)
+    # What is put in place is whole, and what is merged is too.
+    s.write("out.json", b"old\n")
+    s.run("acts.csv", "bad.csv", "-o", "out.json").refuses("bad.csv:2:3: ")
+    need(s.read("out.json") == b"old\n", "a report that lacks a file replaced the old one")
+    s.run("acts.csv", "bad.csv", "--partial").refuses("bad.csv:2:3: ")
+    # Wrong usage is not one file's.
+    s.run("acts.csv", "bad.csv", "--unit-axis", "7").refuses("", 2)
 
 
 @row
@@ -1051,10 +1079,46 @@ def a_plot_without_gnuplot_says_how_to_get_it(s):
     activations_file(s)
     wanted = s.result("acts.csv")
     (s.path / "nothing").mkdir()
-    for target in ("x.svg", "x.png", "-"):
+    for target in ("x.svg", "x.png"):
         outcome = s.run("acts.csv", "--plot", target, PATH=str(s.path / "nothing")).says("gnuplot.*install", 1)
         need(outcome.stdout == wanted, "the report is not complete:", outcome)
         need(s.names() == ["acts.csv", "nothing"], s.names())
+    s.run("acts.csv", "--plot", "-", PATH=str(s.path / "nothing")).succeeds()  # which is drawn without it
+
+
+@row
+def a_plot_in_the_terminal_is_as_wide_as_that_and_speaks_its_language(s):
+    for name in (LAYER, s.write("one.csv", b"1\n-2\n"), s.write("none.npy", npy([], [0, 3], "float32"))):
+        for columns in ("40", "80", "200"):
+            plain, blocks = (s.run(name, "--plot", "-", COLUMNS=columns, LC_ALL=locale).stdout.decode()
+                             for locale in ("C", "C.UTF-8"))
+            need(plain.isascii(), short(plain))
+            need(name != LAYER or re.search("[\u2581-\u2588]", blocks), short(blocks))
+            for text in (plain, blocks):
+                need(max(map(len, text.splitlines())) <= int(columns), columns, short(text, 4000))
+
+
+@row
+def merged_parts_are_drawn_as_the_undivided_input_is(s):
+    gnuplot()
+    activations_file(s)
+    files = s.partials(3, "acts.csv")
+    for target in ("x.svg", "-"):
+        wanted = s.result("acts.csv", "--plot", target), target != "-" and s.read(target)
+        got = s.result("--merge", *reversed(files), "--plot", target), target != "-" and s.read(target)
+        need(got == wanted, target, short(got), short(wanted))
+    old = json.loads(s.read(files[0]))
+    for activation in old["tensors"][0]["activations"]:
+        activation["partial"]["state"].pop("classes", None)
+        state = {key: value for key, value in activation["partial"]["state"].items() if key != "checksum"}
+        text = json.dumps(state, separators=(",", ":"), sort_keys=True)
+        checksum = 0xcbf29ce484222325
+        for byte in text.encode():
+            checksum = (checksum ^ byte) * 0x100000001b3 % 2 ** 64
+        activation["partial"]["state"]["checksum"] = f"{checksum:016x}"
+    s.write(files[0], json.dumps(old).encode())
+    s.run("--merge", *files).succeeds()
+    s.run("--merge", *files, "--plot", "-").refuses("they hold no histogram.*make them again with compare --partial")
 
 
 def svg_of(s, *arguments):

@@ -22,7 +22,7 @@ BINARY = ""  # with faults; harness.Scratch has the one without
 Scratch = pathlib.Path  # what a row gets: it makes its folders itself
 
 # After the failure of one of these there is no right result; of these there is one all the same.
-NEEDED = {"read", "pread", "write", "pwrite", "fsync", "rename", "spawn", "pipe", "parse"}
+NEEDED = {"read", "pread", "write", "pwrite", "fsync", "rename", "link", "spawn", "pipe", "parse"}
 SPARED = {"thread", "affinity", "getrandom", "ioctl", "unlink", "fchown"}
 LATER = ("read", "write")  # of a descriptor that somebody made non-blocking
 INTERRUPTED = ("read", "pread", "write", "pwrite", "open", "close", "fsync", "poll", "waitpid")

@@ -27,6 +27,13 @@ std::string take_at(const Source& source, std::uint64_t position, std::size_t si
   return text;
 }
 
+/// Whether a file of the folder may be open without a name there.
+bool has_nameless_files(const Folder& folder) {
+  const int fd = ::open((folder / ".").c_str(), O_TMPFILE | O_RDWR, 0600);
+  if (fd >= 0) ::close(fd);
+  return fd >= 0;
+}
+
 mode_t mode_of(const std::string& path) {
   struct stat status {};
   REQUIRE(::stat(path.c_str(), &status) == 0);
@@ -337,7 +344,7 @@ TEST_CASE("without commit everything is as it was") {
     Output fresh = Output::file(folder / "new");
     fresh.write("new");
     Output moved = std::move(fresh);
-    CHECK(folder.names().size() == 3);
+    CHECK(folder.names().size() == (has_nameless_files(folder) ? 1 : 3));
   }
   CHECK(content_of(folder / "old") == "old");
   CHECK(folder.names() == std::vector<std::string>{"old"});
@@ -468,9 +475,11 @@ TEST_CASE("a signal handler can remove what is not committed") {
   Folder folder;
   std::vector<Output> outputs;
   for (int i = 0; i < 10; ++i) outputs.push_back(Output::file(folder / std::to_string(i)));
-  CHECK(folder.names().size() == 10);
+  const bool nameless = has_nameless_files(folder);
+  CHECK(folder.names().size() == (nameless ? 0 : 10));
   remove_temporaries();
-  CHECK(folder.names().size() == 2);  // of more than eight at once, their Outputs take care
+  // Of more than eight at once, their Outputs take care.
+  CHECK(folder.names().size() == (nameless ? 0 : 2));
   outputs.clear();
   CHECK(folder.names().empty());
 }

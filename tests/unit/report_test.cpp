@@ -854,13 +854,14 @@ TEST_CASE("an SVG names the units and marks the dead ones") {
   const std::string svg = contents(target);
   CHECK(svg.starts_with("<?xml"));
   CHECK(svg.ends_with("</svg>\n\n"));
-  for (const char* part : {"alpha", "\u5c64", "gamma", "delta", "acts.csv: active samples",
-                           "dead under relu: 2 of 4", "leaky 0.01", "4 units, worst first"}) {
+  for (const char* part :
+       {"alpha", "\u5c64", "gamma", "delta", "acts.csv: active samples",
+        "2 of 4 units dead under relu (50.0 %)", "outputs of leaky 0.01", "4 units, worst first"}) {
     CAPTURE(part);
     CHECK(contains(svg, part));
   }
   plot(target, {report_of({{1, 1}})}, {kBins}, {});
-  CHECK_FALSE(contains(contents(target), "dead under"));
+  CHECK_FALSE(contains(contents(target), ">dead under"));
 }
 
 TEST_CASE("the picture of a single unit was empty: a bar has a width without neighbours") {
@@ -901,7 +902,7 @@ TEST_CASE("the picture of a single unit was empty: a bar has a width without nei
     // The legend has a mark or a line, and so has what it explains.
     const std::string line = between(svg, "<path stroke='rgb(213,  94,   0)'", "/>");
     const std::size_t marks = count(svg, "<use xlink:href='#gpPt1' ") + count(line, "M");
-    CHECK(marks == (contains(svg, "dead under relu") ? 2u : 0u));
+    CHECK(marks == (contains(svg, ">dead under relu<") ? 2u : 0u));
   }
 }
 

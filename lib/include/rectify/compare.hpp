@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -184,9 +185,12 @@ struct Compared {
 std::vector<Compared> compare(Source& source, const ReadOptions& read,
                               const CompareOptions& options, const RunOptions& run = {});
 
-/// The same for several inputs, one after the other. Small files are in flight at once.
+/// The same for several inputs, one after the other. Small files are in flight at once. If `failed`
+/// is not null, it is called in the calling thread with what is wrong with one of them: nothing of
+/// that one is in the result, and the others are read. Error{usage} is thrown in any case.
 std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
-                              const CompareOptions& options, const RunOptions& run = {});
+                              const CompareOptions& options, const RunOptions& run = {},
+                              const std::function<void(const Error&)>& failed = nullptr);
 
 }  // namespace v1
 }  // namespace rectify

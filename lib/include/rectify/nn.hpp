@@ -366,5 +366,5 @@ struct LogSoftmax {
 };
 
 }  // namespace nn
-}  // namespace RECTIFY_API
+}  // namespace v1
 }  // namespace rectify

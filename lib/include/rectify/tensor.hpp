@@ -238,5 +238,5 @@ class Tensor {
   DType dtype_ = DType::float32;
 };
 
-}  // namespace RECTIFY_API
+}  // namespace v1
 }  // namespace rectify

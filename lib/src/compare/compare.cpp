@@ -16,6 +16,8 @@
 namespace rectify::inline v1 {
 namespace {
 
+using Failed = std::function<void(const Error&)>;
+
 /// The sink of compare().
 class Count {
  public:
@@ -25,8 +27,8 @@ class Count {
     void clear() { tallies.clear(); }
   };
 
-  Count(const CompareOptions& options, const RunOptions& run)
-      : options_(options), note_(run.note) {}
+  Count(const CompareOptions& options, const RunOptions& run, const Failed& failed)
+      : options_(options), note_(run.note), failed_(failed) {}
 
   Wanted wanted() const { return {.rows = kRows}; }
   const PrintOptions* edges() const { return nullptr; }
@@ -85,6 +87,7 @@ class Count {
       }
       return;
     }
+    if (result.begins) inputs_.push_back(number >> 32);
     if (result.begins && result.ends) {
       compared.push_back({source, std::move(result.names), std::move(work.tallies[i])});
       return;
@@ -106,6 +109,16 @@ class Count {
 
   void begin(const std::string& name) { source_ = name; }
   void before_waiting() {}
+  bool goes_on(std::size_t index, const Error& error) {
+    if (!failed_ || error.kind() == ErrorKind::usage) return false;
+    for (; !inputs_.empty() && inputs_.back() == index; inputs_.pop_back()) compared.pop_back();
+    {
+      const std::lock_guard lock(mutex_);
+      idle_.erase(idle_.lower_bound(index << 32), idle_.lower_bound((index + 1) << 32));
+    }
+    failed_(error);
+    return true;
+  }
 
   std::vector<Compared> compared;
 
@@ -121,18 +134,21 @@ class Count {
 
   const CompareOptions& options_;
   std::function<void(const Error&)> note_;
+  const Failed& failed_;
   std::string source_;
+  std::vector<std::size_t> inputs_;  // of which each of `compared` is
   mutable std::mutex mutex_;
   mutable std::map<std::size_t, std::vector<Tally>> idle_;  // by the tensor's number
 };
 
 template <class Sources>
 std::vector<Compared> compare_all(Sources& sources, const ReadOptions& read,
-                                  const CompareOptions& options, const RunOptions& run) {
+                                  const CompareOptions& options, const RunOptions& run,
+                                  const Failed& failed) {
   ReadOptions reading = read;
   reading.rows_of_one = true;
   reading.ndmin = 2;
-  Count sink(options, run);
+  Count sink(options, run, failed);
   Pump(reading, sink, run).run(sources);
   return std::move(sink.compared);
 }
@@ -141,12 +157,13 @@ std::vector<Compared> compare_all(Sources& sources, const ReadOptions& read,
 
 std::vector<Compared> compare(Source& source, const ReadOptions& read,
                               const CompareOptions& options, const RunOptions& run) {
-  return compare_all(source, read, options, run);
+  return compare_all(source, read, options, run, nullptr);
 }
 
 std::vector<Compared> compare(const Sources& sources, const ReadOptions& read,
-                              const CompareOptions& options, const RunOptions& run) {
-  return compare_all(sources, read, options, run);
+                              const CompareOptions& options, const RunOptions& run,
+                              const std::function<void(const Error&)>& failed) {
+  return compare_all(sources, read, options, run, failed);
 }
 
 }  // namespace rectify::inline v1

@@ -20,6 +20,17 @@ constexpr std::size_t kClasses = kClassesOfASign;
 
 template <class T>
 void count_classes(std::vector<std::uint64_t>& classes, std::span<const T> x) {
+  if constexpr (std::is_same_v<T, float>) {
+    // The same classes, of its own bits.
+    constexpr std::uint32_t kInfinite = 255u << 3;
+    for (const float element : x) {
+      const std::uint32_t bits = std::bit_cast<std::uint32_t>(element);
+      const std::uint32_t index = (bits & 0x7FFFFFFFu) >> 20;
+      if (index >= kInfinite || element == 0) continue;
+      ++classes[bits >> 31 != 0 ? kClasses - 1 - index : kClasses + index];
+    }
+    return;
+  }
   for (const T element : x) {
     const auto value = static_cast<double>(widen(element));
     if (!std::isfinite(value) || value == 0) continue;

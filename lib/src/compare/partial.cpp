@@ -271,6 +271,7 @@ Tally Tally::from_partial(const CompareOptions& options, DType dtype, const Shap
       check_counts(state.modes, state.kept, c, u, n);
     }
     if (c != 0 || state.classes.empty()) continue;
+    require(json.contains("classes"), "they hold no histogram");
     const Json& classes = member("classes");
     require(classes.is_array(), "\"classes\" is not an array");
     for (const Json& item : classes) {

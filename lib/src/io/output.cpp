@@ -118,8 +118,9 @@ struct Output::State {
   std::uint64_t position = 0;
 
   // A file that commit() puts in place:
-  std::string target;  // after symbolic links
-  std::string temporary;
+  bool in_place = false;
+  std::string target;     // after symbolic links
+  std::string temporary;  // its name until then; empty: it has none
   Temporary* registered = nullptr;
   bool replaces = false;
 
@@ -149,20 +150,51 @@ struct Output::State {
     buffer.clear();
   }
 
-  void open_temporary(mode_t mode) {
+  /// What the system calls the open file, by which one without a name can be given one.
+  std::string descriptor_name() const { return "/proc/self/fd/" + std::to_string(file.get()); }
+
+  /// Opens a file without a name, of which nothing is left if this process is killed. Whether there
+  /// are such files here; whatever else is wrong will be wrong with a named one, too.
+  bool open_nameless(mode_t mode) {
+    const std::string folder = directory_of(target);
+    const int fd = open_file(folder.empty() ? "." : folder, O_RDWR | O_TMPFILE, mode);
+    if (fd < 0) return false;
+    file = Descriptor(fd, true);
+    if (::access(descriptor_name().c_str(), F_OK) == 0) return true;
+    file = Descriptor();
+    return false;
+  }
+
+  /// What make(path) returns for a new name beside the target; negative: it has failed.
+  template <class Make>
+  int with_new_name(Make make) {
     for (int tries = 0;; ++tries) {
       temporary = directory_of(target) + random_name();
       registered = register_temporary(temporary);
-      const int fd = open_file(temporary, O_RDWR | O_CREAT | O_EXCL, mode);
-      if (fd >= 0) {
-        file = Descriptor(fd, true);
-        return;
-      }
+      const int made = make(temporary);
+      if (made >= 0) return made;
       const int error = errno;
       forget_temporary(registered);
       temporary.clear();
       if (error != EEXIST || tries == 100) fail(name, "cannot write: ", error);
     }
+  }
+
+  void open_temporary(mode_t mode) {
+    in_place = true;
+    if (open_nameless(mode)) return;
+    const int fd = with_new_name(
+        [&](const std::string& path) { return open_file(path, O_RDWR | O_CREAT | O_EXCL, mode); });
+    file = Descriptor(fd, true);
+  }
+
+  /// Gives the file the name that rename() takes, which could replace no file by itself.
+  void give_name() {
+    if (!temporary.empty()) return;
+    const std::string now = descriptor_name();
+    with_new_name([&](const std::string& path) {
+      return ::linkat(AT_FDCWD, now.c_str(), AT_FDCWD, path.c_str(), AT_SYMLINK_FOLLOW);
+    });
   }
 };
 
@@ -261,7 +293,7 @@ void Output::flush() {
 
 bool Output::is_file() const { return state_->regular; }
 
-bool Output::can_overwrite() const { return !state_->temporary.empty() || state_->text != nullptr; }
+bool Output::can_overwrite() const { return state_->in_place || state_->text != nullptr; }
 
 void Output::overwrite(std::uint64_t position, std::string_view bytes) {
   State& s = *state_;
@@ -316,7 +348,7 @@ void Output::commit() {
   State& s = *state_;
   if (s.text != nullptr) return;
   s.flush();
-  if (s.temporary.empty()) {
+  if (!s.in_place) {
     // Of standard output, which stays open, a copy; where none is to be had, the writes have told.
     if (!s.file.owned()) {
       const int fd = ::fcntl(s.file.get(), F_DUPFD_CLOEXEC, 0);
@@ -330,6 +362,7 @@ void Output::commit() {
     if (errno == EINVAL || errno == ENOTSUP) break;  // a file system that has none
     if (errno != EINTR) fail(s.name, "write error: ", errno);
   }
+  s.give_name();
   if (s.file.close() != 0) fail(s.name, "write error: ", errno);
   if (::rename(s.temporary.c_str(), s.target.c_str()) != 0) fail(s.name, "cannot write: ", errno);
   forget_temporary(s.registered);
