@@ -1,8 +1,11 @@
 """JSON objects of names and tensors: what they are in every output, against Python's json."""
 import json
 import random
+import re
+import shutil
+import subprocess
 
-from harness import need, patience, row
+from harness import ENVIRONMENT, Skip, need, patience, row
 
 
 def sample():
@@ -108,3 +111,42 @@ def every_byte_of_an_object_may_be_wrong(s):
                 outcome.refuses("<stdin>:1:", quiet=byte != b"}")  # which may end a smaller object
             elif outcome.stdout == whole:
                 need(byte == data[at:at + 1] or (data[at:at + 1] == b" " and byte == b""), at, byte)
+
+
+def recipes_of(s, name):
+    """What the error about a file says to do: a pipeline, if there is one, and a pointer."""
+    text = s.run(name).says("but found (an object|a string)").stderr.decode()
+    hint = re.search(r" \((.*)\)\n$", text)[1]
+    found = re.fullmatch(r"(?:(jq .*); )?--pointer ('[^']*'|\S+) takes .*", hint)
+    need(found, hint)
+    return found[1], found[2].strip("'")
+
+
+@row
+def objects_among_numbers_are_met_with_a_recipe_that_reads_them(s):
+    for name, document, pointer, values in (
+            ("records", [{"a": 1, "b": -2}, {"a": 3, "b": -4}], "/*/a", [1, 3]),
+            ("named", [{"id": "x", "v": 1.5}, {"id": "y", "v": -2.5}], "/*/v", [1.5, -2.5]),
+            ("embeddings", {"object": "list", "data": [{"index": 0, "embedding": [0.5, -1.5]}, {"index": 1, "embedding": [2, -3]}]},
+             "/data/*/embedding", [[0.5, -1.5], [2, -3]]),
+            ("outputs", {"model": "m", "outputs": [{"name": "out", "shape": [2, 3], "data": [0.5, -1.5, 2, -3, 4, -5]}]},
+             "/outputs/*/data", [[0.5, -1.5, 2, -3, 4, -5]]),
+            ("layers", {"layer1": {"relu": [1], "leaky": [1]}}, "/layer1/relu", [1])):
+        s.write(f"{name}.json", json.dumps(document).encode())
+        found = recipes_of(s, f"{name}.json")[1]
+        need(found == pointer, name, found)
+        result = s.result(f"{name}.json", "--pointer", pointer, "--slope", "1", "--to", "json")
+        need(json.loads(result) == values, name, result)
+
+
+@row
+def the_recipe_for_records_reads_them(s):
+    if shutil.which("jq") is None:
+        raise Skip("jq is not installed")
+    for document in ([{"a": 1, "b": -2}, {"a": 3, "b": -4}], {"rows": [{"a": 1, "t": "x", "b": -2}, {"b": -4, "a": 3, "t": "y"}]}):
+        s.write("records.json", json.dumps(document).encode())
+        recipe = recipes_of(s, "records.json")[0]
+        need(recipe, document)
+        line = recipe.replace("FILE", "records.json").replace("| rectify", f"| {s.binary} --slope 1 --to csv")
+        got = subprocess.run(["sh", "-c", line], cwd=s.path, env=ENVIRONMENT, capture_output=True)
+        need(got.stdout == b"1.0,-2.0\n3.0,-4.0\n" and not got.stderr, line, got)

@@ -367,7 +367,7 @@ def need_alike(s, data, arguments, chance):
         if not data.startswith(b"\x93NUMPY"):  # whose messages know the size of a file
             need(in_file == stdin.stderr, what, whole, "not", stdin)
         if arguments[0] == "compare":  # which tells the name
-            whole.stdout = whole.stdout.replace(b'"in"', b'"<stdin>"')
+            whole.stdout = whole.stdout.replace(b'"in"', b'"<stdin>"').replace(b'"in:', b'"<stdin>:')
         for other in (whole, stdin):  # whole rows before a bad one may have been given out, or not yet
             same = found.stdout == other.stdout or found.status and (
                 found.stdout.startswith(other.stdout) or other.stdout.startswith(found.stdout))

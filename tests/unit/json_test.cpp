@@ -235,8 +235,8 @@ TEST_CASE("an object of tensors is a file of several") {
        "in:1:7: expected a number but found a string (.keys = 'b' takes a member that is a tensor)",
        "a text among tensors"},
       {R"({"a": {"b": [1]}})", "in:1:7: expected a number or a list but found an object", "nested"},
-      {R"({"a": "text", "b": true})",
-       "in:1:7: expected a number but found a string (.pointer = /NAME takes one value",
+      {R"({"a": "text", "b": {"c": {}}})",
+       "in:1:7: expected a number but found a string (.pointer = /b/NAME takes one value",
        "no tensor"},
   };
   for (const Row& row : rows) {
@@ -250,6 +250,60 @@ TEST_CASE("an object of tensors is a file of several") {
       }
     }
   }
+}
+
+TEST_CASE("an object among numbers is met with the pointer to its own") {
+  struct Row {
+    std::string_view text;
+    std::string_view hint;
+    std::string_view why;
+  };
+  const std::string wide = "[{\"t\": \"" + std::string(300, 'x') + "\", \"e\": 1}, 2]";
+  const std::string list = "[{\"n\": 0, \"e\": [" + std::string(300, '1') + "]}, {\"n\": 1}]";
+  const std::string records = R"([{"a": 1, "b": -2}, {"a": 3, "b": -4}])";
+  const Row rows[] = {
+      {records,
+       "jq -c '.[] | [.a, .b]' FILE | rectify; .pointer = /*/a takes one value of each object",
+       "records"},
+      {R"({"d": [{"a": 1, "b": 2}]})",
+       "jq -c '.d[] | [.a, .b]' FILE | rectify; .pointer = /d/*/a takes one value of each object",
+       "records in a member"},
+      {R"([{"id": "x", "v": 1.5}])", ".pointer = /*/v takes one value of each object",
+       "one number"},
+      {R"([{"x y": 1, "b": 2}])", ".pointer = /*/x y takes one value of each object", "no word"},
+      {R"([{"if": 1, "b": 2}])", ".pointer = /*/if takes one value of each object",
+       "jq's own word"},
+      {R"([{"a": 1, "e": [1, 2]}])", ".pointer = /*/e takes one value of each object", "a list"},
+      {R"([{"shape": [2], "data": [[1], [2]]}])",
+       ".pointer = /*/data takes one value of each object", "the longer list"},
+      {R"([[{"a/b": 1, "~": "x"}]])", ".pointer = /*/*/a~1b takes one value of each object",
+       "deeper"},
+      {R"({"m": {"t": "x", "w": [1]}})", ".pointer = /m/w takes one value out of a document",
+       "an object in an object"},
+      {R"({"t": "x", "data": [{"e": [1, 2]}]})",
+       ".pointer = /data/*/e takes one value of each object",
+       "behind a member that is not a tensor"},
+      {R"([{"it's": 1}])", ".pointer = /*/NAME takes one value of each object",
+       "a name that a shell takes otherwise"},
+      {wide, ".pointer = /*/NAME takes one value of each object", "a member far behind"},
+      {list, ".pointer = /*/e takes one value of each object", "a long list"},
+      {R"([1, {"a": 1}])", "", "not the first"},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.why);
+    for (const std::size_t block_bytes : kBlocks) {
+      CAPTURE(block_bytes);
+      for (const std::string_view behind : {"", "\n", "\n[1]\n"}) {
+        const std::string text = std::string(row.text) + std::string(behind);
+        const std::string found = loaded(text, reading("json", block_bytes));
+        CHECK_MESSAGE(found.ends_with(row.hint.empty() ? "found an object"
+                                                       : " (" + std::string(row.hint) + ")"),
+                      found);
+      }
+    }
+  }
+  CHECK(read_at("/a", R"({"a": {"b": 1, "c": [1, 2]}})")
+            .ends_with("(.pointer = /a/c takes one value out of a document)"));
 }
 
 TEST_CASE("a value with something glued to it is not given out, wherever blocks end") {

@@ -28,7 +28,6 @@ namespace {
 // one, less is read at a time than of an array.
 constexpr std::size_t kValuesBytes = std::size_t{32} << 10;
 constexpr std::size_t kStackBytes = std::size_t{256} << 10;
-constexpr std::size_t kTokenBytes = 256;  // more of a wrong token than any message shows
 
 /// Follows brackets and strings to where a value ends.
 struct Nesting {
@@ -95,7 +94,10 @@ class JsonDecoder final : public Decoder {
                   option("part") + " divides JSON Lines, and this is one JSON document",
                   option("read.format", "jsonl") + " reads a value a line", {name_});
     }
-    if (options.pointer) pointer_.emplace(*options.pointer);
+    if (options.pointer) {
+      pointer_.emplace(*options.pointer);
+      path_ = *options.pointer;
+    }
   }
 
   bool cut(Chunk& chunk) override {
@@ -184,7 +186,7 @@ class JsonDecoder final : public Decoder {
           cutter_.grow(chunk);
           continue;
         }
-        const bool document = pointer_ || (!rows_of_one_ && begins_with(text, '{'));
+        const bool document = pointer_ || begins_with(text, '{');
         if (!document && !rows_of_one_ && begins_with(text, '[')) {
           rank_ = 0;
           if (cut_elements(chunk)) break;
@@ -264,6 +266,11 @@ class JsonDecoder final : public Decoder {
         return true;
       }
       if (q == end && !cutter_.ended()) return false;
+      if (q != end && *q == '{') {  // of which a message tells more
+        vain_ = static_cast<std::size_t>(end - q) > kTokenBytes || cutter_.ended();
+        if (vain_) cutter_.split(chunk, chunk.size);
+        return vain_;
+      }
       rank_ = depth;
     }
     // An element ends with as many brackets as its first one has dimensions, the array with one
@@ -325,7 +332,7 @@ class JsonDecoder final : public Decoder {
 
   /// The shape of the value at `p`, of the first one if a pointer names several.
   Shape shape_of_value(const Chunk& chunk, const char* p) const {
-    ArrayReader<double> reader(chunk, name_, Spelling::json);
+    ArrayReader<double> reader(chunk, name_, Spelling::json, path_);
     Sizes sizes;
     std::vector<double> values;
     std::int64_t rows = 0;
@@ -360,6 +367,11 @@ class JsonDecoder final : public Decoder {
     return value;
   }
 
+  template <class T>
+  ArrayReader<T> reader_of(const Chunk& chunk, std::string path) const {
+    return {chunk, name_, python_ ? Spelling::python : Spelling::json, std::move(path)};
+  }
+
   /// A tensor without a name is none that keys choose.
   void check_unnamed(const Chunk& chunk, const char* p) const {
     if (keys_.empty()) return;
@@ -371,7 +383,7 @@ class JsonDecoder final : public Decoder {
   /// Elements of a long array. Returns the array's end, or null if it is not in the chunk.
   template <class T>
   const char* decode_elements(const Chunk& chunk, std::vector<Result>& results) const {
-    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
     Shape shape = chunk.element;
     shape.insert(shape.begin(), Sizes::kUnknown);
     Sizes sizes(shape);
@@ -395,7 +407,7 @@ class JsonDecoder final : public Decoder {
   template <class T>
   void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
     std::vector<T> values;  // of one tensor, or of `count` that are stacked
     if (rows_of_one_) values.reserve(chunk.size / 8);
     Shape stacked = chunk.element;
@@ -477,13 +489,16 @@ class JsonDecoder final : public Decoder {
   template <class T>
   std::string hint_of_others(const Chunk& chunk, const char* p) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
-    std::string best;
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
+    std::string best, other;
     std::size_t most = 0;
     try {
       do {
         std::string name;
         const char* const value = read_name(chunk, name_, skip_space(p + 1, end), name);
+        const char* const inner = *value == '[' ? skip_space(value + 1, end) : value;
+        if (other.empty() && inner != end && *inner == '{')
+          other = hint_for_object(chunk, inner, pointer_step(name), inner == value ? 0 : 1);
         std::vector<T> values;
         try {
           Sizes sizes;
@@ -501,8 +516,7 @@ class JsonDecoder final : public Decoder {
     } catch (const Error&) {
       return "";  // it is not JSON
     }
-    return most != 0 ? option("keys", in_quotes(best)) + " takes a member that is a tensor"
-                     : option("pointer", "/NAME") + " takes one value out of a document";
+    return most != 0 ? option("keys", in_quotes(best)) + " takes a member that is a tensor" : other;
   }
 
   /// The tensors of the object at `p`, under their names; returns its end.
@@ -510,7 +524,7 @@ class JsonDecoder final : public Decoder {
   const char* decode_object(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
     const char* const object = p;
-    ArrayReader<T> reader(chunk, name_, python_ ? Spelling::python : Spelling::json);
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
     const auto contents = std::make_shared<Contents>();
     contents->chosen = true;  // text has no dtype that would keep a tensor from being operated on
     std::vector<std::string> names;
@@ -530,7 +544,7 @@ class JsonDecoder final : public Decoder {
         std::int64_t rows = 0;
         values.clear();
         try {
-          p = reader.read(p, 0, false, false, sizes, values, rows);
+          p = reader_of<T>(chunk, pointer_step(name)).read(p, 0, false, false, sizes, values, rows);
         } catch (const Error& error) {
           if (!error.hint().empty()) throw;
           throw Error(error.kind(), error.message(), hint_of_others<T>(chunk, object),
@@ -576,6 +590,7 @@ class JsonDecoder final : public Decoder {
   bool python_;
   std::optional<Part> part_;
   std::optional<JsonPointer> pointer_;
+  std::string path_;  // what the pointer says
   std::vector<std::string> keys_;
 
   bool begun_ = false;

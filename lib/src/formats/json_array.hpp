@@ -10,6 +10,7 @@
 
 #include "format.hpp"
 #include "half.hpp"
+#include "json_pointer.hpp"
 #include "json_text.hpp"
 #include "number/number.hpp"
 
@@ -47,9 +48,11 @@ enum class Spelling : std::uint8_t {
 template <class T>
 class ArrayReader {
  public:
-  ArrayReader(const Chunk& chunk, const std::string& name, Spelling spelling)
+  /// `path`: the pointer to what is read.
+  ArrayReader(const Chunk& chunk, const std::string& name, Spelling spelling, std::string path)
       : chunk_(chunk),
         name_(name),
+        path_(std::move(path)),
         end_(chunk.bytes.data() + chunk.size),
         python_(spelling == Spelling::python) {}
 
@@ -64,6 +67,7 @@ class ArrayReader {
     count[0] = 0;
     open[0] = nullptr;
     bool want_value = true;
+    const char* const first = depth == 0 || after_open ? p : nullptr;
     for (;;) {
       p = skip_space(p, end_);
       if (p == end_) {
@@ -90,6 +94,7 @@ class ArrayReader {
           ++p;
           continue;
         }
+        if (c == '{') fail_at_object(p, depth, first);
         if (c == ']' && after_open) {  // an empty list
           settle_rank(sizes, depth, p, true);
           close(sizes, depth, 0, open[depth - 1], p);
@@ -103,10 +108,10 @@ class ArrayReader {
           } else {
             // The numbers of an innermost row follow one another.
             std::int64_t& numbers = count[depth - 1];
-            const char* const first = p;
+            const char* const run = p;
             bool closed = read_run(p, values, numbers);
             if (!closed) {
-              if (p != first) continue;
+              if (p != run) continue;
               p = number(p, values);
               ++numbers;
             }
@@ -161,6 +166,15 @@ class ArrayReader {
 
  private:
   static constexpr const char* kCutShort = "the text in front of it was cut short";
+
+  /// `first`: where the value begins, if it does so in the chunk. What to do about an object is told
+  /// where it is the first thing in it: another may be in any chunk, whole or not.
+  [[noreturn]] void fail_at_object(const char* p, std::size_t depth, const char* first) const {
+    const char* q = p;
+    while (first != nullptr && q != first && (is_space(q[-1]) || q[-1] == '[')) --q;
+    fail(p, "expected a number or a list but found an object",
+         q == first ? hint_for_object(chunk_, p, path_, depth) : "");
+  }
 
   void settle_rank(Sizes& sizes, std::size_t depth, const char* p, bool empty_list) const {
     if (!sizes.rank_known()) {
@@ -232,10 +246,6 @@ class ArrayReader {
       fail(p, "the integer " + in_quotes(token) + " is too large for any floating dtype",
            "written with a point or exponent it is read as Infinity");
     }
-    if (*p == '{') {
-      fail(p, "expected a number or a list but found an object",
-           option("pointer", "/NAME") + " takes one value out of a document");
-    }
     // What proto3's JSON, and we ourselves if asked to, write for these.
     if constexpr (is_floating<T>) {
       for (const auto& [word, value] :
@@ -289,6 +299,7 @@ class ArrayReader {
 
   const Chunk& chunk_;
   const std::string& name_;
+  std::string path_;
   const char* end_;
   bool python_;
 };

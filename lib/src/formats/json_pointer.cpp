@@ -219,6 +219,106 @@ bool JsonPointer::names_several() const {
   return std::find(steps_.begin(), steps_.end(), kEach) != steps_.end();
 }
 
+std::string pointer_step(std::string_view name) {
+  std::string step = "/";
+  for (const char c : name) step += c == '~' ? "~0" : c == '/' ? "~1" : std::string(1, c);
+  return step;
+}
+
+namespace {
+
+/// What an object has of numbers, by its first bytes.
+struct NumbersOf {
+  std::vector<std::string> numbers;  // names of those that are single
+  std::string list;                  // of the longest that is a list of numbers
+  bool whole = false;
+};
+
+/// Behind the value at `p`; null if it does not end in the chunk.
+const char* end_of(const Chunk& chunk, const char* p) {
+  try {
+    return skip_value(chunk, "", p);
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+NumbersOf numbers_of(const Chunk& chunk, const char* p) {
+  Chunk window;
+  window.size =
+      std::min(kTokenBytes, static_cast<std::size_t>(chunk.bytes.data() + chunk.size - p));
+  window.bytes.reserve(window.size, 0);
+  std::copy_n(p, window.size, window.bytes.data());
+  const char* const end = window.bytes.data() + window.size;
+  NumbersOf found;
+  std::size_t longest = 0;
+  p = window.bytes.data();
+  try {
+    do {
+      std::string name;
+      p = read_name(window, "", skip_space(p + 1, end), name);
+      const char* const value = p;
+      const bool can_be_typed =
+          escaped(name) == name && name.find('\'') == std::string::npos && !name.empty();
+      while (p != end && (is_space(*p) || *p == '[')) ++p;
+      const bool is_number = p != end && (*p == '-' || (*p >= '0' && *p <= '9'));
+      const bool is_list = p != end && *value == '[' && is_number;
+      const char* const behind = end_of(window, value);
+      const auto length = static_cast<std::size_t>((behind == nullptr ? end : behind) - value);
+      if (can_be_typed && is_list && length > longest) {
+        longest = length;
+        found.list = name;
+      }
+      if (can_be_typed && is_number && !is_list) found.numbers.push_back(name);
+      if (behind == nullptr) break;
+      p = behind;
+      p = skip_space(p, end);
+    } while (p != end && *p == ',');
+    found.whole = p != end && *p == '}';
+  } catch (const Error&) {
+    // A name goes on behind the window, or it is not JSON.
+  }
+  return found;
+}
+
+/// Whether jq takes `.name`.
+bool is_word_of_jq(std::string_view name) {
+  for (const std::string_view keyword :
+       {"and", "or", "if", "then", "else", "elif", "end", "as", "def", "reduce", "foreach", "try",
+        "catch", "label", "import", "include"}) {
+    if (name == keyword) return false;
+  }
+  return !name.empty() && !(name[0] >= '0' && name[0] <= '9') &&
+         std::all_of(name.begin(), name.end(), [](char c) {
+           return c == '_' || (is_wordlike(c) && c != '-' && c != '+' && c != '.');
+         });
+}
+
+}  // namespace
+
+std::string hint_for_object(const Chunk& chunk, const char* p, const std::string& path,
+                            std::size_t depth) {
+  constexpr std::size_t kMostColumns = 8;
+  const NumbersOf found = numbers_of(chunk, p);
+  std::string where = path;
+  for (std::size_t i = 0; i < depth; ++i) where += "/" + std::string(kEach);
+  const std::string takes =
+      depth == 0 ? " takes one value out of a document" : " takes one value of each object";
+  if (!found.list.empty()) return option("pointer", where + pointer_step(found.list)) + takes;
+  if (found.numbers.empty()) return option("pointer", where + "/NAME") + takes;
+  std::string hint = option("pointer", where + pointer_step(found.numbers[0])) + takes;
+  const bool reads_as_table =
+      depth == 1 && found.whole && found.numbers.size() > 1 &&
+      found.numbers.size() <= kMostColumns &&
+      (path.empty() || is_word_of_jq(std::string_view(path).substr(1))) &&
+      std::all_of(found.numbers.begin(), found.numbers.end(), is_word_of_jq);
+  if (!reads_as_table) return hint;
+  std::string columns;
+  for (const std::string& name : found.numbers) columns += (columns.empty() ? "." : ", .") + name;
+  return "jq -c '." + (path.empty() ? "" : path.substr(1)) + "[] | [" + columns +
+         "]' FILE | rectify; " + hint;
+}
+
 const char* read_name(const Chunk& chunk, const std::string& source, const char* p,
                       std::string& name) {
   std::vector<const char*> found;

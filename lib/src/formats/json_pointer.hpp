@@ -34,6 +34,15 @@ class JsonPointer {
 const char* read_name(const Chunk& chunk, const std::string& source, const char* p,
                       std::string& name);
 
+/// A name or an index as a step of a pointer: "/a~1b".
+std::string pointer_step(std::string_view name);
+
+/// What to do about the object at `p`, which stands where a number was expected, `depth` lists deep in
+/// what is at the pointer `path`: the recipe for what it has of numbers. Looks at no more than its
+/// first kTokenBytes.
+std::string hint_for_object(const Chunk& chunk, const char* p, const std::string& path,
+                            std::size_t depth);
+
 /// Past the value at `p`, which may be any JSON. Throws Error{data} with the place.
 const char* skip_value(const Chunk& chunk, const std::string& source, const char* p);
 

@@ -9,6 +9,7 @@
 namespace rectify::inline v1 {
 
 inline constexpr std::size_t kMostDepth = 1000;  // of a document that a pointer looks into
+inline constexpr std::size_t kTokenBytes = 256;  // more of what is wrong than any message tells
 
 inline bool is_space(char c) { return c == ' ' || c == '\n' || c == '\r' || c == '\t'; }
 
