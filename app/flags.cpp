@@ -278,7 +278,8 @@ const Flag kFlags[] = {
      .manual =
          "The dtype to compute in. Text is read as float32 unless this is given, and goes "
          "through a double, as in PyTorch; integers stay exact in integer dtypes. An .npy "
-         "keeps its own, and is converted otherwise. PyTorch's other names are taken, too: `half`, "
+         "keeps its own, and is converted otherwise; a note tells integers that are not exact. "
+         "PyTorch's other names are taken, too: `half`, "
          "`float`, `double`, `short`, `int`, `long`, `torch.double`.",
      .take =
          [](Options& o, const std::string& word) {

@@ -211,7 +211,8 @@ def npy(shape, values=b"", descr="<f4", fortran=False, align=64):
 
 def packed(values, descr="<f4"):
     """The bytes of numbers in a dtype of NumPy."""
-    code = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q", "u1": "B"}[descr[1:]]
+    code = {"f2": "e", "f4": "f", "f8": "d", "i1": "b", "i2": "h", "i4": "i", "i8": "q",
+            "u1": "B", "u2": "H", "u4": "I", "u8": "Q"}[descr[1:]]
     return struct.pack(f"{descr[0].replace('|', '<')}{len(values)}{code}", *values)
 
 

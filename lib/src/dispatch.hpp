@@ -1,6 +1,7 @@
 // The only switch over dtypes: gives a generic lambda the element type.
 #pragma once
 
+#include <cstdint>
 #include <type_traits>
 
 #include "rectify/error.hpp"
@@ -30,17 +31,39 @@ decltype(auto) dispatch(DType dtype, F&& f) {
       return f(std::type_identity<std::int64_t>{});
     case DType::uint8:
       return f(std::type_identity<std::uint8_t>{});
+    case DType::uint16:
+      return f(std::type_identity<std::uint16_t>{});
+    case DType::uint32:
+      return f(std::type_identity<std::uint32_t>{});
+    case DType::uint64:
+      return f(std::type_identity<std::uint64_t>{});
     case DType::boolean:
       return f(std::type_identity<bool>{});
   }
   throw Error(ErrorKind::usage, "no such dtype");
 }
 
-/// The same for the dtypes that text is read as: all but bool, for which f is not called.
+/// uint16, uint32 and uint64, which PyTorch has for little but keeping and converting values.
+template <class T>
+inline constexpr bool is_wide_unsigned =
+    std::is_same_v<T, std::uint16_t> || std::is_same_v<T, std::uint32_t> ||
+    std::is_same_v<T, std::uint64_t>;
+
+inline bool is_wide_unsigned_dtype(DType dtype) {
+  return dispatch(dtype, [](auto type) { return is_wide_unsigned<typename decltype(type)::type>; });
+}
+
+/// Whether text is read as the dtype.
+inline bool is_dtype_of_text(DType dtype) {
+  return dtype != DType::boolean && !is_wide_unsigned_dtype(dtype);
+}
+
+/// The same as dispatch() for the dtypes that text is read as; f is not called for the others.
 template <class F>
 void dispatch_text(DType dtype, F&& f) {
   dispatch(dtype, [&](auto type) {
-    if constexpr (!std::is_same_v<decltype(type), std::type_identity<bool>>) f(type);
+    using T = typename decltype(type)::type;
+    if constexpr (!std::is_same_v<T, bool> && !is_wide_unsigned<T>) f(type);
   });
 }
 

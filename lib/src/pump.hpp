@@ -137,7 +137,10 @@ class Pump {
 
     void add(const Inexact& found) {
       if (found.count == 0) return;
-      if (inexact.count == 0) inexact.first = found.first;
+      if (inexact.count == 0) {
+        inexact.first = found.first;
+        inexact.value = found.value;
+      }
       inexact.count += found.count;
       inexact.in_float64 = inexact.in_float64 && found.in_float64;
       inexact.in_int64 = inexact.in_int64 && found.in_int64;
@@ -156,12 +159,17 @@ class Pump {
         hint = option("dtype", "float64") + " keeps them";
       if (decoder->has_columns())
         hint += (hint.empty() ? "" : "; ") + option("keep") + " leaves a column as it is";
+      const bool one = inexact.count == 1;
+      std::string which = one ? ", at " : ", the first at ";
+      if (first.line != 0) {
+        which += std::to_string(first.line) + ":" + std::to_string(first.column);
+      } else {
+        which = (one ? ": " : ", the first ") + inexact.value;
+        if (first.source != source.name()) which += " in " + in_quotes(first.source);
+      }
       notes.emplace_back(ErrorKind::data,
-                         std::to_string(inexact.count) +
-                             (inexact.count == 1 ? " integer is" : " integers are") +
-                             " not exact in " + std::string(rectify::name(dtype)) +
-                             (inexact.count == 1 ? ", at " : ", the first at ") +
-                             std::to_string(first.line) + ":" + std::to_string(first.column),
+                         std::to_string(inexact.count) + (one ? " integer is" : " integers are") +
+                             " not exact in " + std::string(rectify::name(dtype)) + which,
                          hint, Place{source.name()});
       return notes;
     }

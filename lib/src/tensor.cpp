@@ -27,7 +27,9 @@ constexpr Row kRows[] = {
     {DType::float32, "float32", 4}, {DType::float64, "float64", 8},
     {DType::int8, "int8", 1},       {DType::int16, "int16", 2},
     {DType::int32, "int32", 4},     {DType::int64, "int64", 8},
-    {DType::uint8, "uint8", 1},     {DType::boolean, "bool", 1},
+    {DType::uint8, "uint8", 1},     {DType::uint16, "uint16", 2},
+    {DType::uint32, "uint32", 4},   {DType::uint64, "uint64", 8},
+    {DType::boolean, "bool", 1},
 };
 
 const Row& row(DType dtype) { return kRows[static_cast<std::size_t>(dtype)]; }
@@ -69,7 +71,8 @@ void convert(std::span<const From> from, std::span<To> to) {
       if (!fits<To>(wide)) refuse(x, dtype_of<To>);
       to[i] = static_cast<To>(wide);
     } else {
-      const auto whole = static_cast<std::int64_t>(x);
+      using Whole = std::conditional_t<std::is_same_v<From, bool>, std::uint8_t, From>;
+      const auto whole = static_cast<Whole>(x);
       if (!std::in_range<To>(whole)) refuse(whole, dtype_of<To>);
       to[i] = static_cast<To>(x);
     }
@@ -156,6 +159,9 @@ template Tensor Tensor::of<std::int16_t>(std::span<const std::int16_t>, Shape);
 template Tensor Tensor::of<std::int32_t>(std::span<const std::int32_t>, Shape);
 template Tensor Tensor::of<std::int64_t>(std::span<const std::int64_t>, Shape);
 template Tensor Tensor::of<std::uint8_t>(std::span<const std::uint8_t>, Shape);
+template Tensor Tensor::of<std::uint16_t>(std::span<const std::uint16_t>, Shape);
+template Tensor Tensor::of<std::uint32_t>(std::span<const std::uint32_t>, Shape);
+template Tensor Tensor::of<std::uint64_t>(std::span<const std::uint64_t>, Shape);
 template Tensor Tensor::of<bool>(std::span<const bool>, Shape);
 
 Tensor Tensor::clone() const {

@@ -49,11 +49,13 @@ struct Column {
   std::size_t width = 1;  // of the longest text, without what is not counted: zeros, nan and inf
 };
 
-/// The element in the type it is written from: bool, std::int64_t, float or double.
+/// The element in the type it is written from: bool, std::int64_t, std::uint64_t, float or double.
 template <class T>
 auto written_as(T x) {
   if constexpr (std::is_same_v<T, bool> || is_floating<T>) {
     return widen(x);
+  } else if constexpr (std::is_unsigned_v<T>) {
+    return std::uint64_t{x};
   } else {
     return std::int64_t{x};
   }
@@ -142,9 +144,9 @@ char* copy(char* out, std::string_view text) { return std::copy(text.begin(), te
 /// Writes one element, without blanks, and returns the end. `out` has kTextBytes.
 char* write(char* out, bool x, const Column&) { return copy(out, x ? "True" : "False"); }
 
-char* write(char* out, std::int64_t x, const Column&) {
-  return std::to_chars(out, out + kTextBytes, x).ptr;
-}
+template <class I>
+requires std::is_integral_v<I>
+char* write(char* out, I x, const Column&) { return std::to_chars(out, out + kTextBytes, x).ptr; }
 
 template <class F>
 requires std::is_floating_point_v<F>

@@ -272,11 +272,13 @@ void run(std::string_view text) {
         DType::int32, DType::int64, DType::uint8, DType::boolean}) {
     dispatch(dtype, [&](auto type) {
       using T = typename decltype(type)::type;
-      check_parse<T>(number, grammar, decimal);
-      check_parse<T>(among, grammar, decimal);
-      check_format<T>(number);
-      check_runs<T>(many, grammar, decimal);
-      check_runs<T>(rows, grammar, decimal);
+      if constexpr (!is_wide_unsigned<T>) {  // as which no text is read
+        check_parse<T>(number, grammar, decimal);
+        check_parse<T>(among, grammar, decimal);
+        check_format<T>(number);
+        check_runs<T>(many, grammar, decimal);
+        check_runs<T>(rows, grammar, decimal);
+      }
     });
   }
 }

@@ -10,7 +10,7 @@ import random
 import struct
 
 import harness
-from harness import Skip, need, npy, patience, row, short
+from harness import Skip, need, npy, packed, patience, row, short
 
 try:
     import numpy as np
@@ -163,3 +163,60 @@ def arrays_are_what_numpy_holds(s):
                             got = np.load(io.BytesIO(stdout))
                             need(got.dtype == wanted.dtype and got.shape == wanted.shape, *call, got.dtype, got.shape)
                             need(np.array_equal(got, wanted), *call, shape, byte_order + kind, order, "not what numpy holds")
+
+
+@row
+def wide_unsigned_integers_are_kept_by_relu_and_converted_as_numpy_does(s):
+    if np is None:
+        raise Skip("no numpy")
+    source = np.random.default_rng(1)
+    for kind in ("u2", "u4", "u8"):
+        most = np.iinfo(kind).max
+        values = source.integers(0, most, (300, 7), kind, True)
+        values[:2] = [[0, 1, most, most - 1, most // 2 + 1, 255, 256]] * 2
+        for descr in ("<" + kind, ">" + kind):
+            for order in "CF":
+                s.write("a.npy", npy(values.shape, values.astype(descr).tobytes(order), descr, order == "F", 16))
+                got = np.load(io.BytesIO(s.result("a.npy", "--mode", "relu", "--to", "npy")))
+                need(got.dtype == np.dtype(kind) and np.array_equal(got, values), descr, order, "relu changes them")
+                text = s.result("a.npy", "--mode", "relu", "--to", "csv")
+                need(text == "".join(",".join(map(str, line)) + "\n" for line in values.tolist()).encode(), descr, "csv")
+                for dtype in ("float64", "float32"):
+                    wide = s.run("a.npy", "--dtype", dtype, *SAME, "--to", "npy")
+                    got = np.load(io.BytesIO(wide.stdout))
+                    wanted = values.astype(dtype)
+                    need(got.dtype == wanted.dtype and np.array_equal(got, wanted), descr, dtype)
+                    inexact = sum(int(a) != int(b) for a, b in zip(wanted.ravel().tolist(), values.ravel().tolist()))
+                    note = b"note: a.npy: %d integers are not exact in %s" % (inexact, dtype.encode())
+                    need((note in wide.stderr) == (inexact != 0), descr, dtype, inexact, wide.stderr)
+                    need((b"--dtype float64 keeps them" in wide.stderr) == (kind == "u4" and dtype == "float32"), wide.stderr)
+    s.write("a.npy", npy((3,), packed([1, 65535, 7], "<u2"), "<u2"))
+    s.run("a.npy", "--mode", "relu").gives(b"tensor([    1, 65535,     7], dtype=torch.uint16)\n")
+    s.run("a.npy").refuses("not implemented for 'UInt16' .--mode relu keeps integers, --dtype float32")
+    s.run("a.npy", "--dtype", "int16", "--mode", "relu").refuses("a.npy: 65535 cannot be converted to int16 without overflow")
+    s.run("a.npy", "--mode", "relu6").refuses("not implemented for 'UInt16'")
+    s.run("a.npy", "--dtype", "int32", "--mode", "relu", "--to", "json").gives(b"[1, 65535, 7]\n")
+    report = json.loads(s.result("compare", "a.npy", "--mode", "relu", "--to", "json"))["tensors"][0]
+    need(report["dtype"] == "uint16" and report["activations"][0]["max"] == 65535, report)
+    s.write("b.npy", npy((2,), packed([1 << 63, 1], "<u8"), "<u8"))
+    s.run("compare", "b.npy", "--mode", "relu").refuses("uint64 cannot be compared .--dtype float64")
+    s.run("b.npy", "--mode", "relu", "--to", "json").gives(b"[9223372036854775808, 1]\n")
+    s.run("b.npy", "--dtype", "int64", "--mode", "relu").refuses("9223372036854775808 cannot be converted to int64")
+    # Notes tell the first, of a signed one, too, and no print leaves some out.
+    s.write("c.npy", npy((5000,), packed([1 << 24] * 4998 + [-16777217, 1], "<i8"), "<i8"))
+    s.run("c.npy", "--dtype", "float32").says("c.npy: 1 integer is not exact in float32: -16777217 .--dtype float64", 0)
+    s.run("c.npy", "--dtype", "float16").says("c.npy: 4999 integers are not exact in float16, the first 16777216", 0)
+
+
+@row
+def bfloat16_of_jax_is_read_where_it_is_asked_for(s):
+    data = npy((2, 2), b"\x80\x3f\x80\xbf\x00\x40\x00\xc0", "<V2")
+    s.write("a.npy", data)
+    for given in ("a.npy", "-"):
+        piped = data if given == "-" else None
+        s.run(given, "--dtype", "bfloat16", "--mode", "relu", data=piped).gives(
+            b"tensor([[1., 0.],\n        [2., 0.]], dtype=torch.bfloat16)\n")
+        s.run(given, data=piped).refuses("dtype '<V2' is two bytes of no type .--dtype bfloat16 reads them")
+    s.run("a.npy", "--dtype", "float32").refuses("--dtype bfloat16")
+    s.write("a.npy", npy((1,), b"\0", "<V1"))
+    s.run("a.npy", "--dtype", "bfloat16").refuses("dtype '<V1' is not supported")

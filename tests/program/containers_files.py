@@ -13,7 +13,8 @@ try:
 except ImportError:
     numpy = None
 
-ITEM = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "<u1"}
+ITEM = {"F16": "<f2", "F32": "<f4", "F64": "<f8", "I8": "<i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "U8": "<u1",
+        "U16": "<u2", "U32": "<u4", "U64": "<u8"}
 
 
 def safetensors(tensors, metadata=None, pad=8, header=None):
@@ -188,6 +189,34 @@ def what_numpy_has_saved_is_read_and_what_is_written_it_loads(s):
     need(list(found) == list(tensors), list(found))
     for key, (dtype, shape, _) in found.items():
         need(shape == tensors[key].shape and numpy.dtype(ITEM[dtype]).itemsize == tensors[key].itemsize, key)
+
+
+@row
+def wide_unsigned_integers_pass_are_kept_and_are_converted(s):
+    with_numpy()
+    values = {kind: numpy.array([0, 1, 7, numpy.iinfo(kind).max], kind) for kind in ("u2", "u4", "u8")}
+    wide = {"U" + str(8 * int(kind[1])): (array.shape, array.astype("<" + kind).tobytes()) for kind, array in values.items()}
+    s.write("a.safetensors", safetensors({name: (name, *rest) for name, rest in wide.items()}))
+    s.write("a.npz", npz({"U" + str(8 * int(kind[1])): array.astype(order + kind)
+                          for order, (kind, array) in zip("<><", values.items())}))
+    for name in ("a.safetensors", "a.npz"):
+        for extra in ([], ["--key", "*", "--mode", "relu"]):  # passed on, and operated on
+            outcome = s.run(name, *extra, "-o", "b.safetensors")
+            outcome.succeeds() if extra else outcome.says("U64: uint64.*pass", 0)
+            need(read_safetensors(s.read("b.safetensors"))[0] == {n: (n, *rest) for n, rest in wide.items()}, name)
+            s.run(name, *extra, "-o", "b.npz")
+            found = numpy.load(io.BytesIO(s.read("b.npz")))
+            need(all(numpy.array_equal(found["U" + str(8 * int(kind[1]))], array) for kind, array in values.items()), name)
+        s.run(name, "--dtype", "float32", "--slope", "1", "--to", "npz").says(
+            name + ": 2 integers are not exact in float32, the first 4294967295 in '" + name + ":U32'$", 0)
+    s.write("v.npz", npz({"w": numpy.array([1, -2], "f4"), "bf": numpy.array([b"\x80\x3f", b"\x80\xbf"], "V2")}))
+    s.run("v.npz").says("v.npz:bf: dtype '.V2' is two bytes of no type .--dtype bfloat16 reads them")
+    s.run("v.npz", "--key", "w").gives(b"w:\ntensor([ 1.0000, -0.0200])\n")
+    s.run("v.npz", "--dtype", "bfloat16", "--mode", "relu", "--key", "bf").gives(
+        b"bf:\ntensor([1., 0.], dtype=torch.bfloat16)\n")
+    s.write("c.npz", npz({"w": numpy.array([1], "f4"), "c": numpy.array([1j])}))
+    s.run("c.npz", "--key", "w", "--to", "csv").gives(b"1.0\n")
+    s.run("c.npz").says("c.npz:c: dtype '<c16' is not supported")
 
 
 @row

@@ -156,6 +156,18 @@ def nothing_of_a_pickle_is_run(s):
 
 
 @row
+def a_dtype_without_a_storage_of_its_own_is_read(s):
+    # torch.save of a uint16 tensor since 2.3: bytes, and behind the hooks the dtype.
+    storage = b"(" + text("storage") + b"ctorch.storage\nUntypedStorage\n" + text("0") + text("cpu") + whole(8) + b"tQ"
+    pickled = (b"ctorch._utils\n_rebuild_tensor_v3\n(" + storage + whole(0) + numbers((2, 2)) + numbers((1, 2)) +
+               b"\x89ccollections\nOrderedDict\n)Rctorch\nuint16\ntR")
+    data = of(named(pickled), packed([1, 2, 3, 65535], "<u2"))
+    s.run("--key", "a", "--mode", "relu", data=data).gives(
+        b"a:\ntensor([[    1,     3],\n        [    2, 65535]], dtype=torch.uint16)\n")
+    s.run("--dtype", "float32", "--mode", "relu", "--to", "csv", data=data).gives(b"1.0,3.0\n2.0,65535.0\n")
+
+
+@row
 def tensors_that_lie_are_refused(s):
     s.run("--to", "json", data=of(named(tensor()))).gives(GOOD)
     s.run("--to", "json", data=of(named(tensor()), byteorder="big")).succeeds()

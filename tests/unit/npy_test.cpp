@@ -80,7 +80,7 @@ TEST_CASE("a header is numpy.save's, to the byte") {
 TEST_CASE("what is written is read back with its dtype, shape and bits") {
   for (const DType dtype :
        {DType::float16, DType::float32, DType::float64, DType::int8, DType::int16, DType::int32,
-        DType::int64, DType::uint8, DType::boolean}) {
+        DType::int64, DType::uint8, DType::uint16, DType::uint32, DType::uint64, DType::boolean}) {
     for (const Shape& shape :
          {Shape{}, Shape{0}, Shape{5}, Shape{2, 3}, Shape{0, 3}, Shape{3, 0}, Shape(32, 1)}) {
       CAPTURE(name(dtype));

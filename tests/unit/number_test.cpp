@@ -526,6 +526,13 @@ TEST_CASE("integer dtypes hold integers exactly and truncate the rest by way of 
                                 {"-0.5", kOk, 0},
                                 {"-1.0", kOutOfRange, 0},
                                 {"255.99", kOk, 255}});
+  check_integers<std::uint16_t>({{"65535", kOk, 65535}, {"65536", kOutOfRange, 0}});
+  check_integers<std::uint32_t>({{"4294967295", kOk, 4294967295}, {"4294967296", kOutOfRange, 0}});
+  check_integers<std::uint64_t>(
+      {{"18446744073709551615", kOk, -1},  // the same bits
+       {"9223372036854775808", kOk, std::numeric_limits<std::int64_t>::min()},
+       {"18446744073709551616", kOutOfRange, 0},
+       {"-1", kOutOfRange, 0}});
   check_integers<std::int16_t>({{"32767", kOk, 32767}, {"-32769", kOutOfRange, 0}});
   check_integers<std::int32_t>({{"-2147483648", kOk, -2147483648},
                                 {"2147483648", kOutOfRange, 0},

@@ -105,10 +105,13 @@ struct KeptColumns {
   std::vector<std::size_t> ends;
 };
 
-/// Integers of a text that its dtype does not hold exactly.
+/// Integers of the input that the dtype they are read as does not hold exactly.
 struct Inexact {
   std::uint64_t count = 0;
+  /// Where the first stands in a text; of an array, which one it is in.
   Place first;
+  /// The first of an array, in digits.
+  std::string value;
   /// Whether float64 holds all of them, or int64.
   bool in_float64 = true;
   bool in_int64 = true;
@@ -143,7 +146,7 @@ struct Result {
   std::shared_ptr<const TableStyle> style;
   /// Of this slab's rows.
   std::shared_ptr<KeptColumns> kept;
-  /// In the text of this slab.
+  /// In this slab.
   Inexact inexact;
 };
 

@@ -24,6 +24,9 @@ enum class DType : std::uint8_t {
   int32,
   int64,
   uint8,
+  uint16,
+  uint32,
+  uint64,
   boolean
 };
 
@@ -99,6 +102,18 @@ struct dtype_of<std::int64_t> {
 template <>
 struct dtype_of<std::uint8_t> {
   static constexpr DType value = DType::uint8;
+};
+template <>
+struct dtype_of<std::uint16_t> {
+  static constexpr DType value = DType::uint16;
+};
+template <>
+struct dtype_of<std::uint32_t> {
+  static constexpr DType value = DType::uint32;
+};
+template <>
+struct dtype_of<std::uint64_t> {
+  static constexpr DType value = DType::uint64;
 };
 template <>
 struct dtype_of<bool> {

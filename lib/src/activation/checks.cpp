@@ -30,6 +30,12 @@ std::string scalar_type(DType dtype) {
       return "Long";
     case DType::uint8:
       return "Byte";
+    case DType::uint16:
+      return "UInt16";
+    case DType::uint32:
+      return "UInt32";
+    case DType::uint64:
+      return "UInt64";
     case DType::boolean:
       return "Bool";
   }
@@ -50,6 +56,10 @@ namespace {
               : is_floating_point(dtype) ? option("dtype", "float32") + " converts them"
                                          : option("modes", "relu") + " keeps integers, " +
                                                option("dtype", "float32") + " converts them");
+}
+
+void refuse_wide_unsigned(DType dtype, const char* kernel) {
+  if (is_wide_unsigned_dtype(dtype)) refuse_dtype(dtype, kernel);
 }
 
 void require_floating(DType dtype, const char* kernel) {
@@ -179,11 +189,13 @@ void check_leaky_relu(DType dtype, const Shape&, const Values& values) {
 
 void check_relu6(DType dtype, const Shape&, const Values&) {
   if (dtype == DType::boolean) refuse_bool("Bool inputs not supported for hardtanh");
+  refuse_wide_unsigned(dtype, "clamp_scalar_cpu");
 }
 
 void check_hardtanh(DType dtype, const Shape&, const Values& values) {
   if (values[0] > values[1]) refuse_value("min_val cannot be greater than max_val");
   if (dtype == DType::boolean) refuse_bool("Bool inputs not supported for hardtanh");
+  refuse_wide_unsigned(dtype, "clamp_scalar_cpu");
   if (dtype == DType::uint8 && (values[0] < 0 || values[1] < 0)) {
     throw Error(ErrorKind::unsupported,
                 "cannot do hardtanh on an unsigned type with negative limits");
@@ -262,10 +274,12 @@ void check_softplus(DType dtype, const Shape&, const Values& values) {
 
 void check_softsign(DType dtype, const Shape&, const Values&) {
   if (dtype == DType::boolean) refuse_dtype(dtype, "abs_cpu");
+  refuse_wide_unsigned(dtype, "abs_cpu");
 }
 
 void check_threshold(DType dtype, const Shape&, const Values& values) {
   if (dtype == DType::boolean) refuse_dtype(dtype, "threshold_cpu");
+  refuse_wide_unsigned(dtype, "threshold_cpu");
   for (const double value : {values[0], values[1]}) require_convertible(dtype, value);
 }
 

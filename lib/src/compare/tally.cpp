@@ -40,6 +40,10 @@ namespace {
 /// The modes, all of which take such a tensor. Throws if one does not.
 const std::vector<Module>& checked(const CompareOptions& options, DType dtype, const Shape& shape) {
   if (options.modes.empty()) throw Error(ErrorKind::usage, "nothing to compare");
+  if (dtype == DType::uint64) {  // extremes are kept as std::int64_t
+    throw Error(ErrorKind::unsupported, "uint64 cannot be compared",
+                option("dtype", "float64") + " converts the input");
+  }
   for (const Module& mode : options.modes) {
     mode.check(dtype, shape);
     if (mode.activation().shape_of != nullptr) {

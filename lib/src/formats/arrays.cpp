@@ -7,6 +7,7 @@
 #include <numeric>
 #include <utility>
 
+#include "integers.hpp"
 #include "rectify/error.hpp"
 
 namespace rectify {
@@ -169,8 +170,9 @@ class ArraysDecoder final : public Decoder {
     chunk.array = open_;
     chunk.row = row_;
     chunk.result = {};
-    chunk.only_edges = edges_ != nullptr && anywhere && summarises(shape, *edges_) &&
-                       (!dtype_ || is_floating_point(*dtype_));
+    chunk.only_edges =
+        edges_ != nullptr && anywhere && summarises(shape, *edges_) &&
+        (!dtype_ || (is_floating_point(*dtype_) && !may_be_inexact(*entry.known, *dtype_)));
     const bool strided = !open_->array.strides.empty();
     if (open_->array.check && chunk.begins && !chunk.only_edges) open_->array.check();
     const bool whole = chunk.only_edges || shape.empty() || entry.bytes == 0 || rows == 0 ||
@@ -218,7 +220,7 @@ class ArraysDecoder final : public Decoder {
     if (tensor.dtype() == DType::boolean) normalize_bools(tensor.bytes(), count);
     if (dtype_) {
       try {
-        tensor = tensor.to(*dtype_);
+        tensor = converted(tensor, *dtype_, open.place, chunk.result.inexact);
       } catch (const Error& error) {
         throw error.at({open.place});
       }
@@ -255,8 +257,13 @@ class ArraysDecoder final : public Decoder {
     const Array& array = arrays_[next_];
     const std::string place = place_of(source_.name(), array.entry.name);
     if (!array.entry.known) {
-      throw Error(ErrorKind::data, "dtype " + in_quotes(array.entry.dtype) + " is not supported",
-                  option("keys", "NAME") + " chooses other tensors", {place});
+      throw Error(ErrorKind::data,
+                  array.refusal.empty()
+                      ? "dtype " + in_quotes(array.entry.dtype) + " is not supported"
+                      : array.refusal,
+                  (array.hint.empty() ? "" : array.hint + "; ") + option("keys", "NAME") +
+                      " chooses other tensors",
+                  {place});
     }
     row_ = 0;
     taken_ = 0;

@@ -25,6 +25,8 @@ struct Checksum {
 struct Array {
   /// What it is called, as what, its shape and its size in bytes.
   Entry entry;
+  /// Of a dtype that rectify does not have: why it is not read, and what to do.
+  std::string refusal = {}, hint = {};
   /// Whether its elements have the other byte order.
   bool swapped = false;
   /// In elements, none negative; empty: C order.

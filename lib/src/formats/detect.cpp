@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "dispatch.hpp"
 #include "format.hpp"
 #include "rectify/error.hpp"
 
@@ -319,8 +320,10 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
                                misplaced(options, *find_format("jsonl")) != nullptr;
     format = find_format(format_of_content(head, options, tells_records));
   }
-  if (format->kind == Format::Kind::text && options.dtype == DType::boolean)
-    throw Error(ErrorKind::usage, "text is not read as bool", option("dtype", "uint8"));
+  if (format->kind == Format::Kind::text && options.dtype && !is_dtype_of_text(*options.dtype)) {
+    throw Error(ErrorKind::usage, "text is not read as " + std::string(name(*options.dtype)),
+                option("dtype", *options.dtype == DType::boolean ? "uint8" : "int64"));
+  }
   if (const FormatOption* const given = misplaced(options, *format); given != nullptr) {
     throw Error(ErrorKind::usage,
                 option(given->field) + " is for " + taker_of(*given) + ", and this is " +

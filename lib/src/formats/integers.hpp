@@ -1,9 +1,10 @@
-// Integers of a text that a floating dtype cannot hold.
+// Integers that a floating dtype cannot hold.
 #pragma once
 
 #include <cmath>
 #include <limits>
 #include <span>
+#include <string>
 #include <string_view>
 #include <type_traits>
 
@@ -63,5 +64,12 @@ bool is_inexact(std::string_view text, T value, Inexact& inexact) {
     return true;
   }
 }
+
+/// Whether `to` may fail to hold an integer of the dtype `from` exactly.
+bool may_be_inexact(DType from, DType to);
+
+/// The tensor as `dtype`; tells `inexact` which of its integers that does not hold. `place` is the
+/// tensor's. Throws as Tensor::to() does.
+Tensor converted(const Tensor& tensor, DType dtype, const std::string& place, Inexact& inexact);
 
 }  // namespace rectify

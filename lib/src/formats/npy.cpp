@@ -14,6 +14,7 @@
 
 #include "dispatch.hpp"
 #include "format.hpp"
+#include "integers.hpp"
 
 namespace rectify {
 namespace {
@@ -37,15 +38,16 @@ struct DescrRow {
 constexpr DescrRow kDescrs[] = {
     {"f2", DType::float16}, {"f4", DType::float32}, {"f8", DType::float64}, {"i1", DType::int8},
     {"i2", DType::int16},   {"i4", DType::int32},   {"i8", DType::int64},   {"u1", DType::uint8},
-    {"b1", DType::boolean}, {"?", DType::boolean},
+    {"u2", DType::uint16},  {"u4", DType::uint32},  {"u8", DType::uint64},  {"b1", DType::boolean},
+    {"?", DType::boolean},
 };
 
 /// The dict literal of a header, as numpy.load's literal_eval takes it: strings, True and False,
 /// tuples of whole numbers.
 class HeadReader {
  public:
-  HeadReader(std::string_view text, const std::string& name)
-      : p_(text.data()), end_(p_ + text.size()), name_(name) {}
+  HeadReader(std::string_view text, std::optional<DType> wanted, const std::string& name)
+      : p_(text.data()), end_(p_ + text.size()), wanted_(wanted), name_(name) {}
 
   NpyHead read() {
     NpyHead head;
@@ -134,6 +136,17 @@ class HeadReader {
       head.swapped = order == '>' && itemsize(row.dtype) > 1;
       return;
     }
+    if (kind == "V2" && order != '>') {
+      // NumPy has no bfloat16. Two bytes of no type are what it writes of an array of ml_dtypes,
+      // which JAX and others have it from.
+      if (wanted_ == DType::bfloat16) {
+        head.dtype = DType::bfloat16;
+        return;
+      }
+      head.refusal = "dtype " + in_quotes(descr) + " is two bytes of no type";
+      head.hint = option("dtype", "bfloat16") + " reads them as what JAX and ml_dtypes write so";
+      return;
+    }
     if (kind.starts_with('O')) {
       head.refusal = "it holds Python objects (a pickle), which are never read";
       head.hint = "save it with astype('float32')";
@@ -144,7 +157,7 @@ class HeadReader {
   }
 
   static std::string supported() {
-    return "float16, float32, float64, int8 to int64, uint8 and bool are: save it with "
+    return "float16, float32, float64, int8 to int64, uint8 to uint64 and bool are: save it with "
            "astype('float32')";
   }
 
@@ -189,12 +202,13 @@ class HeadReader {
 
   const char* p_;
   const char* end_;
+  std::optional<DType> wanted_;
   const std::string& name_;
 };
 
 }  // namespace
 
-NpyHead read_npy_head(Source& source, bool follows) {
+NpyHead read_npy_head(Source& source, std::optional<DType> wanted, bool follows) {
   const auto fail = [&](std::string message, std::string hint = {}) {
     throw Error(ErrorKind::data, std::move(message), std::move(hint), {source.name()});
   };
@@ -233,7 +247,7 @@ NpyHead read_npy_head(Source& source, bool follows) {
     fail("unexpected end in the header: " + std::to_string(there) + " of " +
          std::to_string(length) + " bytes are there");
   }
-  NpyHead head = HeadReader(text, source.name()).read();
+  NpyHead head = HeadReader(text, wanted, source.name()).read();
   try {
     // Of a dtype that is not known, the sizes alone are looked at.
     const DType dtype = head.dtype.value_or(DType::uint8);
@@ -282,9 +296,10 @@ class NpyDecoder final : public Decoder {
     }
     chunk.begins = at_head_;
     chunk.swapped = head_.swapped;
-    // A conversion that can fail has to see every element.
-    const bool converts_all = !dtype_ || is_floating_point(*dtype_);
-    if (at_head_ && edges_ != nullptr && converts_all && !part_ &&
+    // A conversion that can fail, or not be exact, has to see every element.
+    const bool edges_are_enough =
+        !dtype_ || (is_floating_point(*dtype_) && !may_be_inexact(*head_.dtype, *dtype_));
+    if (at_head_ && edges_ != nullptr && edges_are_enough && !part_ &&
         summarises(head_.shape, *edges_) && source_.size()) {
       chunk.result = edges_of_array();
       chunk.ends = true;
@@ -333,7 +348,7 @@ class NpyDecoder final : public Decoder {
     if (tensor.dtype() == DType::boolean) normalize_bools(tensor.bytes(), count);
     if (dtype_) {
       try {
-        tensor = tensor.to(*dtype_);
+        tensor = converted(tensor, *dtype_, source_.name(), chunk.result.inexact);
       } catch (const Error& error) {
         throw error.at({source_.name()});
       }
@@ -347,7 +362,7 @@ class NpyDecoder final : public Decoder {
   }
 
   void read_head() {
-    head_ = read_npy_head(source_, any_);
+    head_ = read_npy_head(source_, dtype_, any_);
     if (!head_.dtype) fail(head_.refusal, head_.hint);
     bytes_ = static_cast<std::int64_t>(head_.bytes);
     rows_ = head_.shape.empty() ? 1 : head_.shape[0];

@@ -24,9 +24,10 @@ struct NpyHead {
   std::uint64_t bytes = 0;
 };
 
-/// Reads a header, up to the first element. Throws Error{data} under the source's name. `follows`:
+/// Reads a header, up to the first element. Throws Error{data} under the source's name. `wanted`: as
+/// what the array is to be read; bfloat16 then is what two bytes without a type are (V2). `follows`:
 /// behind another array.
-NpyHead read_npy_head(Source& source, bool follows = false);
+NpyHead read_npy_head(Source& source, std::optional<DType> wanted, bool follows = false);
 
 /// The header that numpy.save writes, its room for growth included: its length does not depend on
 /// the first dimension's size.

@@ -25,16 +25,23 @@ Source open_member(const Source& file, const ZipMember& member, const std::strin
   return Source(inflate(std::move(slice), {member.size, member.crc}), place);
 }
 
-Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& member) {
+Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& member,
+               std::optional<DType> wanted) {
   std::string name = member.name;
   if (name.ends_with(kExtension)) name.resize(name.size() - kExtension.size());
   const std::string place = place_of(file->name(), name);
   Source source = open_member(*file, member, place);
-  const NpyHead head = read_npy_head(source);
+  const NpyHead head = read_npy_head(source, wanted);
   Array array;
+  const std::uint64_t begin = source.position();
   array.entry = {std::move(name), head.descr, head.dtype, head.shape, head.bytes};
   array.swapped = head.swapped;
-  const std::uint64_t begin = source.position();
+  if (!head.dtype) {  // of what size is not known; refused if it is to be read
+    array.entry.bytes = member.size - begin;
+    array.refusal = head.refusal;
+    array.hint = head.hint;
+    return array;
+  }
   if (member.size - begin != head.bytes) {
     throw Error(ErrorKind::data,
                 "shape " + to_string(head.shape) + " of " + in_quotes(head.descr) + " takes " +
@@ -145,7 +152,8 @@ class NpzEncoder final : public detail::Encoder {
 
 }  // namespace
 
-Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members) {
+Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members,
+                std::optional<DType> wanted) {
   Arrays arrays;
   for (const ZipMember& member : members) {
     if (member.name.ends_with('/')) continue;  // a folder
@@ -153,7 +161,7 @@ Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<Zip
       throw Error(ErrorKind::data, "it is not a .npy file, as the members of an .npz are", {},
                   {file->name() + ":" + member.name});
     }
-    arrays.arrays.push_back(array_of(file, member));
+    arrays.arrays.push_back(array_of(file, member, wanted));
   }
   return arrays;
 }
@@ -187,7 +195,7 @@ std::unique_ptr<Decoder> zip_decoder(Source& source, const ReadOptions& options,
         "this is a zip archive without arrays: its first member is " + in_quotes(members[0].name),
         "unzip -p FILE MEMBER | rectify", {source.name()});
   }
-  return arrays_decoder(source, read_npz(file, members), options, wanted);
+  return arrays_decoder(source, read_npz(file, members, options.dtype), options, wanted);
 }
 
 std::unique_ptr<detail::Encoder> npz_encoder(Output& output, const WriteOptions&) {

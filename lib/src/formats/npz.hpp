@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "arrays.hpp"
@@ -9,7 +10,8 @@
 
 namespace rectify {
 
-/// Those of NumPy's .npz, with the headers of its members.
-Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members);
+/// Those of NumPy's .npz, with the headers of its members. `wanted`: as what they are to be read.
+Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members,
+                std::optional<DType> wanted);
 
 }  // namespace rectify

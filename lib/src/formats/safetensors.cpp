@@ -36,8 +36,8 @@ constexpr DTypeRow kDTypes[] = {
     {"F32", DType::float32, 32},  {"F16", DType::float16, 16},  {"BF16", DType::bfloat16, 16},
     {"F64", DType::float64, 64},  {"I64", DType::int64, 64},    {"I32", DType::int32, 32},
     {"I16", DType::int16, 16},    {"I8", DType::int8, 8},       {"U8", DType::uint8, 8},
-    {"BOOL", DType::boolean, 8},  {"U16", std::nullopt, 16},    {"U32", std::nullopt, 32},
-    {"U64", std::nullopt, 64},    {"F8_E4M3", std::nullopt, 8}, {"F8_E5M2", std::nullopt, 8},
+    {"BOOL", DType::boolean, 8},  {"U16", DType::uint16, 16},   {"U32", DType::uint32, 32},
+    {"U64", DType::uint64, 64},   {"F8_E4M3", std::nullopt, 8}, {"F8_E5M2", std::nullopt, 8},
     {"F8_E8M0", std::nullopt, 8}, {"C64", std::nullopt, 64},
 };
 

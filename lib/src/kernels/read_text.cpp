@@ -15,6 +15,7 @@
 #include <cstring>
 #include <limits>
 #include <type_traits>
+#include <utility>
 
 #include "dispatch.hpp"
 #include "half.hpp"
@@ -132,8 +133,7 @@ RECTIFY_INLINE RECTIFY_AVX2 bool convert(std::uint64_t number, std::size_t behin
     const auto x =
         negative ? -static_cast<std::int64_t>(number) : static_cast<std::int64_t>(number);
     value = static_cast<T>(x);
-    return behind == 0 && x >= std::int64_t{std::numeric_limits<T>::min()} &&
-           x <= std::int64_t{std::numeric_limits<T>::max()};
+    return behind == 0 && std::in_range<T>(x);
   }
 }
 
@@ -375,6 +375,9 @@ RECTIFY_READ_NUMBERS(std::int16_t);
 RECTIFY_READ_NUMBERS(std::int32_t);
 RECTIFY_READ_NUMBERS(std::int64_t);
 RECTIFY_READ_NUMBERS(std::uint8_t);
+RECTIFY_READ_NUMBERS(std::uint16_t);
+RECTIFY_READ_NUMBERS(std::uint32_t);
+RECTIFY_READ_NUMBERS(std::uint64_t);
 RECTIFY_READ_NUMBERS(bool);
 #undef RECTIFY_READ_NUMBERS
 

@@ -294,6 +294,12 @@ NumberStatus convert(double x, T& value) {
 /// An integer literal in the integer dtype T, exactly.
 template <class T>
 NumberStatus convert_exactly(const Literal& number, T& value) {
+  if constexpr (std::is_same_v<T, std::uint64_t>) {
+    if (number.truncated && !number.negative) {  // which may have 20 digits
+      const auto error = std::from_chars(number.digits, number.digits_end, value).ec;
+      return error == std::errc{} ? NumberStatus::ok : NumberStatus::out_of_range;
+    }
+  }
   const std::uint64_t largest =
       number.negative ? std::uint64_t{0} - static_cast<std::uint64_t>(std::numeric_limits<T>::min())
                       : static_cast<std::uint64_t>(std::numeric_limits<T>::max());
@@ -379,6 +385,9 @@ template ParsedNumber<std::int16_t> parse_number(const char*, const char*, Numbe
 template ParsedNumber<std::int32_t> parse_number(const char*, const char*, NumberGrammar, char);
 template ParsedNumber<std::int64_t> parse_number(const char*, const char*, NumberGrammar, char);
 template ParsedNumber<std::uint8_t> parse_number(const char*, const char*, NumberGrammar, char);
+template ParsedNumber<std::uint16_t> parse_number(const char*, const char*, NumberGrammar, char);
+template ParsedNumber<std::uint32_t> parse_number(const char*, const char*, NumberGrammar, char);
+template ParsedNumber<std::uint64_t> parse_number(const char*, const char*, NumberGrammar, char);
 template ParsedNumber<bool> parse_number(const char*, const char*, NumberGrammar, char);
 
 }  // namespace rectify

@@ -293,6 +293,9 @@ template char* format_number(char*, std::int16_t);
 template char* format_number(char*, std::int32_t);
 template char* format_number(char*, std::int64_t);
 template char* format_number(char*, std::uint8_t);
+template char* format_number(char*, std::uint16_t);
+template char* format_number(char*, std::uint32_t);
+template char* format_number(char*, std::uint64_t);
 template char* format_number(char*, bool);
 
 }  // namespace rectify
