@@ -177,16 +177,26 @@ struct Worst {
   double share = -1;
 };
 
-/// The greatest share of dead units of a tensor: under the baseline, or under `check` with any of
+/// The units that a limit is about.
+struct Gate {
+  std::string_view word;
+  Figure ActivationFigures::*share;
+  std::vector<std::int64_t> ActivationFigures::*at;
+};
+constexpr Gate kDead{"dead", &ActivationFigures::dead_frac, &ActivationFigures::dead_at};
+constexpr Gate kDormant{"dormant", &ActivationFigures::dormant_frac,
+                        &ActivationFigures::dormant_at};
+
+/// The greatest share of such units of a tensor: under the baseline, or under `check` with any of
 /// the slopes compared. Throws Error{usage} if it is not compared.
 Worst worst_of(const std::vector<NamedReport>& reports, const std::vector<Module>& modes,
-               const std::optional<Module>& check) {
+               const std::optional<Module>& check, const Gate& gate) {
   Worst worst;
   for (std::size_t c = 0; c < modes.size(); ++c) {
     if (check ? !check->covers(modes[c]) : c != 0) continue;
     for (const NamedReport& report : reports) {
-      const double* dead = std::get_if<double>(&report.figures.activations[c].dead_frac);
-      const double share = dead == nullptr ? 0 : *dead;
+      const double* found = std::get_if<double>(&(report.figures.activations[c].*gate.share));
+      const double share = found == nullptr ? 0 : *found;
       if (share > worst.share) worst = {&report, c, share};
     }
   }
@@ -219,19 +229,18 @@ bool say_nan(const std::vector<NamedReport>& named) {
   return false;
 }
 
-void say_dead(const NamedReport& report, std::size_t mode, double limit) {
+void say_worst(const Worst& worst, const Gate& gate, double limit) {
   constexpr std::size_t kMostNames = 20;
-  const ActivationFigures& figures = report.figures.activations[mode];
+  const NamedReport& report = *worst.report;
+  const ActivationFigures& figures = report.figures.activations[worst.mode];
+  const std::vector<std::int64_t>& at = figures.*gate.at;
   std::string units;
-  for (std::size_t i = 0; i < figures.dead_at.size() && i < kMostNames; ++i) {
-    units += (i == 0 ? "" : ", ") + unit_name(report, static_cast<std::size_t>(figures.dead_at[i]));
-  }
-  if (figures.dead_at.size() > kMostNames)
-    units += fmt::format(", and {} more", figures.dead_at.size() - kMostNames);
-  const double* share = std::get_if<double>(&figures.dead_frac);
-  say(fmt::format("{}: {} of {} units dead under {} ({:.1f} %), limit {:.4g} %: {}",
-                  escaped(report.source), figures.dead_units, report.figures.units,
-                  label(figures.mode), 100 * (share == nullptr ? 0 : *share), 100 * limit, units));
+  for (std::size_t i = 0; i < at.size() && i < kMostNames; ++i)
+    units += (i == 0 ? "" : ", ") + unit_name(report, static_cast<std::size_t>(at[i]));
+  if (at.size() > kMostNames) units += fmt::format(", and {} more", at.size() - kMostNames);
+  say(fmt::format("{}: {} of {} units {} under {} ({:.1f} %), limit {:.4g} %: {}",
+                  escaped(report.source), at.size(), report.figures.units, gate.word,
+                  label(figures.mode), 100 * worst.share, 100 * limit, units));
 }
 
 }  // namespace
@@ -304,13 +313,14 @@ bool compare(Options options) {
   }
   std::vector<Compared> tallies = options.merge ? merge(options) : tallies_of(options);
   options.dead_below = std::max(options.dead_below, 0.0);
+  if (options.dormant_below < 0) options.dormant_below = kDormantBelow;
 
   std::vector<NamedReport> named;
   for (const Compared& merged : tallies) {
     NamedReport& report = named.emplace_back();
     report.source = merged.source;
     report.names = merged.names;
-    report.figures = merged.tally.figures(options.dead_below);
+    report.figures = merged.tally.figures(options.dead_below, options.dormant_below);
     if (!options.partial) continue;
     if (report.figures.unit_axis == 0 && report.figures.shape.size() > 1) {
       throw Error(ErrorKind::usage, "--partial with --unit-axis 0: every part has units of its own",
@@ -327,20 +337,23 @@ bool compare(Options options) {
   show.per_unit = options.per_unit;
   show.top = options.top;
   show.dead_below = options.dead_below;
+  show.dormant_below = options.dormant_below;
   const std::vector<Module>& modes = options.compare.modes;
-  const Worst worst = worst_of(named, modes, options.check);
+  const Worst dead = worst_of(named, modes, options.check, kDead);
+  const Worst dormant = worst_of(named, modes, options.check, kDormant);
   // Nothing can be said of no values, and a gate that let them pass would never see that what feeds
   // it has come to nothing.
   const NamedReport* const empty = without_values(named);
-  if (options.fail_if_dead) {
-    const Module& checked = modes.at(worst.mode);
+  const auto checked = [&](const Worst& worst, double limit) {
+    const Module& mode = modes.at(worst.mode);
     const bool has_rivals = std::count_if(modes.begin(), modes.end(), [&](const Module& other) {
-                              return &other.activation() == &checked.activation();
+                              return &other.activation() == &mode.activation();
                             }) > 1;
-    show.check = Check{has_rivals ? label(checked) : std::string(checked.activation().name),
-                       *options.fail_if_dead, worst.share,
-                       worst.share <= *options.fail_if_dead && empty == nullptr};
-  }
+    return Check{has_rivals ? label(mode) : std::string(mode.activation().name), limit, worst.share,
+                 worst.share <= limit && empty == nullptr};
+  };
+  if (options.fail_if_dead) show.check = checked(dead, *options.fail_if_dead);
+  if (options.fail_if_dormant) show.dormant_check = checked(dormant, *options.fail_if_dormant);
   try {
     Output output = open_output(options);
     if (options.report_format == "table") {
@@ -365,12 +378,16 @@ bool compare(Options options) {
   }
 
   bool within_limits = true;
-  if (empty != nullptr && (options.fail_if_dead || options.fail_if_nan)) {
+  if (empty != nullptr && (show.check || show.dormant_check || options.fail_if_nan)) {
     say(fmt::format("{}: no values: a limit on them is passed", escaped(empty->source)));
     within_limits = false;
   }
-  if (show.check && worst.share > *options.fail_if_dead) {
-    say_dead(*worst.report, worst.mode, *options.fail_if_dead);
+  if (show.check && dead.share > show.check->limit) {
+    say_worst(dead, kDead, show.check->limit);
+    within_limits = false;
+  }
+  if (show.dormant_check && dormant.share > show.dormant_check->limit) {
+    say_worst(dormant, kDormant, show.dormant_check->limit);
     within_limits = false;
   }
   if (options.fail_if_nan && !say_nan(named)) within_limits = false;

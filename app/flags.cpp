@@ -600,6 +600,22 @@ const Flag kFlags[] = {
                 const std::string& word) { o.dead_below = share("--dead-below", word); }},
     {.command = Flag::compare,
      .group = Flag::report,
+     .name = "--dormant-below",
+     .value = Flag::number,
+     .variable = "T",
+     .standard = "0.025",
+     .brief = "dormant: a dormancy of at most T",
+     .manual = "A unit is dormant if its dormancy, the mean of its values' magnitudes by that mean "
+               "of all units, is at most T (Sokar et al. 2023). Where no unit has a value other "
+               "than zero, all are.",
+     .take =
+         [](Options& o, const std::string& word) {
+           o.dormant_below = finite("--dormant-below", word);
+           if (o.dormant_below < 0)
+             refuse("--dormant-below takes a number from 0, not " + in_quotes(word));
+         }},
+    {.command = Flag::compare,
+     .group = Flag::report,
      .name = "--per-unit",
      .screen = Flag::both,
      .brief = "every unit, not the worst alone",
@@ -640,14 +656,24 @@ const Flag kFlags[] = {
                 const std::string& word) { o.fail_if_dead = share("--fail-if-dead", word); }},
     {.command = Flag::compare,
      .group = Flag::gate,
+     .name = "--fail-if-dormant",
+     .value = Flag::number,
+     .variable = "F",
+     .brief = "exit 3 if more than this share is dormant",
+     .manual = "The same of dormant units (`--dormant-below`), which dead ones are, too, under a "
+               "rectifier without a slope.",
+     .take = [](Options& o,
+                const std::string& word) { o.fail_if_dormant = share("--fail-if-dormant", word); }},
+    {.command = Flag::compare,
+     .group = Flag::gate,
      .name = "--check",
      .value = Flag::choice,
      .variable = "MODE",
      .words = mode_names,
      .standard = "the baseline",
-     .brief = "what --fail-if-dead looks at",
-     .manual = "The activation that `--fail-if-dead` looks at; under the worst of its slopes, if "
-               "there are several.",
+     .brief = "what these limits look at",
+     .manual = "The activation that `--fail-if-dead` and `--fail-if-dormant` look at; under the "
+               "worst of its slopes, if there are several.",
      .take = [](Options& o, const std::string& word) { o.check_text = word; }},
     {.command = Flag::compare,
      .group = Flag::gate,

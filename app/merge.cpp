@@ -9,7 +9,7 @@
 #include <streambuf>
 #include <utility>
 
-#include "report/report.hpp"
+#include "report/figures.hpp"
 
 namespace rectify::app {
 namespace {
@@ -82,14 +82,13 @@ struct PartialTensor {
   std::vector<std::string> states;  // of each mode
   std::optional<std::int64_t> unit_axis;
   std::vector<Module> modes;
-  double dead_below = 0;
+  double dead_below = 0, dormant_below = kDormantBelow;
   Part part;
 };
 
-PartialTensor read_tensor(const std::string& file, const Json& tensor, double dead_below) {
+PartialTensor read_tensor(const std::string& file, const Json& tensor) {
   PartialTensor partial;
   partial.file = file;
-  partial.dead_below = dead_below;
   partial.source = tensor.at("source").get<std::string>();
   const auto dtype = find_dtype(tensor.at("dtype").get<std::string>());
   if (!dtype) fail(file, "it has an unknown dtype");
@@ -151,8 +150,13 @@ std::vector<PartialTensor> read_file(const std::string& path) {
   try {
     const double dead_below = document.at("dead_below").get<double>();
     if (!(dead_below >= 0 && dead_below <= 1)) fail(name, "its dead_below is not a share");
-    for (const Json& tensor : document.at("tensors"))
-      tensors.push_back(read_tensor(name, tensor, dead_below));
+    const double dormant_below = document.value("dormant_below", kDormantBelow);
+    if (!(dormant_below >= 0)) fail(name, "its dormant_below is not a number from 0");
+    for (const Json& tensor : document.at("tensors")) {
+      tensors.push_back(read_tensor(name, tensor));
+      tensors.back().dead_below = dead_below;
+      tensors.back().dormant_below = dormant_below;
+    }
   } catch (const Json::exception&) {
     fail(name, "it is not a partial report: a member is missing or not what it should be",
          kPartialHint);
@@ -195,6 +199,10 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
     differ("it has --dead-below", fmt::format("{}", part.dead_below),
            fmt::format("{}", first.dead_below));
   }
+  if (part.dormant_below != first.dormant_below) {
+    differ("it has --dormant-below", fmt::format("{}", part.dormant_below),
+           fmt::format("{}", first.dormant_below));
+  }
   if (part.part.count != first.part.count) {
     differ("it is one of", fmt::format("{} parts", part.part.count),
            fmt::format("{}", first.part.count));
@@ -218,8 +226,9 @@ std::vector<Compared> merge(Options& options) {
   for (const std::string& input : inputs) {
     std::vector<PartialTensor> tensors = read_file(input);
     if (!firsts.empty() && tensors.size() != firsts.size()) {
-      fail(tensors[0].file, fmt::format("it has {} tensors, and {} has {}", tensors.size(),
-                                        escaped(firsts[0].file), firsts.size()));
+      fail(tensors[0].file,
+           fmt::format("it has {}, and {} has {}", plural(tensors.size(), "tensor"),
+                       escaped(firsts[0].file), firsts.size()));
     }
     const bool is_first = firsts.empty();
     for (std::size_t i = 0; i < tensors.size(); ++i) {
@@ -261,6 +270,7 @@ std::vector<Compared> merge(Options& options) {
   }
   options.compare.modes = firsts[0].modes;
   if (options.dead_below < 0) options.dead_below = firsts[0].dead_below;
+  if (options.dormant_below < 0) options.dormant_below = firsts[0].dormant_below;
   return merged;
 }
 

@@ -141,7 +141,8 @@ void settle_compare(Options& options) {
   const std::string& check = options.check_text;
   options.compare.modes = options.operation.modes;
   options.compare.histogram = options.plot.has_value();
-  if (!check.empty() && !options.fail_if_dead) refuse("--check goes with --fail-if-dead");
+  if (!check.empty() && !options.fail_if_dead && !options.fail_if_dormant)
+    refuse("--check goes with --fail-if-dead or --fail-if-dormant");
   if (!check.empty()) {
     const std::vector<Module> checked = modes_of("--check", check);
     if (checked.size() != 1) refuse("--check takes one mode, not " + in_quotes(check));

@@ -38,10 +38,13 @@ struct Options {
   Command command = Command::apply;
   CompareOptions compare;
   std::string report_format;  // table, json, jsonl, csv or tsv
-  double dead_below = -1.0;   // not given: 0, or with --merge what the parts have
+  // Below 0: not given. Then 0 and kDormantBelow, or with --merge what the parts have.
+  double dead_below = -1.0;
+  double dormant_below = -1.0;
   bool per_unit = false;
   std::optional<std::size_t> top;
   std::optional<double> fail_if_dead;
+  std::optional<double> fail_if_dormant;
   std::string check_text;       // as --check has it; empty: not given
   std::optional<Module> check;  // with every value of what it leaves open; none: the baseline
   bool fail_if_nan = false;

@@ -86,7 +86,7 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
   if (options.per_unit) {
     for (const char* name : {"dead", "dormancy"}) csv.put(std::string_view(name));
   } else {
-    for (const char* name : {"dead_units", "dead_frac", "linear_units", "dead_at"})
+    for (const char* name : {"dead_units", "dead_frac", "linear_units", "dormant_units", "dead_at"})
       csv.put(std::string_view(name));
   }
   csv.end_row();
@@ -122,6 +122,7 @@ std::string report_csv(const std::vector<NamedReport>& reports, const ReportOpti
       csv.put(row.dead_units);
       csv.put(row.dead_frac);
       csv.put(row.linear_units);
+      csv.put(row.dormant_units);
       csv.put(std::string_view(fmt::format("{}", fmt::join(row.dead_at, " "))));
       csv.end_row();
     }

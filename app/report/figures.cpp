@@ -56,6 +56,40 @@ std::string plural(std::uint64_t count, std::string_view noun) {
   return fmt::format("{} {}{}", count, noun, count == 1 ? "" : "s");
 }
 
+std::string axis_text(const TensorFigures& figures) {
+  return figures.unit_axis ? fmt::format(" (axis {})", *figures.unit_axis) : "";
+}
+
+bool may_be_turned(const TensorFigures& figures) {
+  const Shape& shape = figures.shape;
+  return shape.size() == 2 && figures.unit_axis == 1 && shape[1] / 4 >= shape[0];
+}
+
+std::string axis_advice(const TensorFigures& figures) {
+  const Shape& shape = figures.shape;
+  const std::int64_t axis = figures.unit_axis.value_or(-1);
+  if (shape.size() == 3 && axis == 2)
+    return "the last axis has the units; --unit-axis 1 if channels come first";
+  // Pictures are square more often than there are as many channels as rows.
+  const bool has_channels = shape.size() == 4 || shape.size() == 5;
+  if (has_channels && axis == 1 && shape[1] == shape[2] && shape.back() != shape[2])
+    return "axis 1 has the units; --unit-axis -1 if channels come last";
+  return "";
+}
+
+std::vector<std::size_t> dormant_alive(const ActivationFigures& figures) {
+  std::vector<std::size_t> units;
+  for (const std::int64_t at : figures.dormant_at) {
+    const auto unit = static_cast<std::size_t>(at);
+    if (!figures.units[unit].dead) units.push_back(unit);
+  }
+  return units;
+}
+
+Figure worst_share(const ActivationFigures& figures, const ReportOptions& options) {
+  return options.dormant_check && !options.check ? figures.dormant_frac : figures.dead_frac;
+}
+
 bool has_values(const Figures& figures) { return figures.n > figures.nan; }
 
 bool has_names(const NamedReport& report) {
@@ -70,12 +104,13 @@ std::string label(const Module& mode) {
 }
 
 std::size_t judge(const TensorFigures& figures, const ReportOptions& options) {
-  if (!options.check) return 0;
+  const std::optional<Check>& check = options.check ? options.check : options.dormant_check;
+  if (!check) return 0;
   for (std::size_t i = 0; i < figures.activations.size(); ++i) {
-    if (options.check->mode == label(figures.activations[i].mode)) return i;
+    if (check->mode == label(figures.activations[i].mode)) return i;
   }
   for (std::size_t i = 0; i < figures.activations.size(); ++i) {
-    if (options.check->mode == figures.activations[i].mode.activation().name) return i;
+    if (check->mode == figures.activations[i].mode.activation().name) return i;
   }
   return 0;
 }

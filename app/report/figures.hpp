@@ -60,4 +60,20 @@ void for_each_figure(const Figures& figures, Member&& member) {
   member("max_abs_diff", figures.max_abs_diff);
 }
 
+/// " (axis 1)", nothing where the tensor is one unit.
+std::string axis_text(const TensorFigures& figures);
+
+/// Whether a table has so many more columns than rows that its rows may be the units.
+bool may_be_turned(const TensorFigures& figures);
+
+/// What to try if the units are not along the axis that they were taken from: of 3 and more dimensions,
+/// and of shapes that may well have them along another. Nothing for others.
+std::string axis_advice(const TensorFigures& figures);
+
+/// Dormant units that are not dead.
+std::vector<std::size_t> dormant_alive(const ActivationFigures& figures);
+
+/// The share of units by which tensors are ordered, worst first.
+Figure worst_share(const ActivationFigures& figures, const ReportOptions& options);
+
 }  // namespace rectify::app

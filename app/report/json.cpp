@@ -206,6 +206,7 @@ void write_tensor(JsonWriter& json, const NamedReport& report, const ReportOptio
     json.member("dead_units", row.dead_units);
     json.member("dead_frac", row.dead_frac);
     json.member("linear_units", row.linear_units);
+    json.member("dormant_units", row.dormant_units);
     json.member("dead_at", row.dead_at);
     if (options.per_unit) {
       json.key("per_unit");
@@ -226,23 +227,26 @@ void write_tensor(JsonWriter& json, const NamedReport& report, const ReportOptio
   json.close();
 }
 
+void write_check(JsonWriter& json, const char* name, const std::optional<Check>& check) {
+  json.key(name);
+  if (!check) return json.put(nullptr);
+  json.open('{', JsonWriter::flat);
+  json.member("mode", check->mode);
+  json.member("limit", check->limit);
+  json.member("worst", check->worst);
+  json.member("passed", check->passed);
+  json.close();
+}
+
 void write_document(JsonWriter& json, std::span<const NamedReport> reports,
                     const ReportOptions& options) {
   json.open('{', JsonWriter::tall);
   json.member("schema", std::string_view("rectify.compare/1"));
   json.member("baseline", std::uint64_t{0});
   json.member("dead_below", options.dead_below);
-  json.key("check");
-  if (options.check) {
-    json.open('{', JsonWriter::flat);
-    json.member("mode", options.check->mode);
-    json.member("limit", options.check->limit);
-    json.member("worst", options.check->worst);
-    json.member("passed", options.check->passed);
-    json.close();
-  } else {
-    json.put(nullptr);
-  }
+  json.member("dormant_below", options.dormant_below);
+  write_check(json, "check", options.check);
+  write_check(json, "dormant_check", options.dormant_check);
   json.key("tensors");
   json.open('[', JsonWriter::tall);
   for (const NamedReport& report : reports) {

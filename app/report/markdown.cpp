@@ -45,15 +45,32 @@ void add_heads(std::string& text, const std::vector<std::string>& heads) {
   text += "|\n";
 }
 
+/// The names of units, of as many as can be read.
+std::string named(const NamedReport& report, const std::vector<std::size_t>& units) {
+  constexpr std::size_t kMostNames = 20;
+  std::string names;
+  for (std::size_t i = 0; i < units.size() && i < kMostNames; ++i)
+    names += (i == 0 ? "" : ", ") + plain(unit_name(report, units[i]));
+  if (units.size() > kMostNames) names += fmt::format(" and {} more", units.size() - kMostNames);
+  return names;
+}
+
+void add_check(std::string& text, const std::optional<Check>& check, std::string_view what) {
+  if (!check) return;
+  text += fmt::format("**Check {}**: {} of units {} under {}, limit {}\n\n",
+                      check->passed ? "passed" : "failed", percent(check->worst), what,
+                      plain(check->mode), limit_text(check->limit));
+}
+
 void add_tensor(std::string& text, const NamedReport& report, const ReportOptions& options) {
   const TensorFigures& figures = report.figures;
   const std::size_t judged = judge(figures, options);
   text += fmt::format(
-      "### {}\n\n{} {}, {} of {}", plain(report.source), name(figures.dtype),
+      "### {}\n\n{} {}, {} of {}{}", plain(report.source), name(figures.dtype),
       plain(to_string(figures.shape)),
       plural(figures.units <= 0 ? 0 : figures.input.n / static_cast<std::uint64_t>(figures.units),
              "sample"),
-      plural(static_cast<std::uint64_t>(figures.units), "unit"));
+      plural(static_cast<std::uint64_t>(figures.units), "unit"), plain(axis_text(figures)));
   if (figures.input.nan != 0) text += fmt::format(", **{} nan**", figures.input.nan);
   text += "\n\n";
   if (figures.activations.empty()) return;
@@ -61,17 +78,16 @@ void add_tensor(std::string& text, const NamedReport& report, const ReportOption
   if (row.dead_units == 0) {
     text += fmt::format("No unit is dead under {}.\n\n", plain(label(row.mode)));
   } else {
-    constexpr std::size_t kMostNames = 20;
-    std::string names;
-    for (std::size_t i = 0; i < row.dead_at.size() && i < kMostNames; ++i) {
-      names +=
-          (i == 0 ? "" : ", ") + plain(unit_name(report, static_cast<std::size_t>(row.dead_at[i])));
-    }
-    if (row.dead_at.size() > kMostNames)
-      names += fmt::format(" and {} more", row.dead_at.size() - kMostNames);
+    const std::vector<std::size_t> dead(row.dead_at.begin(), row.dead_at.end());
     text += fmt::format("**{} of {} dead** under {} ({}): {}\n\n", row.dead_units,
                         plural(static_cast<std::uint64_t>(figures.units), "unit"),
-                        plain(label(row.mode)), percent(row.dead_frac), names);
+                        plain(label(row.mode)), percent(row.dead_frac), named(report, dead));
+  }
+  if (const std::vector<std::size_t> dormant = dormant_alive(row); !dormant.empty()) {
+    text += fmt::format("{} dormant (dormancy {} or less): {}\n\n",
+                        row.dead_units == 0 ? fmt::format("{}", dormant.size())
+                                            : fmt::format("{} more", dormant.size()),
+                        options.dormant_below, named(report, dormant));
   }
   add_heads(text, {"activation", "dead units", "active", "zero", "live", "grad mean", "min", "max",
                    "mean", "std"});
@@ -114,12 +130,8 @@ void add_tensor(std::string& text, const NamedReport& report, const ReportOption
 
 std::string report_markdown(const std::vector<NamedReport>& reports, const ReportOptions& options) {
   std::string text;
-  if (options.check) {
-    const Check& check = *options.check;
-    text += fmt::format("**Check {}**: {} of units dead under {}, limit {}\n\n",
-                        check.passed ? "passed" : "failed", percent(check.worst), plain(check.mode),
-                        limit_text(check.limit));
-  }
+  add_check(text, options.check, "dead");
+  add_check(text, options.dormant_check, "dormant");
   if (reports.size() > 1) {
     std::vector<const NamedReport*> order;
     for (const NamedReport& report : reports) order.push_back(&report);
@@ -127,17 +139,25 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
       return report->figures.activations[judge(report->figures, options)];
     };
     const auto share = [&](const NamedReport* report) {
-      return value_of(judged(report).dead_frac).value_or(-1);
+      return value_of(worst_share(judged(report), options)).value_or(-1);
     };
     std::stable_sort(order.begin(), order.end(), [&](const NamedReport* a, const NamedReport* b) {
       return share(a) > share(b);
     });
-    add_heads(text, {"tensor", "units", "dead units", "active", "grad mean"});
+    std::vector<std::string> heads = {"tensor", "units", "dead units", "active", "grad mean"};
+    if (options.dormant_check) heads.insert(heads.begin() + 3, "dormant units");
+    add_heads(text, heads);
     for (const NamedReport* report : order) {
       const ActivationFigures& row = judged(report);
-      add_row(text, {plain(report->source), fmt::format("{}", report->figures.units),
-                     fmt::format("{} ({})", row.dead_units, percent(row.dead_frac)),
-                     percent(row.active_frac), number(row.grad_mean)});
+      std::vector<std::string> cells = {
+          plain(report->source), fmt::format("{}", report->figures.units),
+          fmt::format("{} ({})", row.dead_units, percent(row.dead_frac)), percent(row.active_frac),
+          number(row.grad_mean)};
+      if (options.dormant_check) {
+        cells.insert(cells.begin() + 3,
+                     fmt::format("{} ({})", row.dormant_units, percent(row.dormant_frac)));
+      }
+      add_row(text, cells);
     }
     text += '\n';
   }

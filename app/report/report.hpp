@@ -21,12 +21,12 @@ struct NamedReport {
   std::vector<std::string> partials;
 };
 
-/// What --fail-if-dead was asked about, and the answer.
+/// What --fail-if-dead or --fail-if-dormant was asked about, and the answer.
 struct Check {
   /// The name of the activation looked at.
   std::string mode;
   double limit = 0;
-  /// The greatest share of dead units of a tensor.
+  /// The greatest share of such units of a tensor.
   double worst = 0;
   bool passed = true;
 };
@@ -36,7 +36,8 @@ struct ReportOptions {
   /// Of tables: how many tensors, and how many units of each, are shown; nothing: as many as fit.
   std::optional<std::size_t> top;
   double dead_below = 0;
-  std::optional<Check> check;
+  double dormant_below = kDormantBelow;
+  std::optional<Check> check, dormant_check;  // both of one activation
 
   // The rest concerns tables, and plots in the terminal.
   bool colour = false;
@@ -77,7 +78,8 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
 /// "relu", "leaky 0.01", "elu(0.5)".
 std::string label(const Module& mode);
 
-/// Which activation decides what is dead: the one that options.check names, else the baseline.
+/// Which activation decides what is dead or dormant: the one that options.check, or dormant_check,
+/// names, else the baseline.
 std::size_t judge(const TensorFigures& figures, const ReportOptions& options);
 
 /// Indices of the units: the dead ones, those without a value, then by live and active share.

@@ -28,7 +28,8 @@ class TableWriter {
         screen_((options.rows > 0 ? static_cast<std::size_t>(options.rows) : 24) - 1),
         reports_(reports) {}
 
-  /// Of several tensors a line each, those with the greatest share of dead units first, and totals.
+  /// Of several tensors a line each, those with the greatest share of dead units first, or of dormant
+  /// ones if these alone are asked about, and totals.
   void overview(std::span<const NamedReport> reports) {
     if (reports.size() < 2) return;
     std::uint64_t dead = 0;
@@ -44,7 +45,7 @@ class TableWriter {
     }
     std::stable_sort(order.begin(), order.end(), [&](const NamedReport* a, const NamedReport* b) {
       const auto share = [&](const NamedReport* report) {
-        return value_of(judged(*report).dead_frac).value_or(-1);
+        return value_of(worst_share(judged(*report), options_)).value_or(-1);
       };
       return share(a) > share(b);
     });
@@ -63,7 +64,7 @@ class TableWriter {
     const std::size_t shown = std::min(order.size(), options_.top.value_or(order.size()));
     Column names;
     Column size{"units", {}}, dead_units{"dead units", {}}, active{"active", {}};
-    Column grad{"grad mean", {}}, shape{"shape", {}};
+    Column dormant{"dormant", {}}, grad{"grad mean", {}}, shape{"shape", {}};
     for (const NamedReport* report : std::span(order).first(shown)) {
       const ActivationFigures& row = judged(*report);
       names.cells.push_back({shortened(escaped(report->source.substr(common)),
@@ -72,12 +73,16 @@ class TableWriter {
       size.cells.push_back({fmt::format("{}", report->figures.units)});
       dead_units.cells.push_back({fmt::format("{} ({})", row.dead_units, percent(row.dead_frac)),
                                   row.dead_units == 0 ? Style::plain : Style::red});
+      dormant.cells.push_back({fmt::format("{} ({})", row.dormant_units, percent(row.dormant_frac)),
+                               row.dormant_units == 0 ? Style::plain : Style::red});
       active.cells.push_back({percent(row.active_frac)});
       grad.cells.push_back({number(row.grad_mean)});
       shape.cells.push_back({to_string(report->figures.shape)});
     }
-    fold(names, {{std::move(size), std::move(dead_units), std::move(active), std::move(grad)},
-                 {std::move(shape)}});
+    std::vector<Column> columns = {std::move(size), std::move(dead_units), std::move(active),
+                                   std::move(grad)};
+    if (options_.dormant_check) columns.insert(columns.begin() + 2, std::move(dormant));
+    fold(names, {std::move(columns), {std::move(shape)}});
     if (shown != order.size()) {
       paragraph(
           "  ",
@@ -96,31 +101,20 @@ class TableWriter {
     listings(report, judged);
     line("");
     activations(figures);
-    const std::uint64_t samples = samples_of(figures);
-    const bool few = samples < kFewSamples && figures.input.n != 0;
+    const std::vector<std::string> said = notes(figures);
     if (options_.per_unit || figures.units > 1) {
-      const std::size_t used = lines_ - begin + 3 + (few ? 2 : 0) + (options_.check ? 2 : 0);
+      const std::size_t used =
+          lines_ - begin + 3 + (said.empty() ? 0 : 1 + said.size()) + lines_of_checks();
       units(report, judged, screen_ / std::max<std::size_t>(reports_, 1), used);
     }
-    if (few) {
-      line("");
-      paragraph("",
-                words(fmt::format("note: {} {} few: \"dead\" is a statement about this input "
-                                  "alone",
-                                  plural(samples, "sample"), samples == 1 ? "is" : "are")),
-                Style::yellow);
-    }
+    if (!said.empty()) line("");
+    for (const std::string& note : said) paragraph("", words("note: " + note), Style::yellow);
   }
 
-  void check() {
-    if (!options_.check) return;
-    const Check& check = *options_.check;
-    line("");
-    paragraph("",
-              words(fmt::format("check: {} of units dead under {}, limit {}: {}",
-                                percent(check.worst), escaped(check.mode), limit_text(check.limit),
-                                check.passed ? "passed" : "failed")),
-              check.passed ? Style::green : Style::red);
+  void checks() {
+    if (lines_of_checks() != 0) line("");
+    check(options_.check, "dead");
+    check(options_.dormant_check, "dormant");
   }
 
   void line(const std::string& text) {
@@ -136,6 +130,37 @@ class TableWriter {
   static constexpr std::uint64_t kFewSamples = 100;
   static constexpr std::size_t kFewestRows = 4;
   static constexpr std::size_t kDeadLines = 3;
+
+  /// What to be careful of.
+  static std::vector<std::string> notes(const TensorFigures& figures) {
+    std::vector<std::string> said;
+    const std::uint64_t samples = samples_of(figures);
+    if (figures.input.n == 0) return said;
+    if (samples < kFewSamples) {
+      const std::string are =
+          plural(samples, "sample") + (samples == 1 ? " is few: " : " are few: ");
+      // Many units beside them are samples, more likely than not.
+      said.push_back(are + (may_be_turned(figures)
+                                ? "--unit-axis 0 if the rows are the units"
+                                : "\"dead\" is a statement about this input alone"));
+    }
+    if (const std::string advice = axis_advice(figures); !advice.empty()) said.push_back(advice);
+    return said;
+  }
+
+  std::size_t lines_of_checks() const {
+    const std::size_t checks = (options_.check ? 1u : 0u) + (options_.dormant_check ? 1u : 0u);
+    return checks == 0 ? 0 : 1 + checks;
+  }
+
+  void check(const std::optional<Check>& check, std::string_view what) {
+    if (!check) return;
+    paragraph("",
+              words(fmt::format("check: {} of units {} under {}, limit {}: {}",
+                                percent(check->worst), what, escaped(check->mode),
+                                limit_text(check->limit), check->passed ? "passed" : "failed")),
+              check->passed ? Style::green : Style::red);
+  }
 
   struct Cell {
     std::string text;
@@ -212,12 +237,9 @@ class TableWriter {
     const std::uint64_t k = input.n - input.nan;
     std::vector<Cell> facts;
     facts.push_back({fmt::format("{} {}", name(figures.dtype), to_string(figures.shape))});
-    if (figures.units == 1) {
-      facts.push_back({plural(samples_of(figures), "sample") + " of 1 unit"});
-    } else {
-      facts.push_back(
-          {fmt::format("{} of {} units", plural(samples_of(figures), "sample"), figures.units)});
-    }
+    facts.push_back({fmt::format("{} of {}{}", plural(samples_of(figures), "sample"),
+                                 plural(static_cast<std::uint64_t>(figures.units), "unit"),
+                                 axis_text(figures))});
     std::string text = painted(source, Style::bold) + ":";
     std::size_t used = display_width(source) + 1;
     flow(text, used, facts);
@@ -351,6 +373,14 @@ class TableWriter {
         names(report, fmt::format("{} of {} units {}", dead.size(), figures.units, under), dead,
               kDeadLines, Style::red);
       }
+    }
+    if (const std::vector<std::size_t> dormant = dormant_alive(first); !dormant.empty()) {
+      names(report,
+            fmt::format("{} dormant ({} or less)",
+                        first.dead_units == 0 ? fmt::format("{}", dormant.size())
+                                              : fmt::format("{} more", dormant.size()),
+                        options_.dormant_below),
+            dormant, kDeadLines, Style::yellow);
     }
     std::vector<std::size_t> linear;
     std::vector<std::size_t> nan;
@@ -517,9 +547,10 @@ class TableWriter {
     if (hidden_dead == 0 && rest.empty()) return;
     std::string more = options_.utf8 ? "\u2026" : "...";
     if (!rest.empty()) {
-      more += fmt::format(" {} more, {} to {} active", rest.size(),
-                          percent(row.units[rest.front()].active_frac),
-                          percent(row.units[rest.back()].active_frac));
+      more +=
+          fmt::format(" {} more, {}", rest.size(), percent(row.units[rest.front()].active_frac));
+      if (rest.size() > 1) more += " to " + percent(row.units[rest.back()].active_frac);
+      more += " active";
     }
     if (hidden_dead != 0)
       more += fmt::format("{} {} dead", rest.empty() ? "" : ", and", hidden_dead);
@@ -543,7 +574,7 @@ std::string report_table(const std::vector<NamedReport>& reports, const ReportOp
     if (i != 0) table.line("");
     table.tensor(reports[i]);
   }
-  table.check();
+  table.checks();
   return table.take();
 }
 

@@ -384,8 +384,8 @@ APPLY = {
     "--echo": None,
 }
 COMPARE = {
-    "--unit-axis": ("0", "1", "-1", "none", "7"), "--dead-below": ("0", "0.5", "1"), "--per-unit": None,
-    "--fail-if-dead": ("0", "0.1", "1"), "--check": ("relu", "leaky"), "--fail-if-nan": None, "--partial": None,
+    "--unit-axis": ("0", "1", "-1", "none", "7"), "--dead-below": ("0", "0.5", "1"), "--dormant-below": ("0", "0.5", "2"), "--per-unit": None,
+    "--fail-if-dead": ("0", "0.1", "1"), "--fail-if-dormant": ("0", "0.5"), "--check": ("relu", "leaky"), "--fail-if-nan": None, "--partial": None,
     "--merge": None, "--to": ("table", "json", "jsonl", "csv", "tsv", "markdown"),
 }
 

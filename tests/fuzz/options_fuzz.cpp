@@ -17,13 +17,16 @@ void check(const Options& o) {
   const bool compares = o.command == Options::Command::compare;
   need(!o.operation.modes.empty(), "no mode");
   need(!compares || !o.compare.modes.empty(), "nothing to compare");
-  need(!o.check || o.fail_if_dead, "--check");
+  need(!o.check || o.fail_if_dead || o.fail_if_dormant, "--check");
   need(o.run.threads <= 1024, "--threads");
   need(o.read.ndmin >= 0 && o.read.ndmin <= 2, "--ndmin");
   need(o.read.delimiter != o.read.decimal, "--delimiter");
   need(!o.read.part || (o.read.part->index >= 1 && o.read.part->index <= o.read.part->count),
        "--part");
   need(!(o.fail_if_dead && !(*o.fail_if_dead >= 0 && *o.fail_if_dead <= 1)), "--fail-if-dead");
+  need(!(o.fail_if_dormant && !(*o.fail_if_dormant >= 0 && *o.fail_if_dormant <= 1)),
+       "--fail-if-dormant");
+  need(o.dormant_below >= 0 || o.dormant_below == -1, "--dormant-below");
   need(o.dead_below == -1 || (o.dead_below >= 0 && o.dead_below <= 1), "--dead-below");
   need((o.tensor ? 1 : 0) + (o.randn ? 1 : 0) + (o.inputs.empty() ? 0 : 1) <= 1, "two sources");
   for (const std::int64_t size : o.randn.value_or(Shape{})) need(size >= 0, "--randn");

@@ -225,8 +225,11 @@ def check_random(s, dtype, count):
             modes = source.choice((["relu"], ["relu", "relu6"], ["relu6"]))
         slopes = source.choice(([0.01], [0.01, 0.2], [0.0], [-0.5, 1.0], [1e-7], [3.0, 0.01]))
         dead_below = source.choice((0.0, 0.0, 0.05, 0.5, 1.0))
-        wanted = reference.figures(values, shape, dtype, modes, slopes, axis, dead_below)
+        dormant_below = source.choice((0.025, 0.025, 0.0, 0.5, 1.0, 3.0))
+        wanted = reference.figures(values, shape, dtype, modes, slopes, axis, dead_below, None, dormant_below)
         options = ["--mode", ",".join(modes), "--dead-below", repr(dead_below)]
+        if dormant_below != 0.025:
+            options += ["--dormant-below", repr(dormant_below)]
         if "leaky" in modes:
             options += ["--slope", ",".join(map(repr, slopes))]
         options += ["--unit-axis", "none" if axis is None else str(axis), "--threads", source.choice("12")]
@@ -407,7 +410,7 @@ def parts_of_every_format_and_axis_merge(s):
     for arguments in (["a.npy"], ["a.npy", "--unit-axis", "1"], ["a.npy", "--unit-axis", "none"], ["a.jsonl"], ["a.csv"],
                       ["v.npy"], ["a.csv", "--mode", "relu,elu,relu6"], ["a.npy", "--mode", "softmax,leaky"],
                       ["a.csv", "--dtype", "float16", "--slope", "0.01,0.2,-1"], ["a.csv", "--mode", "leaky"],
-                      ["a.csv", "--mode", "leaky,relu", "--dead-below", "0.4"]):
+                      ["a.csv", "--mode", "leaky,relu", "--dead-below", "0.4", "--dormant-below", "0.8"]):
         whole = s.result(*arguments, "--to", "json", "--per-unit")
         for count in (3, 64):
             files = s.partials(count, *arguments)
@@ -422,6 +425,11 @@ def a_limit_holds_for_a_merged_report(s):
     outcome = s.run("--merge", *files, "--fail-if-dead", "0.1").says("1 of 5 units dead under relu .*: u2", 3)
     need(outcome.stdout == s.run("acts.csv", "--fail-if-dead", "0.1").stdout, outcome)
     s.result("--merge", *files, "--fail-if-dead", "0.2")
+    files = s.partials(3, "acts.csv", "--dormant-below", "0.9")
+    for gate in ([], ["--fail-if-dormant", "0.2"]):
+        for to in ("table", "markdown", "json", "csv"):
+            merged, whole = s.run("--merge", *files, *gate, "--to", to), s.run("acts.csv", *gate, "--dormant-below", "0.9", "--to", to)
+            need((merged.status, merged.stdout, merged.stderr) == (whole.status, whole.stdout, whole.stderr), merged, whole)
 
 
 @row
@@ -508,6 +516,74 @@ def too_many_dead_units_are_status_3(s):
     need(passed["check"]["passed"] is True, passed["check"])
     need(strict(s.result(LAYER, "--to", "json"))["check"] is None, "no check")
     s.result(LAYER, "--fail-if-dead", "0.71875")  # strictly greater
+
+
+def dormant_file(s):
+    """Units of which b is dead, c dormant, and d close to it."""
+    s.write("a.csv", b"a,b,c,d\n" + b"1,-1,0.01,0.1\n1,-1,0.02,0.02\n" * 60)
+
+
+@row
+def too_many_dormant_units_are_status_3(s):
+    dormant_file(s)
+    for below, share, leaky, names in (("0.025", 0.25, 0, "b"), ("0.1", 0.5, 2, "b, c"), ("0.3", 0.75, 3, "b, c, d")):
+        outcome = s.run("a.csv", "--dormant-below", below, "--fail-if-dormant", "0.2", "--to", "json")
+        outcome.says(r"a\.csv: \d of 4 units dormant under relu \(%d\.0 %%\), limit 20 %%: %s$" % (100 * share, names), 3)
+        document = strict(outcome.stdout)
+        need(document["dormant_below"] == float(below) and document["check"] is None, document["dormant_below"])
+        need(document["dormant_check"] == {"mode": "relu", "limit": 0.2, "worst": share, "passed": False}, document)
+        need([a["dormant_units"] for a in document["tensors"][0]["activations"]] == [4 * share, leaky], document)
+        passed = strict(s.result("a.csv", "--dormant-below", below, "--fail-if-dormant", repr(share), "--to", "json"))
+        need(passed["dormant_check"]["passed"] is True, passed["dormant_check"])
+    both = s.run("a.csv", "--fail-if-dormant", "0", "--fail-if-dead", "0")
+    need(both.status == 3 and both.stderr.count(b"\n") == 2 and b"dead under" in both.stderr, both)
+    s.result("a.csv", "--fail-if-dormant", "0", "--check", "leaky", "--dormant-below", "0.01")
+    s.run("a.csv", "--fail-if-dormant", "0", "--check", "leaky", "--dormant-below", "0.04").says("1 of 4 units dormant under leaky 0.01 .*: b$", 3)
+    # Where all are silent, none has a dormancy.
+    s.write("silent.csv", b"-1,-2\n" * 3)
+    s.run("silent.csv", "--fail-if-dormant", "0.5").says("2 of 2 units dormant under relu", 3)
+    s.write("nan.csv", b"nan,nan\n" * 3)
+    s.run("nan.csv", "--fail-if-dormant", "1").says("no values", 3)
+    for word in ("-0.1", "x", "nan", "inf", ""):
+        s.run("a.csv", "--dormant-below=" + word).refuses("--dormant-below", 2)
+        s.run("a.csv", "--fail-if-dormant=" + word).refuses("--fail-if-dormant", 2)
+
+
+@row
+def people_are_told_which_units_are_dormant(s):
+    dormant_file(s)
+    table = s.result("a.csv", "--dormant-below", "0.3").decode()
+    need("1 of 4 units dead under relu: b\n  2 more dormant (0.3 or less): c, d\n" in table, table)
+    need("dormant" not in s.result("a.csv").decode(), "a dead unit is not told twice")
+    need("check: 75.0 % of units dormant under relu, limit 80 %: passed\n" in
+         s.result("a.csv", "--dormant-below", "0.3", "--fail-if-dormant", "0.8").decode(), "the check")
+    text = s.result("a.csv", "--dormant-below", "0.1", "--to", "markdown").decode()
+    need("1 more dormant \\(dormancy 0.1 or less\\): c\n" in text or "1 more dormant (dormancy 0.1 or less): c\n" in text, text)
+    lines = s.result("a.csv", "--to", "csv").decode().splitlines()
+    column = lines[0].split(",").index("dormant_units")
+    need([line.split(",")[column] for line in lines[1:]] == ["1", "0"], lines)
+    # Of several tensors those with the greatest share come first.
+    s.write("b.csv", b"1,1\n" * 120)
+    several = s.result("b.csv", "a.csv", "--fail-if-dormant", "1").decode().splitlines()
+    need("dormant" in several[2] and several[3].split()[0] == "a.csv" and "1 (25.0 %)" in several[3], several)
+    markdown = s.run("b.csv", "a.csv", "--fail-if-dormant", "0.1", "--to", "markdown").says("a.csv: 1 of 4 units dormant", 3)
+    need(b"**Check failed**: 25.0 % of units dormant under relu, limit 10 %\n" in markdown.stdout and
+         b"| tensor | units | dead units | dormant units | active" in markdown.stdout, markdown)
+
+
+@row
+def a_report_says_along_which_axis_the_units_are(s):
+    for shape, axis, note in (([200, 3], 1, ""), ([2, 8], 1, "--unit-axis 0 if the rows are"), ([2, 7], 1, ""),
+                              ([40, 5, 3], 2, "--unit-axis 1 if channels come first"),
+                              ([20, 3, 8, 8], 1, ""), ([20, 8, 8, 3], 1, "--unit-axis -1 if channels come last"),
+                              ([20, 3, 4, 4, 4], 1, "")):
+        s.write("a.npy", npy([float(i % 7 - 3) for i in range(math.prod(shape))], shape, "float32"))
+        table = s.result("a.npy").decode()
+        need(f"units (axis {axis})\n" in table, table)
+        need((note in table) if note else ("--unit-axis" not in table), shape, table)
+        need(f"units \\(axis {axis}\\)\n" in s.result("a.npy", "--to", "markdown").decode(), "markdown")
+    need("units (axis 0)" in s.result("a.npy", "--unit-axis", "0").decode(), "another axis")
+    need("(axis" not in s.result("a.npy", "--unit-axis", "none").decode(), "no axis")
 
 
 @row

@@ -178,7 +178,8 @@ def units_of(count, shape, unit_axis):
     return axis, units
 
 
-def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_axis=-1, dead_below=0.0, others=None):
+def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_axis=-1, dead_below=0.0, others=None,
+            dormant_below=0.025):
     """What the tensor's report must say, per unit, too. `others`: of a mode that is not known here what the report
     says of it ("mode", "parameters"), its values and its gradients."""
     axis, units = units_of(len(values), shape, unit_axis)
@@ -213,6 +214,9 @@ def figures(values, shape, dtype, modes=("relu", "leaky"), slopes=(0.01,), unit_
         report["activations"].append({
             **said, **of_all, "dead_units": len(dead),
             "dead_frac": share(len(dead), len(units)), "dead_at": dead,
+            # Where all are silent, none has a dormancy, and all are dormant.
+            "dormant_units": sum(each["n"] != each["nan"] and (each["dormancy"] is None or each["dormancy"] <= dormant_below)
+                                 for each in per_unit),
             "linear_units": sum(each["active_frac"] == 1 for each in per_unit),
             "per_unit": [{name: shown(figure) for name, figure in each.items()} for each in per_unit]})
         report["activations"][-1] = {name: shown(figure) for name, figure in report["activations"][-1].items()}

@@ -294,6 +294,14 @@ void check(const TensorFigures& figures, const Tensor& tensor, const CompareOpti
     CHECK((units == 0 ? ours.dead_frac == Figure()
                       : is_quotient(number(ours.dead_frac), Dyadic(dead_at.size()), units)));
     CHECK(ours.linear_units == linear);
+    CHECK(ours.dormant_units == ours.dormant_at.size());
+    CHECK(ours.dormant_units == static_cast<std::uint64_t>(std::count_if(
+                                    ours.units.begin(), ours.units.end(), [](const UnitFigures& u) {
+                                      const double* const of = std::get_if<double>(&u.dormancy);
+                                      const bool dormant = of == nullptr || *of <= kDormantBelow;
+                                      CHECK(u.dormant == (u.n != u.nan && dormant));
+                                      return u.dormant;
+                                    })));
     mean /= static_cast<double>(with_values);
     for (std::size_t u = 0; u < units; ++u) {
       const Figure& dormancy = ours.units[u].dormancy;

@@ -195,7 +195,8 @@ TEST_CASE("the JSON document has the schema's keys in the schema's order") {
   ReportOptions options;
   options.per_unit = true;
   const Json document = json_of({report_of(kSmall, {"a", "b", "c"})}, options);
-  CHECK(keys(document) == Names{"schema", "baseline", "dead_below", "check", "tensors"});
+  CHECK(keys(document) == Names{"schema", "baseline", "dead_below", "dormant_below", "check",
+                                "dormant_check", "tensors"});
   const Json& tensor = document["tensors"][0];
   CHECK(keys(tensor) ==
         Names{"source", "dtype", "shape", "unit_axis", "units", "names", "input", "activations"});
@@ -205,7 +206,8 @@ TEST_CASE("the JSON document has the schema's keys in the schema's order") {
                          "mean_abs",  "differs", "max_abs_diff"};
   Names relu_keys = {"mode"};
   relu_keys.insert(relu_keys.end(), figures.begin(), figures.end());
-  for (const char* key : {"dead_units", "dead_frac", "linear_units", "dead_at", "per_unit"})
+  for (const char* key :
+       {"dead_units", "dead_frac", "linear_units", "dormant_units", "dead_at", "per_unit"})
     relu_keys.emplace_back(key);
   CHECK(keys(tensor["activations"][0]) == relu_keys);
   Names leaky_keys = relu_keys;
@@ -345,9 +347,9 @@ TEST_CASE("CSV: a row for each tensor and activation") {
   REQUIRE(rows.size() == 3);
   CHECK(rows[0] ==
         "source,mode,slope,n,nan,active_frac,zero_frac,live_frac,grad_mean,min,max,mean,std,"
-        "mean_abs,differs,max_abs_diff,dead_units,dead_frac,linear_units,dead_at");
+        "mean_abs,differs,max_abs_diff,dead_units,dead_frac,linear_units,dormant_units,dead_at");
   CHECK(rows[1].starts_with("acts.csv,relu,,6,0,0.5,0.5,0.5,0.5,0.0,4.0,"));
-  CHECK(rows[1].ends_with(",,,1,0.3333333333333333,1,1"));
+  CHECK(rows[1].ends_with(",,,1,0.3333333333333333,1,0,1"));
   CHECK(rows[2].starts_with("acts.csv,leaky,0.01,6,0,0.5,0.0,"));
 }
 
@@ -371,7 +373,7 @@ TEST_CASE("CSV: what is undefined is empty, text is quoted where it must be") {
   report.figures.activations[0].std = -kInf;
   report.figures.activations[0].dead_at = {0, 12, 99};
   const std::string csv = report_csv({report}, {}, ',');
-  CHECK(contains(csv, "\n\"a,b.csv\",relu,,2,2,,,,,,,nan,-inf,,,,0,0.0,0,0 12 99\n"));
+  CHECK(contains(csv, "\n\"a,b.csv\",relu,,2,2,,,,,,,nan,-inf,,,,0,0.0,0,0,0 12 99\n"));
   CHECK(contains(report_csv({report}, {}, '\t'), "\na,b.csv\trelu\t\t2\t2\t"));
   ReportOptions options;
   options.per_unit = true;
@@ -385,7 +387,7 @@ TEST_CASE("CSV: what is undefined is empty, text is quoted where it must be") {
 TEST_CASE("the table says first how many units are dead, and which, by name") {
   const std::vector<std::string> rows =
       lines(table_of({report_of(slanted(200, 7), {"a", "b", "c", "d", "e", "f", "g"})}));
-  CHECK(rows[0] == "acts.csv: float32 [200, 7], 200 samples of 7 units");
+  CHECK(rows[0] == "acts.csv: float32 [200, 7], 200 samples of 7 units (axis 1)");
   CHECK(rows[1].starts_with("  1400 inputs, "));
   CHECK(rows[3] == "  3 of 7 units dead under relu: a, d, g");
   CHECK(contains(rows[5], "dead units"));
@@ -586,7 +588,7 @@ TEST_CASE("a table of next to nothing") {
   };
   const Row rows[] = {
       {{}, "0 of 0", "no units"},
-      {{{5}}, "1 sample of 1 unit\n", "one value"},
+      {{{5}}, "1 sample of 1 unit (axis 1)\n", "one value"},
       {{{kNan}, {kNan}}, "2 nan", "no values"},
       {{{kNan, 1}, {kNan, -1}}, "no values\n", "a unit without values"},
       {{{kInf, -kInf}}, "2 inf, 0 nan", "infinities"},

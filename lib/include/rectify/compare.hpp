@@ -21,6 +21,9 @@ namespace rectify {
 /// The axis of PyTorch's features and channels: 1 of tensors of 4 and 5 dimensions, else the last.
 inline constexpr std::int64_t kFeatures = std::numeric_limits<std::int64_t>::min();
 
+/// Up to what dormancy a unit is dormant unless something else is said: Sokar's tau.
+inline constexpr double kDormantBelow = 0.025;
+
 struct CompareOptions {
   /// The axis whose indices are the units; negative ones count from the last. A tensor of fewer
   /// than 2 dimensions is one unit. Nothing: the tensor as a whole is one unit.
@@ -73,6 +76,8 @@ struct UnitFigures : Figures {
   /// mean_abs / mean of mean_abs over units with k > 0 (Sokar et al. 2023); nothing for k = 0, and
   /// where that mean is 0.
   Figure dormancy;
+  /// k > 0 and dormancy <= dormant_below; or no unit of the tensor has a value other than zero.
+  bool dormant = false;
 };
 
 struct ActivationFigures : Figures {
@@ -84,8 +89,13 @@ struct ActivationFigures : Figures {
   Figure dead_frac;
   /// With active_frac = 1.
   std::uint64_t linear_units = 0;
+  std::uint64_t dormant_units = 0;
+  /// Of all units.
+  Figure dormant_frac;
   /// Indices of the dead units.
   std::vector<std::int64_t> dead_at;
+  /// And of the dormant ones.
+  std::vector<std::int64_t> dormant_at;
   std::vector<UnitFigures> units;
 };
 
@@ -133,7 +143,7 @@ class Tally {
   void merge(const Tally& other);
 
   /// Everything at once. Costs time for each unit.
-  TensorFigures figures(double dead_below = 0.0) const;
+  TensorFigures figures(double dead_below = 0.0, double dormant_below = kDormantBelow) const;
 
   /// Counts of inputs in classes of about 9 % of their size, from the least to the greatest: finite
   /// values only. Needs CompareOptions::histogram.

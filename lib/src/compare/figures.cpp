@@ -113,9 +113,22 @@ void set_dormancy(std::vector<UnitFigures>& units, const std::vector<ExactSum>& 
   }
 }
 
+void count_dormant(ActivationFigures& activation, double dormant_below) {
+  for (std::size_t u = 0; u < activation.units.size(); ++u) {
+    UnitFigures& unit = activation.units[u];
+    if (unit.n == unit.nan) continue;
+    // Where all are silent none has a dormancy, and all are dormant.
+    const double* const dormancy = std::get_if<double>(&unit.dormancy);
+    unit.dormant = dormancy == nullptr || *dormancy <= dormant_below;
+    if (unit.dormant) activation.dormant_at.push_back(static_cast<std::int64_t>(u));
+  }
+  activation.dormant_units = activation.dormant_at.size();
+  activation.dormant_frac = share(activation.dormant_units, activation.units.size());
+}
+
 }  // namespace
 
-TensorFigures Tally::figures(double dead_below) const {
+TensorFigures Tally::figures(double dead_below, double dormant_below) const {
   state_->rectifiers.settle();
   const State& state = *state_;
   TensorFigures result;
@@ -149,6 +162,7 @@ TensorFigures Tally::figures(double dead_below) const {
     activation.dead_units = activation.dead_at.size();
     activation.dead_frac = share(activation.dead_units, state.units());
     set_dormancy(activation.units, means);
+    count_dormant(activation, dormant_below);
   }
   return result;
 }
