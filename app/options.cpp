@@ -56,6 +56,14 @@ constexpr std::string_view kSlope = "negative_slope";
 
 bool leaves_slope_open(const Module& mode) { return mode.has(kSlope) && !mode.gave(kSlope); }
 
+void refuse_idle_slope(const Options& options) {
+  const std::vector<Module>& modes = options.operation.modes;
+  if (options.slopes.empty() || std::any_of(modes.begin(), modes.end(), leaves_slope_open)) return;
+  refuse(fmt::format("--slope is the negative_slope of leaky, and --mode {} leaves none open",
+                     options.mode_text),
+         "leave --slope out");
+}
+
 /// The modes, those whose slope is open once with each of the slopes.
 std::vector<Module> with_slopes(const std::vector<Module>& modes,
                                 const std::vector<double>& slopes) {
@@ -90,7 +98,18 @@ std::string format_of_output(const std::string& file, const std::string& otherwi
   refuse(fmt::format("-o {}: no format is called {}", in_quotes(file), in_quotes(extension)), hint);
 }
 
-void settle_list(Options& options) {
+/// Refuses what has no meaning where nothing is applied, and what is written is a list.
+void settle_list(Options& options, const std::vector<const Flag*>& given) {
+  for (const Flag* flag : given) {
+    const bool is_for_tensors = flag->group == Flag::operation || flag->group == Flag::printing ||
+                                flag->group == Flag::output;
+    if (is_for_tensors && flag->name != "--threads" && flag->name != "--to" &&
+        flag->name != "--output")
+      refuse(
+          fmt::format("--list tells what there is, and applies nothing: leave out {}", flag->name));
+  }
+  if (options.write.format.empty() && options.output)
+    options.write.format = format_of_output(*options.output, "torch", {"torch", "json", "jsonl"});
   if (options.write.format.empty()) options.write.format = "torch";
   const std::string& format = options.write.format;
   if (format != "torch" && format != "json" && format != "jsonl")
@@ -187,6 +206,8 @@ void settle_compare(Options& options) {
     }
   }
   if (options.report_format.empty()) options.report_format = "table";
+  if (options.top && options.per_unit)
+    refuse("--per-unit shows every unit, and --top the worst alone: one of them");
   if (options.top && options.report_format != "table" && options.report_format != "markdown")
     refuse(fmt::format("--top shortens a table or Markdown: {} has all", options.report_format));
 }
@@ -251,10 +272,12 @@ Options parse_options(int argc, const char* const* argv) {
 
   std::string input_options;            // those that say how to read or what to compare
   std::string text_option;              // one that says how to read text
+  std::vector<const Flag*> all_given;
   std::vector<const Flag*> of_formats;  // those that are for some formats alone
   for (std::size_t i = 0; i < flags().size(); ++i) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     const Flag& flag = flags()[i];
+    all_given.push_back(&flag);
     if (flag.repeats) {
       for (const std::string& word : lists[i]) flag.take(options, word);
     } else {
@@ -270,10 +293,15 @@ Options parse_options(int argc, const char* const* argv) {
     if (flag.formats != nullptr) of_formats.push_back(&flag);
   }
   if (options.ask == Options::Ask::plot_modes) {
+    refuse_idle_slope(options);
     options.operation.modes = with_slopes(options.operation.modes, options.slopes);
     if (!options.inputs.empty() || options.tensor || options.randn)
       refuse("--plot-modes draws the modes alone, and takes no input",
              "compare --plot draws what they do to an input");
+    for (const Flag* flag : all_given) {
+      if (flag->name != "--plot-modes" && flag->name != "--mode" && flag->name != "--slope")
+        refuse(fmt::format("--plot-modes draws the modes alone: leave out {}", flag->name));
+    }
     check_plot_modes(*options.plot, options.operation.modes);
   }
   if (options.ask != Options::Ask::run) return options;
@@ -295,23 +323,20 @@ Options parse_options(int argc, const char* const* argv) {
     refuse("--merge takes figures as they are: " + input_options +
            " belongs to the runs of --partial");
   }
+  if (options.read.part && options.read.ndmin == 1)
+    refuse("--part implies --ndmin 2, and here is --ndmin 1");
   if (options.read.part && options.inputs.size() > 1) {
     refuse("--part divides one file: the parts of several would not join in their order",
            "one run for each file");
   }
   if (options.tensor) options.read.format = "json";
   std::vector<Module>& modes = options.operation.modes;
-  if (!options.slopes.empty() && !options.merge &&
-      std::none_of(modes.begin(), modes.end(), leaves_slope_open)) {
-    refuse(fmt::format("--slope is the negative_slope of leaky, and --mode {} leaves none open",
-                       options.mode_text),
-           "leave --slope out");
-  }
+  if (!options.merge) refuse_idle_slope(options);
   modes = with_slopes(modes, options.slopes);
   if (options.command == Options::Command::compare) {
     settle_compare(options);
   } else if (options.list) {
-    settle_list(options);
+    settle_list(options, all_given);
   } else {
     settle_apply(options);
     refuse_misplaced(options, of_formats);

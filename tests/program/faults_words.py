@@ -1,9 +1,14 @@
 """Options that make no sense, and hostile text in messages."""
+import gzip
+import io
+import json
 import os
 import pty
 import re
+import struct
+import zipfile
 
-from harness import need, row
+from harness import need, npy, packed, row
 
 
 @row
@@ -133,6 +138,65 @@ def options_that_make_no_sense_are_wrong_usage(s):
                       ["--tensor", "1", "--from", "csv"], ["--tensor", "[1]", "--header", "no"]):
         s.run(*arguments).refuses(status=2)
     need(s.names() == ["a.csv"], s.names())
+
+
+@row
+def options_of_other_formats_are_refused_not_ignored(s):
+    s.write("a.csv", b"1,-2\n")
+    s.write("a.tsv", b"1\t-2\n")
+    s.write("a.json", b"[1, -2]\n")
+    s.write("a.jsonl", b"[1]\n[2]\n")
+    s.write("a.npy", npy((2,), [1, -2]))
+    header = b'{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}      '
+    s.write("a.safetensors", struct.pack("<Q", len(header)) + header + packed([1]))
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("a.npy", npy((2,), [1, -2]))
+    s.write("a.npz", file.getvalue())
+    s.write("a.json.gz", gzip.compress(b"[1, -2]\n"))
+    of_tables = (["--ndmin", "1"], ["--ndmin", "2"], ["--header", "no"], ["--delimiter", ";"], ["--decimal", ","],
+                 ["--missing", "0"], ["--missing-words", "NA"], ["--skip", "1"], ["--skip-after-header", "1"],
+                 ["--comment", "#"], ["--columns", "1"], ["--keep", "1"])
+    for name in ("a.json", "a.jsonl", "a.npy", "a.npz", "a.safetensors", "a.json.gz"):
+        for option in of_tables:
+            for source in ([name], ["-", "--from", name.split(".")[1]]):
+                data = s.read(name) if source[0] == "-" else None
+                s.run(*source, *option, data=data).refuses(f"{option[0]} is for CSV, and this is", 2)
+                if option[0] != "--ndmin":
+                    s.run("compare", *source, *option, data=data).refuses(f"{option[0]} is for CSV, and this is", 2)
+    for name in ("a.csv", "a.tsv", "a.npy", "a.npz", "a.safetensors"):
+        s.run(name, "--pointer", "/0").refuses("--pointer is for JSON", 2)
+    for name in ("a.csv", "a.tsv", "a.json", "a.jsonl", "a.npy"):
+        s.run(name, "--key", "a").refuses("--key is for ", 2)
+    s.run("--tensor", "[1]", "--ndmin", "2").refuses("--ndmin is for CSV, and this is json", 2)
+    s.run("a.csv", "--part", "1/2", "--ndmin", "1").refuses("--part implies --ndmin 2", 2)
+    s.run("compare", "a.json").succeeds()  # which asks for two dimensions itself
+    of_outputs = {"torch": (["--precision", "2"], ["--threshold", "1"], ["--edgeitems", "1"], ["--linewidth", "9"],
+                            ["--sci-mode", "on"], ["--profile", "full"]),
+                  "csv tsv": (["--out-header", "yes"], ["--out-delimiter", ";"], ["--out-decimal", "."]),
+                  "csv tsv json jsonl": (["--float-format", "%.1f"],), "json jsonl": (["--nan", "null"],)}
+    for to in ("torch", "csv", "tsv", "json", "jsonl", "npy", "npz", "safetensors"):
+        for takers, options in of_outputs.items():
+            for option in options:
+                outcome = s.run("a.csv", *option, "--to", to)
+                if to in takers.split():
+                    outcome.succeeds()
+                else:
+                    outcome.refuses(f"{option[0]} is for --to {takers.replace(' ', ', ')}, and this is {to}", 2)
+    # What lists or draws, and applies nothing.
+    for option in (["--mode", "relu"], ["--slope", "1"], ["--grad"], ["--echo"], ["--inplace"], ["--nan", "null"],
+                   ["--precision", "2"], ["--out-header", "no"], ["--float-format", "%g"]):
+        s.run("--list", "a.csv", *option).refuses(f"--list tells what there is, and applies nothing: leave out {option[0]}", 2)
+    s.run("--list", "a.csv", "-o", "out.csv").refuses("--list is a table, .*: not csv", 2)
+    s.run("--list", "a.csv", "-o", "out").refuses("no extension .*--to torch|json|jsonl", 2)
+    s.run("--list", "a.csv", "-o", "list.json").succeeds()
+    need(json.loads(s.read("list.json"))[0]["shape"] == [2], s.read("list.json"))
+    for option in (["--to", "csv"], ["-o", "b.csv"], ["--dtype", "float64"], ["--precision", "2"]):
+        s.run("--plot-modes", "x.svg", *option).refuses("--plot-modes draws the modes alone: leave out --", 2)
+    s.run("--plot-modes", "x.svg", "--mode", "relu", "--slope", "1").refuses("leave --slope out", 2)
+    s.run("compare", "a.csv", "--per-unit", "--top", "1").refuses("--per-unit shows every unit", 2)
+    for option in (["--check", "relu"], ["--check", "relu", "--fail-if-nan"]):
+        s.run("compare", "a.csv", *option).refuses("--check goes with --fail-if-dead or --fail-if-dormant", 2)
 
 
 @row

@@ -271,6 +271,8 @@ inline constexpr FormatOption kFormatOptions[] = {
     {"comment", [](const ReadOptions& o) { return !o.comment.empty(); }},
     {"columns", [](const ReadOptions& o) { return !o.columns.empty(); }},
     {"keep", [](const ReadOptions& o) { return !o.keep.empty(); }},
+    // Who compares has asked for it, of any format.
+    {"ndmin", [](const ReadOptions& o) { return o.ndmin != 0 && !o.rows_of_one; }},
     {"pointer", [](const ReadOptions& o) { return o.pointer.has_value(); }},
     {"keys", [](const ReadOptions& o) { return !o.keys.empty(); }},
 };

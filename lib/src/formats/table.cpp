@@ -41,8 +41,8 @@ std::string name_of(const std::string& tensor, const Column& column) {
 std::span<const Format> formats() {
   using Kind = Format::Kind;
   static const std::vector<std::string_view> of_rows = {
-      "read.header", "read.delimiter",    "read.decimal", "missing", "missing_words",
-      "skip",        "skip_after_header", "comment",      "columns", "keep"};
+      "read.header",       "read.delimiter", "read.decimal", "missing", "missing_words", "skip",
+      "skip_after_header", "comment",        "columns",      "keep",    "ndmin"};
   static const Format table[] = {
       {"torch", Kind::text, {"txt"}, {}, nullptr, torch_encoder},
       {"json", Kind::text, {"json"}, {"pointer"}, json_decoder, json_encoder},
