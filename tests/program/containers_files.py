@@ -2,6 +2,7 @@
 the formats' descriptions; and files that are damaged or lie."""
 import io
 import json
+import math
 import random
 import struct
 import zipfile
@@ -167,6 +168,43 @@ def compare_gives_each_tensor_the_figures_it_has_alone(s):
             need(tensor[key] == alone[key], name, key)
 
 
+def figures_merge(s, name, layers):
+    """Of a file whose tensors `layers` names: the figures of all, and of each, written as mergeable ones and merged."""
+    for keys in [[]] + [["--key", layer] for layer in layers]:
+        options = ["--mode", "relu,leaky,elu", "--dead-below", "0.1"]
+        s.write("part.json", s.result("compare", name, *keys, *options, "--partial"))
+        for to in ("table", "json", "jsonl", "csv", "markdown"):
+            for more in ([], ["--per-unit"]):
+                whole = s.result("compare", name, *keys, *options, *more, "--to", to)
+                need(s.result("compare", "--merge", "part.json", *more, "--to", to) == whole, name, keys, to, more)
+    s.run("compare", "--merge", "part.json", "part.json").refuses("part 1 of 1 is there twice")
+    s.write("other.json", s.result("compare", name, "--key", layers[0], "--partial"))
+    s.run("compare", "--merge", "part.json", "other.json").refuses("it is of the input '" + name + ":")
+    s.write("all.json", s.result("compare", name, "--partial"))
+    s.run("compare", "--merge", "all.json", "other.json").refuses("it has 1 tensor, and all.json has 4")
+    for command in ([], ["compare"]):
+        s.run(*command, name, "--part", "1/2").refuses("--part divides one table .*--key NAME divides it by tensors", 2)
+        s.run(*command, name, "--part", "1/2", "--key", layers[0]).refuses("and this is a file of several$", 2)
+
+
+def layers_of_samples():
+    r = random.Random(3)
+    return {name: (shape, [r.gauss(0, 1) for _ in range(math.prod(shape))])
+            for name, shape in (("fc/1", (100, 6)), ("conv.1", (20, 3, 4, 4)), ("b \N{SNOWMAN}", (50,)), ("none", (0, 3)))}
+
+
+@row
+def figures_of_files_of_several_tensors_merge(s):
+    with_numpy()
+    layers = layers_of_samples()
+    s.write("a.safetensors", safetensors({n: ("F32", shape, packed(values)) for n, (shape, values) in layers.items()}))
+    figures_merge(s, "a.safetensors", list(layers))
+    tensors = {n: numpy.array(values, ">f4").reshape(shape) for n, (shape, values) in layers.items()}
+    for name, compressed in (("a.npz", False), ("c.npz", True)):
+        s.write(name, npz({n: numpy.asfortranarray(t) for n, t in tensors.items()}, compressed=compressed))
+        figures_merge(s, name, list(layers))
+
+
 @row
 def what_numpy_has_saved_is_read_and_what_is_written_it_loads(s):
     with_numpy()
@@ -247,6 +285,26 @@ def a_thousand_arrays_and_more_than_4_gib(s):
     out = s.result("big.npz", "--key", "big")
     need(out == b"big:\ntensor([0., 0., 0.,  ..., 0., 0., 0.])\n", out)
     s.run("big.npz", "--key", "big", "--to", "npy", "-o", "/dev/null", seconds=patience(60)).says("CRC-32", 1)
+
+
+@row
+def a_tensor_of_a_safetensors_file_beyond_4_gib(s):
+    size = (1 << 32) + 4096
+    header = json.dumps({"big": {"dtype": "F32", "shape": [size // 4], "data_offsets": [0, size]},
+                         "a/b \N{SNOWMAN}": {"dtype": "U16", "shape": [2], "data_offsets": [size, size + 4]},
+                         "small": {"dtype": "F32", "shape": [1, 2], "data_offsets": [size + 4, size + 12]}}).encode()
+    with open(s.path / "big.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        file.seek(size, 1)
+        file.write(packed([1, 65535], "<u2") + packed([-1, 5]))
+    s.run("big.safetensors", "--key", "small", "--to", "csv").gives(b"-0.01,5.0\n")
+    s.run("big.safetensors", "--key", "a/*", "--mode", "relu", "--to", "json").gives(
+        '{"a/b \N{SNOWMAN}": [1, 65535]}\n'.encode())
+    s.result("big.safetensors", "--key", "small", "--key", "a/*", "--mode", "relu", "-o", "out.safetensors")
+    need(list(read_safetensors(s.read("out.safetensors"))[0].values()) ==
+         [("U16", (2,), packed([1, 65535], "<u2")), ("F32", (1, 2), packed([0, 5]))], s.read("out.safetensors"))
+    report = json.loads(s.result("compare", "big.safetensors", "--key", "small", "--to", "json"))["tensors"][0]
+    need(report["input"]["negative"] == 1, report)
 
 
 def refused_or_the_same(s, data, name, places, expected):

@@ -8,6 +8,7 @@ import random
 import struct
 import zipfile
 
+from containers_files import figures_merge
 from harness import Skip, need, packed, patience, row
 
 try:
@@ -124,6 +125,17 @@ def models_and_single_tensors_are_read(s):
     s.run("whole.pt").refuses("whole.pt:.*data.pkl: the pickle names 'torch.nn.modules.*nothing of it is run")
     s.write("old.pt", saved(torch.ones(2), _use_new_zipfile_serialization=False))
     s.run("old.pt").refuses("the format of releases before 1.6 .python3 -c")
+
+
+@row
+def figures_of_what_torch_has_saved_merge(s):
+    with_torch()
+    base = torch.randn(40, 6)
+    s.write("a.pt", saved({"rows": base, "turned": base.t(), "shared": base[::2, 1:], "deep": {"x": torch.randn(30)}}))
+    figures_merge(s, "a.pt", ["rows", "turned", "shared", "deep.x"])
+    figures = {name: json.loads(s.result("compare", "a.pt", "--key", name, "--to", "json"))["tensors"][0]["input"]
+               for name in ("rows", "turned", "shared")}
+    need(figures["rows"] == figures["turned"] and figures["shared"]["positive"] == int((base[::2, 1:] > 0).sum()), figures)
 
 
 @row

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import threading
 import time
+import zipfile
 
 from harness import Outcome, Scratch, Skip, feed, need, npy, row
 
@@ -127,6 +128,46 @@ def fortran_file(path, size):
     npy_file(path, size, fortran=True)
 
 
+def halves_of(size):
+    """Of two tensors the rows of each, and blocks of their bytes."""
+    rows = max(size // (2 * 4 * COLUMNS), 1)
+    block = struct.pack("<16384f", *numbers(16384))
+
+    def blocks():
+        left = rows * COLUMNS * 4
+        while left:
+            yield block[:left]
+            left -= len(block[:left])
+
+    return rows, blocks
+
+
+def safetensors_file(path, size):
+    rows, blocks = halves_of(size)
+    half = rows * COLUMNS * 4
+    header = json.dumps({name: {"dtype": "F32", "shape": [rows, COLUMNS], "data_offsets": [k * half, (k + 1) * half]}
+                         for k, name in enumerate(("a", "b"))}).encode()
+    header += b" " * (-len(header) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(header)) + header)
+        for _ in "ab":
+            file.writelines(blocks())
+
+
+def npz_file(path, size, how=zipfile.ZIP_STORED):
+    rows, blocks = halves_of(size)
+    with zipfile.ZipFile(path, "w", how, compresslevel=1) as archive:
+        for name in ("a.npy", "b.npy"):
+            with archive.open(name, "w", force_zip64=True) as member:
+                member.write(npy((rows, COLUMNS)))
+                for block in blocks():
+                    member.write(block)
+
+
+def deflated_file(path, size):
+    npz_file(path, size, zipfile.ZIP_DEFLATED)
+
+
 INPUTS = (  # name, what makes it, its share of MIB, the calls on it: arguments, whether it comes from a pipe
     ("in.csv", csv_file, 1, (
         (["--to", "csv"], False), (["--to", "csv"], True), (["--to", "jsonl"], False), ([], False),
@@ -139,6 +180,11 @@ INPUTS = (  # name, what makes it, its share of MIB, the calls on it: arguments,
     ("in.npy", npy_file, 1, (
         (["--to", "npy", "-o", "out.npy"], False), (["--to", "npy", "-o", "out.npy"], True), (["--to", "csv"], False),
         ([], True), (["compare"], False), (["compare"], True))),
+    ("in.safetensors", safetensors_file, 1, (
+        (["-o", "out.npz"], False), (["-o", "out.safetensors"], False), (["--mode", "elu", "-o", "out.npz"], False),
+        (["-o", "out.npz"], True), (["compare"], False))),
+    ("in.npz", npz_file, 1, ((["-o", "out.safetensors"], False), (["compare"], False))),
+    ("deflated.npz", deflated_file, 1, ((["-o", "out.safetensors"], False), (["compare"], False))),
     ("fortran.npy", fortran_file, 1, ((["--to", "npy", "-o", "out.npy"], False), (["compare"], False))),
 )
 

@@ -502,9 +502,11 @@ std::string place_of(const std::string& file, const std::string& tensor) {
 std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const ReadOptions& options,
                                         const Wanted& wanted) {
   if (options.part) {
-    throw Error(ErrorKind::usage,
-                option("part") + " divides one table or array, and this is a file of several",
-                option("keys", "NAME") + " takes one of them", {source.name()});
+    throw Error(
+        ErrorKind::usage,
+        option("part") + " divides one table or array, and this is a file of several",
+        options.keys.empty() ? option("keys", "NAME") + " divides it by tensors, a run each" : "",
+        {source.name()});
   }
   if (!options.keys.empty()) choose(arrays.arrays, options.keys, source.name());
   return std::make_unique<ArraysDecoder>(source, std::move(arrays), options, wanted);
