@@ -332,6 +332,15 @@ def an_option_that_is_forgotten_loses_and_invents_no_row(s):
                 got.refuses(status=(1, 2))  # 2: --columns has a column that the comment has not
 
 
+@row
+def skipped_text_is_not_written_again_without_end(s):
+    line, count = b"#" * 99 + b"\n", 700000  # 70 MB
+    blocks = [line * 1000] * (count // 1000) + [b"a,b\n1,2\n"]
+    call = ["--from", "csv", "--skip", str(count), "--to", "csv", *SAME]
+    s.run(*call, data=iter(blocks)).refuses("more than 64 MiB of skipped text.*--out-header no")
+    s.run(*call, "--out-header", "no", data=iter(blocks)).gives(b"1.0,2.0\n")
+
+
 # ---------------------------------------------------------------- hints
 
 DIRT = ("NA", "", "null", "-", "#N/A", "1 000", "1,234.5", "1.234,5", "1'000", "1_000", "12%", "$5", "2020-01-02", "10:00", "abc",

@@ -32,6 +32,9 @@ class CsvEncoder final : public detail::Encoder {
   bool takes_stacks() const override { return true; }
   bool tells_rows_from_vectors() const override { return false; }
   bool tells_records() const override { return true; }
+  std::string_view writes_skipped_of() const override {
+    return header_ == Header::no ? std::string_view() : format_;
+  }
 
   void encode(const Result& result, std::string& text) const override {
     check_alone(result, "CSV");
