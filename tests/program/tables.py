@@ -291,6 +291,18 @@ def csv_is_written_in_its_dialect_with_the_bytes_of_kept_columns(s):
 
 
 @row
+def kept_fields_that_have_the_new_delimiter_in_them_are_quoted(s):
+    rows = [("a;b", 1.5), ('"a;b"', -2.0), ("x", 3.0), (";" * 300, 4.0), (' "p;q"', 5.0), ("", 6.0), ("y" * 300, 7.0)] * 40
+    s.write("a.csv", b"t,x\n" + b"".join(f"{text},{value}\n".encode() for text, value in rows))
+    wanted = "t;x\n" + "".join(('"' + text + '"' if ";" in text and '"' not in text else text) + f";{value}\n"
+                               for text, value in rows)
+    for more in ([], ["--float-format", "%.1f"]):
+        s.run("a.csv", "--keep", "t", "--out-delimiter", ";", "--to", "csv", *SAME, *more).gives(wanted.encode())
+    twice = s.result("a.csv", "--keep", "t", "--out-delimiter", ";", "--to", "csv", "--mode", "relu,relu6").decode()
+    need(len(twice.splitlines()) == len(rows) + 1 and twice.splitlines()[1] == '"a;b";1.5;1.5', twice[:200])
+
+
+@row
 def many_rows_are_taken_apart_as_few_are(s):
     for seed in (5, 20, 32, 33, 55, 78):
         dialect = Dialect(seed, height=9000)

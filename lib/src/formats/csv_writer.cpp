@@ -256,7 +256,7 @@ class CsvEncoder final : public detail::Encoder {
         if (field[first == std::string_view::npos ? 0 : first] != '"') {
           flush();
           text_ += in_double_quotes(field);
-          field = {};
+          field = {end, 0};
         }
       }
       if (field.size() > kMostTextBytes) {
