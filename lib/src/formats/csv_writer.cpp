@@ -241,7 +241,7 @@ class CsvEncoder final : public detail::Encoder {
         const std::size_t some = std::min(count - done, kNumbers);
         make_room(some * kRunBytes);
         const Separators separators{
-            .between = {&delimiter_, 1}, .after_row = {}, .width = stop - done, .row_ends = &among};
+            .between = {&delimiter_, 1}, .after_row = "", .width = stop - done, .row_ends = &among};
         p_ = write_numbers(p_, std::span(values + done, some), separators, 0);
         done += some;
         stop = among.stop();
