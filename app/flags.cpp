@@ -409,8 +409,8 @@ const Flag kFlags[] = {
      .standard = "0",
      .brief = "CSV: lines in front of the header or first row",
      .manual = "CSV: skip so many lines in front of the header, or of the first row. CSV that is "
-               "written has them again, so that it is read by the same command; `--out-header no` "
-               "leaves them out.",
+               "written has them again, up to 64 MiB, so that it is read by the same command; "
+               "`--out-header no` leaves them out.",
      .take =
          [](Options& o, const std::string& word) {
            o.read.skip = whole<std::size_t>("--skip", word, 0, std::size_t{1} << 40);

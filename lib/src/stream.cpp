@@ -143,6 +143,7 @@ class Convert {
         .stacks = elementwise_ && encoder_.takes_stacks(),
         .line_per_tensor = encoder_.line_per_tensor(),
         .tells_rows_from_vectors = !is_by_rows(operation_) || encoder_.tells_rows_from_vectors(),
+        .skipped_of = encoder_.writes_skipped_of(),
         .tells_records = encoder_.tells_records()};
   }
 

@@ -2,7 +2,7 @@
 // the same again.
 //
 // Settings: format, header, delimiter, decimal, missing, ndmin, dtype, format written, block,
-// source.
+// source, options of tables that are nearly plain.
 #include <algorithm>
 #include <string>
 
@@ -53,6 +53,48 @@ void check_rows_of_column(std::string_view text, ReadOptions read, char delimite
   need(shape[0] == last - (has_header ? 1 : 0), "not every line is a row");
 }
 
+/// Options of tables as people have them, some that go together. Returns whether there are any.
+bool take_options_of_tables(Settings& settings, ReadOptions& read) {
+  const std::size_t choice = settings.below(10);
+  switch (choice) {
+    case 1:
+      read.skip = 1 + settings.below(3);
+      break;
+    case 2:
+      read.skip_after_header = 1 + settings.below(2);
+      break;
+    case 3:
+      read.comment = settings.one_of({"#", "//", "-"});
+      break;
+    case 4:
+      read.missing_words = {"NA", "-9", "x"};
+      break;
+    case 5:
+      read.keep = {settings.one_of({"1", "2", "2-3", "a"})};
+      break;
+    case 6:
+      read.columns = {settings.one_of({"1", "2-", "b", "*"}), settings.one_of({"1", "2", "3"})};
+      break;
+    case 7:
+      read.delimiter = ReadOptions::kBlanks;
+      read.keep = {"1"};
+      break;
+    case 8:
+      read.keep = {"1"};
+      read.columns = {"3", "2"};
+      read.comment = "#";
+      break;
+    case 9:
+      read.skip = 1;
+      read.keep = {"2"};
+      read.missing_words = {"NA"};
+      break;
+    default:
+      break;
+  }
+  return choice != 0;
+}
+
 void run(std::string_view text) {
   Settings settings(text);
   ReadOptions read;
@@ -67,19 +109,20 @@ void run(std::string_view text) {
   WriteOptions write;
   write.format = settings.one_of({"csv", "json", "jsonl", "torch", "npy", "tsv"});
   const Way other = other_way(settings);
+  const bool has_more = take_options_of_tables(settings, read);
   const char delimiter = read.delimiter != '\0' ? read.delimiter
                          : read.format == "csv" ? ','
                                                 : '\t';
   if (delimiter == read.decimal) return;  // the option line has none such
 
   const Loaded whole = check_ways(text, read, write, other);
-  if (!whole.error) {
+  if (!whole.error && !has_more) {
     check_rows_of_column(text, read, delimiter, check_header(text, read, whole));
   }
   if (!is_floating_point(*read.dtype)) return;
   write.format = write.format == "jsonl" ? "jsonl" : "csv";
   check_parts(text, read, write, 1 + text.size() % 5, other);
-  if (whole.error) return;
+  if (whole.error || has_more) return;
 
   // What is no number with a decimal comma may be one with a point, and no header then.
   if (read.decimal != '.' && read.header == Header::automatic) return;

@@ -216,6 +216,23 @@ for each, maker, part, calls in INPUTS:
         stays_small(each, maker, part, call_of(each, words, from_pipe), from_pipe)
 
 
+@row
+def lines_that_are_skipped_are_not_held(s):
+    half = MIB << 19
+    line, thousands = b"# " + b"x" * 97 + b"\n", half // 100000
+    with open(s.path / "a.csv", "wb") as file:
+        for _ in range(thousands):
+            file.write(line * 1000)
+        for _ in range(half >> 16):  # one long line
+            file.write(b"y" * (1 << 16))
+        file.write(b"\nx,y\n1,-2\n3,-4\n")
+    skip = ["--skip", str(thousands * 1000 + 1), "--mode", "relu"]
+    for words, call, piped in (("a file", ["a.csv"], None), ("a pipe", ["--from", "csv"], "a.csv")):
+        got = measured(s, f"{words} of skipped lines", [*call, *skip, "--to", "json"], piped, keep=True)
+        need(got.stdout == b"[[1.0, 0.0], [3.0, 0.0]]\n", got)
+        measured(s, f"{words} of skipped lines to csv", [*call, *skip, "--to", "csv", "--out-header", "no"], piped)
+
+
 def is_not_read(shape, fortran, shown=None):
     title = f"10 GB, shape {shape}{', Fortran' if fortran else ''}"
 

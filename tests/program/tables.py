@@ -291,6 +291,18 @@ def csv_is_written_in_its_dialect_with_the_bytes_of_kept_columns(s):
 
 
 @row
+def kept_fields_that_have_the_new_delimiter_in_them_are_quoted(s):
+    rows = [("a;b", 1.5), ('"a;b"', -2.0), ("x", 3.0), (";" * 300, 4.0), (' "p;q"', 5.0), ("", 6.0), ("y" * 300, 7.0)] * 40
+    s.write("a.csv", b"t,x\n" + b"".join(f"{text},{value}\n".encode() for text, value in rows))
+    wanted = "t;x\n" + "".join(('"' + text + '"' if ";" in text and '"' not in text else text) + f";{value}\n"
+                               for text, value in rows)
+    for more in ([], ["--float-format", "%.1f"]):
+        s.run("a.csv", "--keep", "t", "--out-delimiter", ";", "--to", "csv", *SAME, *more).gives(wanted.encode())
+    twice = s.result("a.csv", "--keep", "t", "--out-delimiter", ";", "--to", "csv", "--mode", "relu,relu6").decode()
+    need(len(twice.splitlines()) == len(rows) + 1 and twice.splitlines()[1] == '"a;b";1.5;1.5', twice[:200])
+
+
+@row
 def many_rows_are_taken_apart_as_few_are(s):
     for seed in (5, 20, 32, 33, 55, 78):
         dialect = Dialect(seed, height=9000)
@@ -330,6 +342,15 @@ def an_option_that_is_forgotten_loses_and_invents_no_row(s):
                 same(seed, dialect, call, got.stdout, dialect.array())
             else:
                 got.refuses(status=(1, 2))  # 2: --columns has a column that the comment has not
+
+
+@row
+def skipped_text_is_not_written_again_without_end(s):
+    line, count = b"#" * 99 + b"\n", 700000  # 70 MB
+    blocks = [line * 1000] * (count // 1000) + [b"a,b\n1,2\n"]
+    call = ["--from", "csv", "--skip", str(count), "--to", "csv", *SAME]
+    s.run(*call, data=iter(blocks)).refuses("more than 64 MiB of skipped text.*--out-header no")
+    s.run(*call, "--out-header", "no", data=iter(blocks)).gives(b"1.0,2.0\n")
 
 
 # ---------------------------------------------------------------- hints

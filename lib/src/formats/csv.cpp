@@ -37,6 +37,9 @@ constexpr int kMostVainRuns = 8;
 /// A line that is longer than this may not be text at all.
 constexpr std::size_t kLongLineBytes = std::size_t{1} << 20;
 
+/// Skipped text that is to be written again is held until then, but not without end.
+constexpr std::size_t kMostSkippedBytes = std::size_t{64} << 20;
+
 /// No text has these, but for damage.
 bool is_binary(char c) {
   return static_cast<unsigned char>(c) < '\t' ||
@@ -59,7 +62,11 @@ class CsvDecoder final : public Decoder {
         part_(options.part),
         tells_rows_from_vectors_(wanted.tells_rows_from_vectors),
         gives_hints_(gives_hints),
+        holds_skipped_(wanted.skipped_of == (delimiter == '\t' ? "tsv" : "csv") &&
+                       (!options.part || options.part->index == 1)),
+        options_behind_skipped_(options),
         lines_to_skip_(options.skip) {
+    options_behind_skipped_.skip = 0;
     dialect_.delimiter = options.delimiter == '\0' ? delimiter : options.delimiter;
     dialect_.blanks = dialect_.delimiter == ReadOptions::kBlanks;
     if (dialect_.blanks) dialect_.delimiter = ' ';
@@ -363,29 +370,39 @@ class CsvDecoder final : public Decoder {
     }
   }
 
+  /// A block at a time, whatever the length of the lines.
   void skip_lines(Chunk& chunk) {
     while (lines_to_skip_ != 0) {
       const char* const begin = chunk.bytes.data();
       const char* const end = begin + chunk.size;
       const char* p = begin;
-      while (lines_to_skip_ != 0) {
-        const char* newline = std::find(p, end, '\n');
-        if (newline == end) break;
-        p = newline + 1;
-        --lines_to_skip_;
+      while (lines_to_skip_ != 0 && p != end) {
+        const void* newline = std::memchr(p, '\n', static_cast<std::size_t>(end - p));
+        if (newline != nullptr) --lines_to_skip_;
+        p = newline == nullptr ? end : static_cast<const char*>(newline) + 1;
       }
       if (lines_to_skip_ != 0 && cutter_.ended()) {
         fail(chunk, end,
              "no tensor in it: " + option("skip", std::to_string(options_.skip)) +
                  " leaves no line");
       }
-      if (p == begin) {
-        grow_by_lines(chunk);
-        continue;
+      if (holds_skipped_) hold_skipped({begin, static_cast<std::size_t>(p - begin)});
+      for (const char* last = p - begin > 2 ? p - 2 : begin; last != p; ++last) {
+        skipped_crlf_ = *last == '\n' && last_skipped_ == '\r';
+        last_skipped_ = *last;
       }
-      preamble_.append(begin, p);
-      drop(chunk, static_cast<std::size_t>(p - begin));
+      cutter_.split(chunk, static_cast<std::size_t>(p - begin));
+      cutter_.fill(chunk);
     }
+  }
+
+  void hold_skipped(std::string_view text) {
+    if (text.size() > kMostSkippedBytes - preamble_.size()) {
+      throw Error(ErrorKind::unsupported,
+                  "more than 64 MiB of skipped text, which would be written again",
+                  option("write.header", "no") + " leaves it out", {name_});
+    }
+    preamble_ += text;
   }
 
   CsvField field_at(const Chunk& chunk, const char* p, const char* end, bool ended) const {
@@ -436,7 +453,7 @@ class CsvDecoder final : public Decoder {
     if (gives_hints_) {
       const std::string_view line(first, static_cast<std::size_t>(end - first));
       const CsvFault fault{CsvFault::first_row,
-                           options_,
+                           options_behind_skipped_,
                            dialect_,
                            delimiter_,
                            before_ +
@@ -580,7 +597,7 @@ class CsvDecoder final : public Decoder {
   bool ends_with_crlf(const char* begin, const char* row_end, const char* end) const {
     if (row_end != end) return *row_end == '\r';
     const void* newline = ::memrchr(begin, '\n', static_cast<std::size_t>(end - begin));
-    if (newline == nullptr) return before_.ends_with("\r\n");
+    if (newline == nullptr) return before_.empty() ? skipped_crlf_ : before_.ends_with("\r\n");
     const char* const feed = static_cast<const char*>(newline);
     return feed != begin && feed[-1] == '\r';
   }
@@ -596,7 +613,7 @@ class CsvDecoder final : public Decoder {
         hint = option("read.header", "no") + " reads the first row as numbers";
     } else if (gives_hints_) {
       const CsvFault fault{CsvFault::only_header,
-                           options_,
+                           options_behind_skipped_,
                            dialect_,
                            delimiter_,
                            before_ + std::string(chunk.bytes.data(), end),
@@ -1073,7 +1090,7 @@ class CsvDecoder final : public Decoder {
     if (chunk.begins) begin = std::max(begin, chunk.bytes.data() + data_offset_);
     const std::string_view row(begin, static_cast<std::size_t>(line_end - begin));
     const bool is_first = is_in_first_row(chunk, at);
-    return csv_hint({kind, options_, dialect_, delimiter_,
+    return csv_hint({kind, options_behind_skipped_, dialect_, delimiter_,
                      before_ + (is_first ? "" : first_row_) + std::string(row) + "\n", row, field,
                      fields_, *has_header_, is_first, names_});
   }
@@ -1130,13 +1147,18 @@ class CsvDecoder final : public Decoder {
   bool tells_rows_from_vectors_;
   bool gives_hints_;
   bool has_number_words_ = false;  // that stand for missing values
+  bool holds_skipped_;             // to be written again
+  /// Those that hold for the text without what was skipped, which hints are tried on.
+  ReadOptions options_behind_skipped_;
   std::size_t lines_to_skip_;
 
   // The head:
   bool begun_ = false;
   bool names_delimiter_ = false;
-  std::string preamble_;   // lines that were skipped
-  std::string before_;     // all text in front of the chunk at hand; in the end, of the rows
+  std::string preamble_;  // lines that were skipped, if they are to be written again
+  char last_skipped_ = '\0';
+  bool skipped_crlf_ = false;  // they end with a carriage return and a line feed
+  std::string before_;     // all other text in front of the chunk at hand; in the end, of the rows
   std::string first_row_;  // of the data
   std::uint64_t first_row_at_ = 0;  // in the input
   std::uint64_t begins_at_ = 0;     // the first chunk

@@ -32,6 +32,9 @@ class CsvEncoder final : public detail::Encoder {
   bool takes_stacks() const override { return true; }
   bool tells_rows_from_vectors() const override { return false; }
   bool tells_records() const override { return true; }
+  std::string_view writes_skipped_of() const override {
+    return header_ == Header::no ? std::string_view() : format_;
+  }
 
   void encode(const Result& result, std::string& text) const override {
     check_alone(result, "CSV");
@@ -238,7 +241,7 @@ class CsvEncoder final : public detail::Encoder {
         const std::size_t some = std::min(count - done, kNumbers);
         make_room(some * kRunBytes);
         const Separators separators{
-            .between = {&delimiter_, 1}, .after_row = {}, .width = stop - done, .row_ends = &among};
+            .between = {&delimiter_, 1}, .after_row = "", .width = stop - done, .row_ends = &among};
         p_ = write_numbers(p_, std::span(values + done, some), separators, 0);
         done += some;
         stop = among.stop();
@@ -253,7 +256,7 @@ class CsvEncoder final : public detail::Encoder {
         if (field[first == std::string_view::npos ? 0 : first] != '"') {
           flush();
           text_ += in_double_quotes(field);
-          field = {};
+          field = {end, 0};
         }
       }
       if (field.size() > kMostTextBytes) {

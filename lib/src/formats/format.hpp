@@ -112,6 +112,9 @@ class Encoder {
   /// Whether it shows that a single row of text is a vector, and one of several is not.
   virtual bool tells_rows_from_vectors() const { return true; }
 
+  /// The format of which lines in front of a table that were skipped are written again; "": none.
+  virtual std::string_view writes_skipped_of() const { return ""; }
+
   /// Whether a vector that is a record of JSON Lines looks otherwise than one that is a document.
   virtual bool tells_records() const { return false; }
 
@@ -201,6 +204,8 @@ struct Wanted {
   bool line_per_tensor = false;
   /// Whether a first row is the only one has to be known.
   bool tells_rows_from_vectors = true;
+  /// The format of which text that was skipped is written again.
+  std::string_view skipped_of = "";
   /// Whether a first JSON value is the only one has to be known.
   bool tells_records = true;
   /// What long rows had better come together, up to some MiB.
