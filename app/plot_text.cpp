@@ -159,6 +159,7 @@ class Drawing {
   static std::vector<double> logarithms(const std::vector<double>& shares) {
     constexpr double kDecades = 4;
     std::vector<double> heights;
+    heights.reserve(shares.size());
     for (const double share : shares)
       heights.push_back(share > 0 ? std::max(1 + std::log10(share) / kDecades, 1e-9) : 0);
     return heights;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -84,7 +85,7 @@ struct UnitFigures : Figures {
 };
 
 struct ActivationFigures : Figures {
-  explicit ActivationFigures(Module of) : mode(of) {}
+  explicit ActivationFigures(Module of) : mode(std::move(of)) {}
 
   Module mode;
   std::uint64_t dead_units = 0;

@@ -137,14 +137,19 @@ concept ElementRange = std::ranges::contiguous_range<R> && std::ranges::sized_ra
   detail::dtype_of<std::ranges::range_value_t<R>>::value;
 };
 
+/// One whose elements may be changed, and are there beyond the call that it is given to: not a
+/// container that is a temporary.
+template <class R>
+concept MutableElementRange = ElementRange<R> && std::ranges::borrowed_range<R> &&
+    !std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>;
+
 /// Elements in memory that somebody else owns, to be changed there: a parameter's type, which takes
-/// any ElementRange that is not const. It owns nothing, and must not outlive the memory.
+/// any MutableElementRange. It owns nothing, and must not outlive the memory.
 class Elements {
  public:
-  template <ElementRange R>
-  requires std::ranges::borrowed_range<R> &&
-      (!std::is_const_v<std::remove_reference_t<std::ranges::range_reference_t<R>>>)Elements(
-          R&& range)  // NOLINT(google-explicit-constructor): so that functions take the range
+  template <MutableElementRange R>
+  // NOLINTNEXTLINE(google-explicit-constructor,bugprone-forwarding-reference-overload)
+  Elements(R&& range)
       : bytes_(reinterpret_cast<std::byte*>(std::ranges::data(range))),
         size_(std::ranges::size(range)),
         dtype_(rectify::dtype_of<std::ranges::range_value_t<R>>) {}
