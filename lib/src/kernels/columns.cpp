@@ -12,7 +12,7 @@
 #include <immintrin.h>
 #endif
 
-namespace rectify {
+namespace rectify::inline v1 {
 namespace {
 
 /// Copies `size` characters, in steps of a length that is known if there is room. They read up to
@@ -214,4 +214,4 @@ void take_apart(LinesApart& lines, const ColumnPlan& plan, const char** bounds) 
   take_apart_singly(lines, plan, bounds);
 }
 
-}  // namespace rectify
+}  // namespace rectify::inline v1

@@ -4,7 +4,7 @@
 #include <cstddef>
 #include <vector>
 
-namespace rectify {
+namespace rectify::inline v1 {
 
 /// What becomes of the columns of a table. Neighbours that are treated alike are a run of columns.
 struct ColumnPlan {
@@ -44,4 +44,4 @@ void take_apart(LinesApart& lines, const ColumnPlan& plan, const char** bounds);
 bool put_line(LinesApart& lines, const ColumnPlan& plan, const char* const* bounds,
               const char* next);
 
-}  // namespace rectify
+}  // namespace rectify::inline v1
