@@ -5,7 +5,7 @@
 #include <optional>
 #include <utility>
 
-#include "formats/format.hpp"
+#include "format.hpp"
 #include "io/reader.hpp"
 #include "randn.hpp"
 #include "rectify/random.hpp"
