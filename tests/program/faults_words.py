@@ -166,9 +166,10 @@ def options_of_other_formats_are_refused_not_ignored(s):
                     s.run("compare", *source, *option, data=data).refuses(f"{option[0]} is for CSV, and this is", 2)
     for name in ("a.csv", "a.tsv", "a.npy", "a.npz", "a.safetensors"):
         s.run(name, "--pointer", "/0").refuses("--pointer is for JSON", 2)
-    for name in ("a.csv", "a.tsv", "a.jsonl", "a.npy"):
+    for name in ("a.csv", "a.tsv", "a.npy"):
         s.run(name, "--key", "a").refuses("--key is for ", 2)
-    s.run("a.json", "--key", "a").refuses("--key takes a tensor by its name, and this one has none", 2)
+    for name in ("a.json", "a.jsonl"):
+        s.run(name, "--key", "a").refuses("--key takes a tensor by its name, and this one has none", 2)
     s.run("--tensor", "[1]", "--ndmin", "2").refuses("--ndmin is for CSV, and this is json", 2)
     s.run("a.csv", "--part", "1/2", "--ndmin", "1").refuses("--part implies --ndmin 2", 2)
     s.run("compare", "a.json").succeeds()  # which asks for two dimensions itself
