@@ -147,7 +147,7 @@ constexpr auto kDecimalExponents = []() {
     const int low = floor_log10_power_of_two(std::max(biased, 1) - 127);
     // Exact enough: no float32 lies between a power of ten and its nearest double.
     double next = 1;
-    for (int i = 0; i < std::abs(low + 1); ++i) next *= 10;
+    for (int i = 0; i < (low < 0 ? -low - 1 : low + 1); ++i) next *= 10;
     if (low + 1 < 0) next = 1 / next;
     float least = static_cast<float>(std::min(next, 3e38));
     if (static_cast<double>(least) < next)

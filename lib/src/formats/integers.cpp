@@ -23,14 +23,16 @@ bool may_be_inexact(DType from, DType to) {
   if (is_floating_point(from) || !is_floating_point(to)) return false;
   return dispatch(from, [&](auto integer) {
     using From = typename decltype(integer)::type;
-    return dispatch(to, [&](auto floating) {
-      using To = typename decltype(floating)::type;
-      if constexpr (!is_floating<From> && is_floating<To>) {
-        return static_cast<double>(std::numeric_limits<From>::max()) > kExactUpTo<To>;
-      } else {
+    if constexpr (is_floating<From>) {
+      return false;
+    } else {
+      constexpr auto kMost = static_cast<double>(std::numeric_limits<From>::max());
+      return dispatch(to, [](auto floating) {
+        using To = typename decltype(floating)::type;
+        if constexpr (is_floating<To>) return kMost > kExactUpTo<To>;
         return false;
-      }
-    });
+      });
+    }
   });
 }
 
