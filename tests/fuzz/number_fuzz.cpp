@@ -140,7 +140,7 @@ void check_parse(std::string_view text, NumberGrammar grammar, char decimal) {
     const bool nan = std::isnan(expected) && std::isnan(value);
     need(nan || std::memcmp(&expected, &value, sizeof value) == 0, where + ": another value");
   } else {
-    // The text of a whole number against the dtype's own, else a truncated double.
+    // The text of a whole number against the dtype's own, else a double in its range, truncated.
     bool fits = false;
     T expected{};
     if (number.whole && !number.word) {
@@ -153,8 +153,8 @@ void check_parse(std::string_view text, NumberGrammar grammar, char decimal) {
       if (fits) expected = static_cast<T>(wide);
     } else {
       const double whole = std::trunc(x);
-      fits = whole >= static_cast<double>(std::numeric_limits<T>::min()) &&
-             whole <= static_cast<double>(std::numeric_limits<T>::max()) && whole != 0x1p63 &&
+      fits = x >= static_cast<double>(std::numeric_limits<T>::min()) &&
+             x <= static_cast<double>(std::numeric_limits<T>::max()) && whole != 0x1p63 &&
              !(std::is_same_v<T, bool> && whole != x);
       if (fits) expected = static_cast<T>(whole);
     }

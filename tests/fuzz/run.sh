@@ -8,7 +8,7 @@ set -eu
 top=$(CDPATH='' cd -- "$(dirname -- "$0")/../.." && pwd)
 seconds=${1:-20}
 [ $# -eq 0 ] || shift
-[ $# -ne 0 ] || set -- json csv npy number pointer options print partial
+[ $# -ne 0 ] || set -- json csv npy number pointer options print partial containers pickle
 if [ -n "${RECTIFY_QUICK:-}" ]; then
   echo "skipped: fuzzing (--quick)"
   exit 77
