@@ -23,16 +23,15 @@ RECTIFY_INLINE std::uint32_t tempered(std::uint32_t y) {
   return y ^ (y >> 18);
 }
 
-/// The next state. Each round reads what it writes before it, and the word behind that, so that
-/// rounds side by side give what they give one after the other.
+/// The next state. How far apart what a round reads and writes is does not change, and is either
+/// that of neighbours, read before they are written, or 227 and more, so that compilers see that
+/// rounds may go side by side.
 struct Twist {
   RECTIFY_INLINE static void run(std::uint32_t* state) {
-    RECTIFY_INDEPENDENT
     for (std::size_t i = 0; i < kN - kM; ++i)
       state[i] = state[i + kM] ^ twisted(state[i], state[i + 1]);
     for (std::size_t begin = kN - kM; begin < kN - 1; begin += kN - kM) {
       const std::size_t end = std::min(begin + (kN - kM), kN - 1);
-      RECTIFY_INDEPENDENT
       for (std::size_t i = begin; i < end; ++i)
         state[i] = state[i - (kN - kM)] ^ twisted(state[i], state[i + 1]);
     }

@@ -479,7 +479,7 @@ def whatever_the_command_line_says_the_rules_hold(s):
             need(outcome.status in (0, 1, 2, 3), *shown, outcome)
             if words[:1] == ["compare"] and outcome.status in (1, 2) and not target:
                 # The files that can be read are reported; each of the others has its line.
-                need(re.fullmatch(rb"(rectify: [^\n]+\n)+", outcome.stderr), *shown, outcome)
+                need(re.fullmatch(rb"(rectify: [^\n]+\n)+", outcome.stderr) and after == before, *shown, outcome)
                 continue
             if outcome.status in (1, 2):
                 refused(outcome, (1, 2), *shown)

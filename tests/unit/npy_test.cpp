@@ -244,6 +244,7 @@ TEST_CASE("a header is a Python dict however it is spaced, and nothing else") {
       {"{'shape':(1 2)}", "expected ',' but found '2)}'"},
       {"{'shape':(9223372036854775808,)}", "the shape has a size beyond 63 bits"},
       {"{'shape':(99999999999999999999,)}", "the shape has a size beyond 63 bits"},
+      {"{'shape':(2,03)}", "the shape has '03)}' where a size was expected: none begins with a zero"},
       {"{'shape':1}", "expected '(' but found '1}'"},
   };
   for (const Row& row : rows) {

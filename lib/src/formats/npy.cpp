@@ -186,6 +186,10 @@ class HeadReader {
         }
       }
       if (p_ == begin) fail("the shape has " + rest() + " where a size was expected");
+      if (size != 0 && *begin == '0') {  // an octal number in Python 2, and none in Python 3
+        p_ = begin;
+        fail("the shape has " + rest() + " where a size was expected: none begins with a zero");
+      }
       if (at('L')) ++p_;  // Python 2 wrote long integers so
       sizes.push_back(size);
       if (sizes.size() > kMostReadDimensions) fail("the shape has more than 64 dimensions");

@@ -1,4 +1,4 @@
-// LinesApart of a table taken apart by their columns.
+// Lines of a table taken apart by their columns.
 #pragma once
 
 #include <cstddef>
@@ -23,7 +23,7 @@ struct ColumnPlan {
   bool ends_empty = false;
 };
 
-/// LinesApart under way. There is room for kPadding characters more than are put anywhere.
+/// Lines that are being taken apart. There is room for kPadding characters more than are put anywhere.
 struct LinesApart {
   static constexpr std::size_t kPadding = 128;
   const char* p;           ///< the next line
