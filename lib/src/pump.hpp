@@ -129,11 +129,23 @@ class Pump {
     std::size_t tensor;  // the number of the last that has begun
     Inexact inexact;     // of all that has been delivered
 
-    Input(Source& of, std::size_t index, const ReadOptions& options, const Wanted& wanted)
+    Input(Source& of, std::size_t index, const ReadOptions& options, Wanted wanted)
         : source(of),
           read(options),
-          decoder(make_decoder(of, options, wanted)),
-          tensor(index << 32) {}
+          decoder(make_decoder(of, options, for_part(options, std::move(wanted)))),
+          tensor(index << 32) {
+      if (!options.part) return;
+      decoder->restrict_to(*options.part);
+      if (of.size()) return;
+      throw Error(ErrorKind::usage,
+                  option("part") + " takes a file: what cannot be gone back in cannot be divided");
+    }
+
+    /// A document has no parts, so that whether it is one has to be known.
+    static Wanted for_part(const ReadOptions& options, Wanted wanted) {
+      wanted.tells_records = wanted.tells_records || options.part;
+      return wanted;
+    }
 
     bool cut(Chunk& chunk) {
       if (!decoder->cut(chunk)) return false;

@@ -157,6 +157,14 @@ class ArraysDecoder final : public Decoder {
     return all;
   }
 
+  void restrict_to(const Part&) override {
+    throw Error(
+        ErrorKind::usage,
+        option("part") + " divides one table or array, and this is a file of several",
+        contents_->chosen ? "" : option("keys", "NAME") + " divides it by tensors, a run each",
+        {source_.name()});
+  }
+
   bool cut(Chunk& chunk) override {
     if (open_ == nullptr && !open_next()) {
       check_end();
@@ -507,13 +515,6 @@ std::string place_of(const std::string& file, const std::string& tensor) {
 
 std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const ReadOptions& options,
                                         const Wanted& wanted) {
-  if (options.part) {
-    throw Error(
-        ErrorKind::usage,
-        option("part") + " divides one table or array, and this is a file of several",
-        options.keys.empty() ? option("keys", "NAME") + " divides it by tensors, a run each" : "",
-        {source.name()});
-  }
   if (!options.keys.empty()) choose(arrays.arrays, options.keys, source.name());
   return std::make_unique<ArraysDecoder>(source, std::move(arrays), options, wanted);
 }

@@ -58,12 +58,10 @@ class CsvDecoder final : public Decoder {
         dtype_(options.dtype.value_or(DType::float32)),
         delimiter_(delimiter),
         missing_(options.missing),
-        ndmin_(options.part ? 2 : options.ndmin),
-        part_(options.part),
+        ndmin_(options.ndmin),
         tells_rows_from_vectors_(wanted.tells_rows_from_vectors),
         gives_hints_(gives_hints),
-        holds_skipped_(wanted.skipped_of == (delimiter == '\t' ? "tsv" : "csv") &&
-                       (!options.part || options.part->index == 1)),
+        holds_skipped_(wanted.skipped_of == (delimiter == '\t' ? "tsv" : "csv")),
         options_behind_skipped_(options),
         lines_to_skip_(options.skip) {
     options_behind_skipped_.skip = 0;
@@ -85,6 +83,12 @@ class CsvDecoder final : public Decoder {
     }
   }
 
+  void restrict_to(const Part& part) override {
+    cutter_.restrict_to(part);
+    ndmin_ = 2;  // a part of a single row has others beside it
+    holds_skipped_ = holds_skipped_ && cutter_.has_start();
+  }
+
   bool cut(Chunk& chunk) override {
     if (begun_ && cutter_.at_end() && owed_ == 0) return false;
     cutter_.fill(chunk);
@@ -96,7 +100,7 @@ class CsvDecoder final : public Decoder {
     chunk.blank_rows = 0;
     std::size_t size = size_of_lines(chunk);
     // A part may begin with blank lines, and the first slab of a tensor has rows.
-    while (chunk.begins && part_ && fields_ != 1 && !cutter_.ended() &&
+    while (chunk.begins && cutter_.is_restricted() && fields_ != 1 && !cutter_.ended() &&
            dialect_.skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
                chunk.bytes.data() + size) {
       cutter_.split(chunk, size);
@@ -147,7 +151,7 @@ class CsvDecoder final : public Decoder {
     result.ends = chunk.ends;
     result.lines = Lines::rows;
     result.fields = columns_.width;
-    result.of_part = part_ && part_->count > 1;
+    result.of_part = cutter_.is_of_several();
     result.kept = std::move(kept);
     result.inexact = std::move(inexact);
     result.style = style_;
@@ -327,10 +331,10 @@ class CsvDecoder final : public Decoder {
       if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
     }
     before_.append(chunk.bytes.data(), data_offset_);
-    if (!part_) return;
+    if (!cutter_.is_restricted()) return;
     const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
-    row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body, *part_));
-    cutter_.go_to_part(body, *part_);
+    row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body));
+    cutter_.go_to_part(body);
     data_offset_ = 0;
     cutter_.fill(chunk);
   }
@@ -642,9 +646,8 @@ class CsvDecoder final : public Decoder {
     style->delimiter = dialect_.delimiter;
     style->decimal = dialect_.decimal;
     style->crlf = crlf;
-    const bool is_first_part = !part_ || part_->index == 1;
-    style->names_delimiter = names_delimiter_ && is_first_part;
-    if (is_first_part) style->preamble = preamble_;
+    style->names_delimiter = names_delimiter_ && cutter_.has_start();
+    if (cutter_.has_start()) style->preamble = preamble_;
     style->format = delimiter_ == '\t' ? "tsv" : "csv";
     chosen_names_.clear();
     kept_ = {};
@@ -1143,7 +1146,6 @@ class CsvDecoder final : public Decoder {
   CsvDialect dialect_;
   std::optional<std::string> missing_;
   int ndmin_;
-  std::optional<Part> part_;
   bool tells_rows_from_vectors_;
   bool gives_hints_;
   bool has_number_words_ = false;  // that stand for missing values

@@ -53,7 +53,6 @@ class Hints {
   bool works(const ReadOptions& options, std::string_view text, bool head_alone = false) const {
     Source source = Source::memory(text, "");
     ReadOptions plain = options;
-    plain.part.reset();
     plain.block_bytes = text.size() + 1;
     try {
       const auto decoder = csv_decoder_without_hints(source, plain, {}, delimiter_of(plain));

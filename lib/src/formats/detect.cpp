@@ -322,7 +322,7 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
   if (format == nullptr || format->decoder == nullptr) {
     // The format's name, which an error tells, or what is made of several values, may depend on
     // whether there are several.
-    const bool tells_records = wanted.tells_records || options.rows_of_one || options.part ||
+    const bool tells_records = wanted.tells_records || options.rows_of_one ||
                                misplaced(options, *find_format("jsonl")) != nullptr;
     format = find_format(format_of_content(head, options, tells_records));
   }

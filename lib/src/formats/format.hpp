@@ -62,8 +62,12 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
+  /// Leaves of the input, which can be gone back in, one part; before the first cut(). Throws
+  /// Error{usage} if what it reads has none.
+  virtual void restrict_to(const Part& part) = 0;
+
   /// Fills the next chunk; false at the end of the input. In order, and cheap: decode() has the
-  /// work.
+  /// work. Throws Error{usage} if the input turns out to have no parts.
   virtual bool cut(Chunk& chunk) = 0;
 
   /// Appends the Results of a chunk. Any thread. Throws Error with the place.
@@ -160,14 +164,21 @@ class TextCutter {
   bool ended() const { return ended_ && rest_size_ == 0; }
   /// Where the chunk at hand begins: bytes from the start of the input.
   std::uint64_t offset(const Chunk& chunk) const;
-  /// Where the lines of a part of the text from `body` on end: bytes from the start of the input.
-  /// Throws Error{usage} if the input cannot be divided.
-  std::uint64_t part_end(std::uint64_t body, const Part& part) const {
-    return share_begin(body, part.index, part.count);
+  /// Sets the part of the text that is wanted.
+  void restrict_to(const Part& part) { part_ = part; }
+  bool is_restricted() const { return part_.has_value(); }
+  /// Whether the start of the text is wanted.
+  bool has_start() const { return !part_ || part_->index == 1; }
+  /// Whether other parts may have more of it.
+  bool is_of_several() const { return part_ && part_->count > 1; }
+  /// Where the lines of the part that is wanted of the text from `body` on end: both bytes from the
+  /// start of the input, which can be gone back in.
+  std::uint64_t part_end(std::uint64_t body) const {
+    return share_begin(body, part_->index, part_->count);
   }
-  /// Goes to the lines of that part; drops what is at hand. Throws as part_end() does.
-  void go_to_part(std::uint64_t body, const Part& part);
-  /// Line breaks in front of that part. Reads them.
+  /// Goes to those lines; drops what is at hand. The input ends with them from here on.
+  void go_to_part(std::uint64_t body);
+  /// Line breaks in front of them. Reads them.
   std::uint64_t lines_before_part() const;
   /// Whether nothing is left.
   bool at_end() const { return ended_ && rest_size_ == 0; }
@@ -186,6 +197,7 @@ class TextCutter {
   std::size_t wanted_ = 0;  // bytes of the chunk at hand
   std::uint64_t line_ = 1;
   std::uint64_t column_ = 1;
+  std::optional<Part> part_;
   std::uint64_t part_begin_ = 0;
   bool begun_ = false;
   bool ended_ = false;

@@ -14,6 +14,11 @@ class GzipDecoder final : public Decoder {
       : inflated_(gunzip(source), source.name()),
         decoder_(make_decoder(inflated_, options, wanted, true)) {}
 
+  void restrict_to(const Part&) override {
+    throw Error(ErrorKind::usage,
+                option("part") + " takes what can be read anywhere, and gzip data come in order",
+                {}, {inflated_.name()});
+  }
   bool cut(Chunk& chunk) override { return decoder_->cut(chunk); }
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
     decoder_->decode(chunk, results);
@@ -31,11 +36,6 @@ class GzipDecoder final : public Decoder {
 
 std::unique_ptr<Decoder> gzip_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted) {
-  if (options.part) {
-    throw Error(ErrorKind::usage,
-                option("part") + " takes what can be read anywhere, and gzip data come in order",
-                {}, {source.name()});
-  }
   return std::make_unique<GzipDecoder>(source, options, wanted);
 }
 

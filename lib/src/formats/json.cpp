@@ -87,17 +87,20 @@ class JsonDecoder final : public Decoder {
         stacks_(stacks && lines),
         rows_of_one_(options.rows_of_one && lines),
         python_(options.python && !lines),
-        part_(options.part),
         keys_(options.keys) {
-    if (part_ && !lines) {
-      throw Error(ErrorKind::usage,
-                  option("part") + " divides JSON Lines, and this is one JSON document",
-                  option("read.format", "jsonl") + " reads a value a line", {name_});
-    }
     if (options.pointer) {
       pointer_.emplace(*options.pointer);
       path_ = *options.pointer;
     }
+  }
+
+  void restrict_to(const Part& part) override {
+    if (!lines_) {
+      throw Error(ErrorKind::usage,
+                  option("part") + " divides JSON Lines, and this is one JSON document",
+                  option("read.format", "jsonl") + " reads a value a line", {name_});
+    }
+    cutter_.restrict_to(part);
   }
 
   bool cut(Chunk& chunk) override {
@@ -106,7 +109,7 @@ class JsonDecoder final : public Decoder {
     begun_ = true;
     take(chunk);
     const std::uint64_t body = first ? cutter_.offset(chunk) : 0;
-    if (first && (rows_of_one_ || part_)) {
+    if (first && (rows_of_one_ || cutter_.is_restricted())) {
       // To the first value: of its shape are the rows, and without one no part is right to be
       // empty.
       while (blank(chunk.text()) && !chunk.last) take(chunk);
@@ -116,8 +119,8 @@ class JsonDecoder final : public Decoder {
       throw Error(ErrorKind::data, "no tensor in it: expected a number or a list of numbers", {},
                   place_in(chunk, name_, chunk.bytes.data() + chunk.size));
     }
-    if (part_ && first) {
-      cutter_.go_to_part(body, *part_);
+    if (first && cutter_.is_restricted()) {
+      cutter_.go_to_part(body);
       inside_ = false;  // of the array that the whole begins with
       vain_ = false;
       take(chunk);
@@ -420,7 +423,7 @@ class JsonDecoder final : public Decoder {
         if (rows_of_one_) {
           result.begins = chunk.begins;
           result.ends = chunk.ends;
-          result.of_part = part_ && part_->count > 1;
+          result.of_part = cutter_.is_of_several();
         } else {
           result.lines = Lines::slices;
         }
@@ -588,7 +591,6 @@ class JsonDecoder final : public Decoder {
   bool stacks_;
   bool rows_of_one_;
   bool python_;
-  std::optional<Part> part_;
   std::optional<JsonPointer> pointer_;
   std::string path_;  // what the pointer says
   std::vector<std::string> keys_;

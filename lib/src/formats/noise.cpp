@@ -44,6 +44,10 @@ class NoiseDecoder final : public Decoder {
     noise.drawn();  // whether randn() takes the dtype
   }
 
+  void restrict_to(const Part&) override {
+    throw Error(ErrorKind::usage, option("part") + " divides a file, and noise is not one");
+  }
+
   bool cut(Chunk& chunk) override {
     if (ended_) return false;
     chunk.begins = row_ == 0;

@@ -284,13 +284,14 @@ class NpyDecoder final : public Decoder {
   NpyDecoder(Source& source, const ReadOptions& options, const Wanted& wanted)
       : source_(source),
         dtype_(options.dtype),
-        part_(options.part),
         slab_bytes_(std::max<std::size_t>(options.block_bytes, 1)),
         edges_(wanted.edges),
         line_per_tensor_(wanted.line_per_tensor),
         wanted_rows_(wanted.rows) {
     slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
   }
+
+  void restrict_to(const Part& part) override { part_ = part; }
 
   bool cut(Chunk& chunk) override {
     if (done_) return false;
@@ -387,11 +388,6 @@ class NpyDecoder final : public Decoder {
   }
 
   void go_to_part() {
-    if (!source_.size()) {
-      throw Error(ErrorKind::usage,
-                  option("part") + " takes a file: what cannot be gone back in cannot be divided",
-                  {}, {source_.name()});
-    }
     if (head_.shape.empty())
       throw Error(ErrorKind::usage, "a single number cannot be divided", {}, {source_.name()});
     if (line_per_tensor_ && head_.shape.size() == 1) {

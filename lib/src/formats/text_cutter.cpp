@@ -133,20 +133,15 @@ std::uint64_t TextCutter::line_start(std::uint64_t body, std::uint64_t at) const
 /// Where the lines behind the first `index` of `count` shares begin.
 std::uint64_t TextCutter::share_begin(std::uint64_t body, std::uint64_t index,
                                       std::uint64_t count) const {
-  const auto size = source_.size();
-  if (!size) {
-    throw Error(ErrorKind::usage,
-                option("part") + " takes a file: what cannot be gone back in cannot be divided", {},
-                {source_.name()});
-  }
+  const std::uint64_t size = source_.size().value();
   __extension__ using Wide = unsigned __int128;
   return line_start(
-      body, body + static_cast<std::uint64_t>(static_cast<Wide>(*size - body) * index / count));
+      body, body + static_cast<std::uint64_t>(static_cast<Wide>(size - body) * index / count));
 }
 
-void TextCutter::go_to_part(std::uint64_t body, const Part& part) {
-  part_begin_ = share_begin(body, part.index - 1, part.count);
-  source_.restrict_to(part_begin_, part_end(body, part));
+void TextCutter::go_to_part(std::uint64_t body) {
+  part_begin_ = share_begin(body, part_->index - 1, part_->count);
+  source_.restrict_to(part_begin_, part_end(body));
   rest_begin_ = 0;
   rest_size_ = 0;
   line_ = 1;
