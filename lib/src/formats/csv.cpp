@@ -125,7 +125,7 @@ class CsvDecoder final : public Decoder {
       using T = typename decltype(type)::type;
       bool is_done = plain_;
       if (plain_) {
-        values = rows<T>(chunk, fields_, false);
+        values = rows<T>(chunk);
       } else if (!plan_.runs.empty()) {
         is_done = rows_taken_apart<T>(chunk, kept.get(), values);
       }
@@ -705,25 +705,38 @@ class CsvDecoder final : public Decoder {
                     : T{};
   }
 
-  /// `fields`: how many a row has. `is_taken_apart`: all lines are rows.
   template <class T>
-  Tensor rows(Chunk& chunk, std::size_t fields, bool is_taken_apart) const {
+  Tensor rows(Chunk& chunk) const {
     char* const begin = chunk.bytes.data();
-    const char* const end = begin + chunk.size;
     begin[chunk.size] = '\n';  // the last line may have none
-    const char* p = begin + (chunk.begins ? data_offset_ : 0);
-    const auto lines = count_line_feeds(p, end + 1);
+    const auto lines =
+        count_line_feeds(begin + (chunk.begins ? data_offset_ : 0), begin + chunk.size + 1);
     // No row without a line, no field without a byte: whichever is less bounds the memory.
     const std::size_t most =
-        lines > chunk.size / fields + 1 ? chunk.size + fields + 1 : lines * fields;
+        lines > chunk.size / fields_ + 1 ? chunk.size + fields_ + 1 : lines * fields_;
+    Tensor values = Tensor::empty(
+        {static_cast<std::int64_t>(most + static_cast<std::size_t>(chunk.blank_rows))},
+        dtype_of<T>);
+    const std::size_t count = read_rows(chunk, fields_, false, values.data<T>());
+    return values.prefix({static_cast<std::int64_t>(count)});
+  }
+
+  /// Reads the rows of a chunk, of which a line feed stands behind the last; returns how many values
+  /// they have. `fields`: how many a row has. `is_taken_apart`: all lines are rows. `values` has room
+  /// for all.
+  template <class T>
+  std::size_t read_rows(const Chunk& chunk, std::size_t fields, bool is_taken_apart,
+                        std::span<T> values) const {
+    const char* const begin = chunk.bytes.data();
+    const char* const end = begin + chunk.size;
+    const char* p = begin + (chunk.begins ? data_offset_ : 0);
     const auto blank_rows = static_cast<std::size_t>(chunk.blank_rows);
-    const std::size_t size = most + blank_rows;
+    T* const out = values.data();
+    const std::size_t size = values.size();
     const Dialect dialect{.grammar = NumberGrammar::csv,
                           .delimiter = dialect_.delimiter,
                           .point = dialect_.decimal,
                           .fields = fields};
-    Tensor values = Tensor::empty({static_cast<std::int64_t>(size)}, dtype_of<T>);
-    T* const out = values.data<T>().data();
     const T missing = missing_value<T>();
     const bool has_comments = !is_taken_apart && !dialect_.comment.empty();
     std::size_t count = blank_rows;
@@ -785,7 +798,7 @@ class CsvDecoder final : public Decoder {
         break;
       }
     }
-    return values.prefix({static_cast<std::int64_t>(count)});
+    return count;
   }
 
   /// The same, for rows of which not all fields are the tensor's: those that are become a table of
@@ -809,7 +822,7 @@ class CsvDecoder final : public Decoder {
     LinesApart lines{first, first, nullptr, kept_begin, kept_begin, ends.data()};
     std::vector<const char*> bounds(plan_.runs.size());
     values = Tensor::empty({static_cast<std::int64_t>(most_lines * columns_.width)}, dtype_of<T>);
-    T* out = values.data<T>().data();
+    std::span<T> left = values.data<T>();
     bool is_done = true;
     while (is_done && lines.p != last) {
       // So many that what becomes of them is still at hand when it is read.
@@ -823,8 +836,8 @@ class CsvDecoder final : public Decoder {
       table.size = static_cast<std::size_t>(lines.rows - chunk.apart.data());
       std::swap(table.bytes, chunk.apart);
       try {
-        const Tensor some = rows<T>(table, columns_.width, true);
-        out = std::copy_n(some.data<T>().data(), some.numel(), out);
+        table.bytes.data()[table.size] = '\n';
+        left = left.subspan(read_rows(table, columns_.width, true, left));
       } catch (const Error&) {
         is_done = false;  // its place is not this one
       }
@@ -834,7 +847,7 @@ class CsvDecoder final : public Decoder {
       if (kept != nullptr) *kept = kept_;
       return false;
     }
-    values = values.prefix({out - values.data<T>().data()});
+    values = values.prefix({values.numel() - static_cast<std::int64_t>(left.size())});
     ends.resize(static_cast<std::size_t>(lines.ends - ends.data()));
     if (kept != nullptr)
       kept->text.assign(kept_begin, static_cast<std::size_t>(lines.kept - kept_begin));

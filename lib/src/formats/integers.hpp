@@ -1,7 +1,9 @@
 // Integers that a floating dtype cannot hold.
 #pragma once
 
+#include <bit>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <span>
 #include <string>
@@ -25,15 +27,22 @@ inline constexpr double kExactUpTo = [] {
 /// Whether one of the values may have been an integer that is not exact.
 template <class T>
 bool may_be_inexact(std::span<const T> values) {
-  if constexpr (is_floating<T>) {
-    bool found = false;
+  if constexpr (!is_floating<T>) {
+    return false;
+  } else {
+    // As integers, which is what the compiler makes vectors of. An integer of text may be infinite.
+    using Bits = std::conditional_t<sizeof(T) == 8, std::int64_t,
+                                    std::conditional_t<sizeof(T) == 4, std::int32_t, std::int16_t>>;
+    const auto least = std::bit_cast<Bits>(narrow<T>(static_cast<Compute<T>>(kExactUpTo<T>)));
+    const auto most = std::bit_cast<Bits>(narrow<T>(std::numeric_limits<Compute<T>>::infinity()));
+    Bits found = 0;
     for (const T value : values) {
-      const auto wide = widen(value);
-      found |= wide >= kExactUpTo<T> || wide <= -kExactUpTo<T>;
+      const auto size =
+          static_cast<Bits>(std::bit_cast<Bits>(value) & std::numeric_limits<Bits>::max());
+      found = static_cast<Bits>(found | ((size >= least ? 1 : 0) & (size <= most ? 1 : 0)));
     }
-    return found;
+    return found != 0;
   }
-  return false;
 }
 
 /// Whether `text` is an integer, as digits with or without a sign, and is not `value`, which was
