@@ -91,6 +91,16 @@ bool is_binary(const std::string& format) {
 /// Says what is not an error.
 void note(const Error& error) { say("note: " + error.line(option_text)); }
 
+/// The options of a run that shows its progress and its notes.
+RunOptions shown(RunOptions options, Progress& progress) {
+  options.progress = [&progress](const Source& source) { progress.show(source); };
+  options.note = [&progress](const Error& error) {
+    progress.hide();
+    note(error);
+  };
+  return options;
+}
+
 // ---- list --------------------------------------------------------------------------------------
 
 /// A line a tensor: name, dtype, shape, bytes, in columns.
@@ -152,13 +162,12 @@ void note_what_is_left_out(const Printed& printed) {
 /// take the reports of the others, but from what is put in place of a file or is merged: that is
 /// whole.
 std::vector<Compared> tallies_of(const Options& options, bool& failed) {
-  Progress progress(!options.output);
-  RunOptions run_options = options.run;
-  run_options.progress = [&](const Source& source) { progress.show(source); };
-  run_options.note = note;
+  Progress progress(false);  // the report comes at the end
+  const RunOptions run_options = shown(options.run, progress);
   std::function<void(const Error&)> go_on;
   if (!options.partial && !options.output) {
-    go_on = [&failed](const Error& error) {
+    go_on = [&](const Error& error) {
+      progress.hide();
       failed = true;
       say(error.line(option_text));
     };
@@ -272,9 +281,7 @@ void apply(Options options) {
   }
   Writer writer(output, options.write);
   Progress progress(!options.output);
-  RunOptions run_options = options.run;
-  run_options.progress = [&](const Source& source) { progress.show(source); };
-  run_options.note = note;
+  const RunOptions run_options = shown(options.run, progress);
   try {
     run(sources_of(options), options.read, operation_of(options), writer, run_options);
   } catch (const ReaderGone&) {

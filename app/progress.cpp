@@ -4,14 +4,19 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <utility>
 
 namespace rectify::app {
 
 Progress::Progress(bool to_stdout)
     : enabled_(::isatty(STDERR_FILENO) != 0 && !(to_stdout && ::isatty(STDOUT_FILENO) != 0)) {}
 
-Progress::~Progress() {
-  if (shown_) std::fputs("\r\x1b[K", stderr);
+Progress::~Progress() { hide(); }
+
+void Progress::hide() {
+  if (!std::exchange(shown_, false)) return;
+  std::fputs("\r\x1b[K", stderr);
+  std::fflush(stderr);
 }
 
 void Progress::show(const Source& source) {

@@ -8,17 +8,19 @@
 
 namespace rectify::app {
 
-/// Shown only if standard error is a terminal and results go elsewhere, after two seconds, five
-/// times a second; erased at the end.
+/// Shown only if standard error is a terminal and results do not go there meanwhile, after two
+/// seconds, five times a second; erased at the end.
 class Progress {
  public:
-  /// `to_stdout`: whether results go to standard output.
+  /// `to_stdout`: whether results go to standard output as they come.
   explicit Progress(bool to_stdout);
   ~Progress();
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
   void show(const Source& source);
+  /// Erases the line, for others to be written there.
+  void hide();
 
  private:
   using Clock = std::chrono::steady_clock;

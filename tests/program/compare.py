@@ -13,6 +13,7 @@ import random
 import re
 import shutil
 import subprocess
+import time
 import unicodedata
 import xml.etree.ElementTree
 
@@ -980,6 +981,33 @@ def on_a_terminal(s, *arguments, **environment):
     os.close(leader)
     need(process.wait(SECONDS) in (0, 3), "exit", process.returncode)
     return text
+
+
+@row
+def progress_is_shown_at_a_terminal_and_erased(s):
+    for to_terminal in (True, False):
+        leader, follower = pty.openpty()
+        process = s.start(["compare", "-", "--from", "csv"], stdin=subprocess.PIPE, stderr=follower,
+                          stdout=follower if to_terminal else subprocess.DEVNULL, env={**ENVIRONMENT, "TERM": "xterm"})
+        os.close(follower)
+        rows = b"1,-2\n" * 1_000_000
+        seen = b""
+        for _ in range(25):  # some tenths of a second more than it waits
+            process.stdin.write(rows[:400_000])
+            process.stdin.flush()
+            time.sleep(0.1)
+        process.stdin.close()
+        try:
+            while block := os.read(leader, 65536):
+                seen += block
+        except OSError:  # the other end is closed
+            pass
+        os.close(leader)
+        need(process.wait(SECONDS) == 0, "exit", process.returncode, short(seen))
+        line = re.search(rb"\r<stdin>: \d+ MB, \d+ MB/s\x1b\[K", seen)
+        need(line, "no progress", short(seen))
+        last = seen.rindex(b" MB/s")
+        need(seen[last:].startswith(b" MB/s\x1b[K\r\x1b[K"), "it stays", short(seen[last:]))
 
 
 @row
