@@ -174,15 +174,19 @@ RECTIFY_INLINE Whole<T> nearest_whole(T x) {
           static_cast<Bits<T>>(std::bit_cast<Bits<T>>(shifted) - std::bit_cast<Bits<T>>(kShift))};
 }
 
-/// x * 2^q, q a whole number in two's complement.
+/// 2^q of a normal number, q a whole number in two's complement.
 template <class T>
-RECTIFY_INLINE T scaled(T x, Bits<T> q) {
+RECTIFY_INLINE T power_of_two(Bits<T> q) {
   constexpr int kFraction = std::numeric_limits<T>::digits - 1;
   constexpr Bits<T> kBias = std::numeric_limits<T>::max_exponent - 1;
+  return std::bit_cast<T>(static_cast<Bits<T>>((q + kBias) << kFraction));
+}
+
+/// x * 2^q.
+template <class T>
+RECTIFY_INLINE T scaled(T x, Bits<T> q) {
   const auto half = static_cast<Bits<T>>(static_cast<std::make_signed_t<Bits<T>>>(q) >> 1);
-  const T first = std::bit_cast<T>(static_cast<Bits<T>>((half + kBias) << kFraction));
-  const T second = std::bit_cast<T>(static_cast<Bits<T>>((q - half + kBias) << kFraction));
-  return (x * first) * second;
+  return (x * power_of_two<T>(half)) * power_of_two<T>(q - half);
 }
 
 template <class T>
@@ -236,7 +240,23 @@ RECTIFY_INLINE double exp(double x) {
   return select(x < -1000.0, 0.0, u);
 }
 
-/// exp(x) in two parts.
+/// Which arguments of exp_in_two() matter: all, or those of which 2^q is a normal number and the low
+/// part no subnormal, so that one multiplication does what two do. SLEEF has no such difference;
+/// what it gives for the others is selected away by those who call it.
+enum class Range : std::uint8_t { all, near };
+
+template <Range kRange, class T>
+RECTIFY_INLINE Two<T> scaled(Two<T> x, Bits<T> q) {
+  if constexpr (kRange == Range::near) {
+    const T power = power_of_two<T>(q);
+    return {x.high * power, x.low * power};
+  } else {
+    return {scaled(x.high, q), scaled(x.low, q)};
+  }
+}
+
+/// exp(x) in two parts; of Range::all, x > -104 (-1000).
+template <Range kRange>
 RECTIFY_INLINE Two<float> exp_in_two(float x) {
   const Whole<float> q = nearest_whole(x * kPerLn2<float>);
   Two<float> s = add(x, q.value * -kLn2High<float>);
@@ -249,11 +269,10 @@ RECTIFY_INLINE Two<float> exp_in_two(float x) {
   t = add(multiply(s, t), 0.5f);
   t = add(s, multiply(square(s), t));
   t = fast_add(1.0f, t);
-  t = {scaled(t.high, q.bits), scaled(t.low, q.bits)};
-  const bool vanishes = x < -104.0f;
-  return {select(vanishes, 0.0f, t.high), select(vanishes, 0.0f, t.low)};
+  return scaled<kRange>(t, q.bits);
 }
 
+template <Range kRange>
 RECTIFY_INLINE Two<double> exp_in_two(double x) {
   constexpr double kCoefficients[10] = {0.1602472219709932072e-9, 0.2092255183563157007e-8,
                                         0.2505230023782644465e-7, 0.2755724800902135303e-6,
@@ -270,28 +289,39 @@ RECTIFY_INLINE Two<double> exp_in_two(double x) {
   t = fast_add(1.0, multiply(t, s));
   t = fast_add(1.0, multiply(t, s));
   t = fast_add(t, multiply(s4, u));
-  t = {scaled(t.high, q.bits), scaled(t.low, q.bits)};
-  const bool vanishes = x < -1000.0;
-  return {select(vanishes, 0.0, t.high), select(vanishes, 0.0, t.low)};
+  return scaled<kRange>(t, q.bits);
 }
+
+template <class T>  // below it expm1 is -1
+inline constexpr T kMinusOne = sizeof(T) == 4 ? T(-16.635532333438687426)
+                                              : T(-36.736800569677101399);
 
 /// exp(x) - 1, without the loss of digits near zero.
 template <class T>
 RECTIFY_INLINE T expm1(T x) {
   constexpr T kOverflow = sizeof(T) == 4 ? T(88.72283172607421875) : T(709.782712893383996732223);
-  constexpr T kMinusOne = sizeof(T) == 4 ? T(-16.635532333438687426) : T(-36.736800569677101399);
-  const Two<T> difference = add(exp_in_two(x), T{-1});
+  const Two<T> difference = add(exp_in_two<Range::all>(x), T{-1});
   T y = difference.high + difference.low;
   y = select(x > kOverflow, std::numeric_limits<T>::infinity(), y);
-  y = select(x < kMinusOne, T{-1}, y);
+  y = select(x < kMinusOne<T>, T{-1}, y);
   return select(x == 0, x, y);  // keeps -0.0
 }
 
+/// The same of x <= 0; anything of others.
+template <class T>
+RECTIFY_INLINE T expm1_of_negative(T x) {
+  const Two<T> difference = add(exp_in_two<Range::near>(x), T{-1});
+  const T y = select(x < kMinusOne<T>, T{-1}, difference.high + difference.low);
+  return select(x == 0, x, y);  // keeps -0.0
+}
+
+template <class T>  // above it tanh is 1
+inline constexpr T kOne = sizeof(T) == 4 ? T(8.664339742f) : T(18.714973875);
+
 template <class T>
 RECTIFY_INLINE T tanh(T x) {
-  constexpr T kOneFrom = sizeof(T) == 4 ? T(8.664339742f) : T(18.714973875);
   const T a = magnitude(x);
-  const Two<T> e = exp_in_two(a);
+  const Two<T> e = exp_in_two<Range::near>(a);
   const Two<T> inverse = reciprocal(e);
   Two<T> quotient;
   if constexpr (sizeof(T) == 4) {
@@ -299,8 +329,7 @@ RECTIFY_INLINE T tanh(T x) {
   } else {
     quotient = divide(add(e, -inverse), add(e, inverse));
   }
-  T y = quotient.high + quotient.low;
-  y = select((a > kOneFrom) | is_nan(y), T{1}, y);
+  const T y = select(a > kOne<T>, T{1}, quotient.high + quotient.low);
   return select(is_nan(x), x, with_sign(y, x));
 }
 
@@ -364,29 +393,18 @@ RECTIFY_INLINE T log(T x) {
 /// Whether arguments of log1p come near the greatest number.
 enum class Reach : std::uint8_t { moderate, full };
 
-/// log(1 + x). Very far out (1e38, 1e307) SLEEF takes log(x); with Reach::moderate, which saves half
-/// of the work, the result is infinite there.
+/// log(1 + x) of x >= 0 or NaN, as what exp gives is. Very far out (1e38, 1e307) SLEEF takes log(x);
+/// with Reach::moderate, which saves half of the work, the result is infinite there.
 template <Reach kReach, class T>
 RECTIFY_INLINE T log1p(T x) {
-  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
   constexpr T kBound = sizeof(T) == 4 ? T(0x1.2ced32p+126) : T(0x1.c7b1f3cac7433p+1019);
-  const T sum = x + T{1};
-  const bool tiny = sum < std::numeric_limits<T>::min();
-  const Bits<T> e = exponent_of(select(tiny, sum * T(0x1p64), sum) * T(1.0 / 0.75));
-  const T scale =
-      std::bit_cast<T>(static_cast<Bits<T>>(std::bit_cast<Bits<T>>(T{1}) - (e << kFraction)));
+  const Bits<T> e = exponent_of((x + T{1}) * T(1.0 / 0.75));
+  const T scale = power_of_two<T>(Bits<T>{0} - e);
   const T m = std::fma(x, scale, scale - T{1});
-  T y = log_of_parts(number_of<T>(select(tiny, static_cast<Bits<T>>(e - 64), e)),
-                     divide(Two<T>{m, T{0}}, fast_add(T{2}, m)));
-  if constexpr (kReach == Reach::full) {
-    y = select(x <= kBound, y, log(x));
-  } else {
-    y = select(x > kBound, kInfinity, y);
-  }
-  y = select((x < T{-1}) | is_nan(x), std::numeric_limits<T>::quiet_NaN(), y);
-  y = select(x == T{-1}, -kInfinity, y);
-  return select(x == 0, x, y);  // keeps -0.0
+  const T y = log_of_parts(number_of<T>(e), divide(Two<T>{m, T{0}}, fast_add(T{2}, m)));
+  if constexpr (kReach == Reach::full) return select(x > kBound, log(x), y);
+  return select(x > kBound, kInfinity, y);
 }
 
 /// Abramowitz and Stegun's polynomial, of 1 / (1 + 0.3275911 |x|).

@@ -9,15 +9,14 @@ namespace rectify::inline v1 {
 namespace function {
 
 using elementary::exp;
-using elementary::expm1;
 using elementary::log1p;
 using elementary::magnitude;
 using elementary::Reach;
 using elementary::select;
 
 /// aten/src/ATen/native/cpu/Elu.h and elu_backward_kernel in cpu/Activation.cpp: all three are
-/// elu(alpha, scale, input_scale).
-template <class T>
+/// elu(alpha, scale, input_scale). kFalling: input_scale is negative.
+template <class T, bool kFalling = false>
 struct EluFamily {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
@@ -28,8 +27,16 @@ struct EluFamily {
         input(static_cast<C>(input_scale)),
         gradient_input(static_cast<C>(gradient_input_scale)) {}
 
-  RECTIFY_INLINE C forward(C x) const {
-    return select(x >= 0, x * scale, expm1(x * input) * negative);
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    const C z = x * input;
+    C y;
+    if constexpr (kFalling) {
+      y = how.expm1(z);
+    } else {
+      y = how.expm1_of_negative(z);
+    }
+    return select(x >= 0, x * scale, y * negative);
   }
   RECTIFY_INLINE C derivative(C x) const {
     return select(x > 0, scale, gradient_input * negative * exp(x * gradient_input));
@@ -56,12 +63,17 @@ struct Selu : EluFamily<T> {
 
 /// The gradient's factor is one over alpha in float32, for float64, too: derivatives.yaml writes
 /// alpha.toFloat().
-template <class T>
-struct Celu : EluFamily<T> {
-  explicit Celu(const Values& values)
-      : EluFamily<T>(values[0], 1, 1 / values[0],
-                     1 / static_cast<double>(static_cast<float>(values[0]))) {}
+template <class T, bool kFalling>
+struct CeluOf : EluFamily<T, kFalling> {
+  explicit CeluOf(const Values& values)
+      : EluFamily<T, kFalling>(values[0], 1, 1 / values[0],
+                               1 / static_cast<double>(static_cast<float>(values[0]))) {}
 };
+
+template <class T>
+using Celu = CeluOf<T, false>;
+template <class T>
+using FallingCelu = CeluOf<T, true>;
 
 /// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: sigmoid_kernel; the gradient is of the rounded value,
 /// BinaryOpsKernel.cpp: sigmoid_backward_kernel.
@@ -146,10 +158,25 @@ struct Logsigmoid {
 
 RECTIFY_FUNCTION_WITH_OUTPUT(Elu)
 RECTIFY_FUNCTION_WITH_OUTPUT(Selu)
-RECTIFY_FUNCTION_WITH_OUTPUT(Celu)
 RECTIFY_FUNCTION(Sigmoid)
 RECTIFY_FUNCTION(Silu)
 RECTIFY_FUNCTION(Logsigmoid)
+
+void celu_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                  const Values& values) {
+  values[0] < 0 ? elementwise<function::FallingCelu, Forward>(dtype, from, to, extent, values)
+                : elementwise<function::Celu, Forward>(dtype, from, to, extent, values);
+}
+
+void celu_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                   const Values& values) {
+  elementwise<function::Celu, Backward>(dtype, from, to, extent, values);
+}
+
+void celu_backward_of_output(DType dtype, const std::byte* from, std::byte* to,
+                             const Extent& extent, const Values& values) {
+  elementwise<function::Celu, BackwardOfOutput>(dtype, from, to, extent, values);
+}
 
 void softplus_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
                       const Values& values) {

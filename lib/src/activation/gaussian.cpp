@@ -27,13 +27,13 @@ struct OneDnnGelu {
 
   explicit OneDnnGelu(const Values&) {}
 
+  /// Of x <= 0, since it is -z^2. (oneDNN also lowers what is above ln of the greatest number.) Of NaN
+  /// a number, which the caller multiplies by NaN.
   RECTIFY_INLINE static float exp(float x) {
     constexpr float kLnLeastNormal = std::bit_cast<float>(0xC2AEAC50u);
-    constexpr float kLnGreatest = std::bit_cast<float>(0x42B17218u);
     constexpr float kPerLn2 = std::bit_cast<float>(0x3FB8AA3Bu);
     constexpr float kLn2 = std::bit_cast<float>(0x3F317218u);
-    float r = select(x < kLnGreatest, x, kLnGreatest);  // which NaN becomes, too
-    r = select(r > kLnLeastNormal, r, kLnLeastNormal);
+    float r = select(x > kLnLeastNormal, x, kLnLeastNormal);
     const float n = std::floor(r * kPerLn2 + 0.5f);
     r = std::fma(-n, kLn2, r);
     const auto exponent = static_cast<std::uint32_t>(static_cast<std::int32_t>(n - 1) + 127);
@@ -97,13 +97,15 @@ struct TanhGelu {
 
   explicit TanhGelu(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const {
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
     const C inner = kBeta * std::fma(kKappa, x * x * x, x);
-    return C(0.5) * x * (1 + elementary::tanh(inner));
+    return C(0.5) * x * (1 + how.tanh(inner));
   }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     const C square = x * x;
-    const C t = elementary::tanh(kBeta * std::fma(kKappa, square * x, x));
+    const C t = how.tanh(kBeta * std::fma(kKappa, square * x, x));
     const C of_tanh = std::fma(-t, t, C{1});
     const C of_inner = kBeta * std::fma(C{3} * kKappa, square, C{1});
     return std::fma(C(0.5), 1 + t, C(0.5) * x * of_tanh * of_inner);

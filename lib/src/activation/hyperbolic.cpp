@@ -11,7 +11,6 @@ namespace function {
 using elementary::exp;
 using elementary::log1p;
 using elementary::Reach;
-using elementary::tanh;
 
 /// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: tanh_kernel; the gradient is of the rounded value,
 /// BinaryOpsKernel.cpp: tanh_backward_kernel.
@@ -22,9 +21,13 @@ struct Tanh {
 
   explicit Tanh(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return tanh(x); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C y = rounded<T>(tanh(x));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return how.tanh(x);
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C y = rounded<T>(how.tanh(x));
     return std::fma(-y, y, C{1});
   }
 };
@@ -37,8 +40,14 @@ struct Tanhshrink {
 
   explicit Tanhshrink(const Values& values) : tanh(values) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x - rounded<T>(tanh.forward(x)); }
-  RECTIFY_INLINE C derivative(C x) const { return 1 + rounded<T>(-tanh.derivative(x)); }
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x - rounded<T>(tanh.forward(x, how));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    return 1 + rounded<T>(-tanh.derivative(x, how));
+  }
 
   Tanh<T> tanh;
 };
@@ -51,10 +60,14 @@ struct Mish {
 
   explicit Mish(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x * tanh(log1p<Reach::moderate>(exp(x))); }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x * how.tanh(log1p<Reach::moderate>(exp(x)));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     const C s = 1 / (1 + exp(-x));
-    const C t = tanh(log1p<Reach::moderate>(exp(x)));
+    const C t = how.tanh(log1p<Reach::moderate>(exp(x)));
     return std::fma(x * s, std::fma(-t, t, C{1}), t);
   }
 };
