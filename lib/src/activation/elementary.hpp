@@ -68,6 +68,19 @@ RECTIFY_INLINE bool is_nan(T x) {
   return x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
 }
 
+/// How x * y + z is computed: in one operation, or of float in double. There the product is exact, but
+/// the sum is rounded to double before it is rounded to float, which is not always the same.
+enum class Fma : std::uint8_t { once, in_double };
+
+template <Fma kFma, class T>
+RECTIFY_INLINE T fma(T x, T y, T z) {
+  if constexpr (kFma == Fma::in_double && sizeof(T) == 4) {
+    return static_cast<T>(static_cast<double>(x) * static_cast<double>(y) + static_cast<double>(z));
+  } else {
+    return std::fma(x, y, z);
+  }
+}
+
 /// An unevaluated sum, high + low.
 template <class T>
 struct Two {
@@ -128,10 +141,10 @@ RECTIFY_INLINE Two<T> add(T x, Two<T> y) {
   return {sum.high, sum.low + y.low};
 }
 
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE Two<T> multiply(Two<T> x, T y) {
   const T product = x.high * y;
-  return {product, std::fma(x.low, y, std::fma(x.high, y, -product))};
+  return {product, fma<kFma>(x.low, y, fma<kFma>(x.high, y, -product))};
 }
 template <class T>
 RECTIFY_INLINE Two<T> multiply(Two<T> x, Two<T> y) {
@@ -150,13 +163,13 @@ RECTIFY_INLINE Two<T> reciprocal(Two<T> x) {
   const T y = T{1} / x.high;
   return {y, y * std::fma(-x.low, y, std::fma(-x.high, y, T{1}))};
 }
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE Two<T> divide(Two<T> x, Two<T> y) {
   const T inverse = T{1} / y.high;
   const T quotient = x.high * inverse;
-  const T error = std::fma(inverse, x.high, -quotient);
-  const T rest = std::fma(-y.low, inverse, std::fma(-y.high, inverse, T{1}));
-  return {quotient, std::fma(quotient, rest, std::fma(x.low, inverse, error))};
+  const T error = fma<kFma>(inverse, x.high, -quotient);
+  const T rest = fma<kFma>(-y.low, inverse, fma<kFma>(-y.high, inverse, T{1}));
+  return {quotient, fma<kFma>(quotient, rest, fma<kFma>(x.low, inverse, error))};
 }
 
 /// The whole number nearest to x, ties to even, and its bits; of |x| < 2^22 (2^51). What it gives
@@ -205,21 +218,24 @@ RECTIFY_INLINE double polynomial(double x, double x2, double x4, double x8, cons
   return std::fma(x8, std::fma(x, c[0], c[1]), std::fma(x4, high, low));
 }
 
+/// Fma::in_double gives the same bits, for each of the 2^32 arguments.
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float exp(float x) {
   const Whole<float> q = nearest_whole(x * kPerLn2<float>);
-  float s = std::fma(q.value, -kLn2High<float>, x);
-  s = std::fma(q.value, -kLn2Low<float>, s);
+  float s = fma<kFma>(q.value, -kLn2High<float>, x);
+  s = fma<kFma>(q.value, -kLn2Low<float>, s);
   float u = 0.000198527617612853646278381f;
-  u = std::fma(u, s, 0.00139304355252534151077271f);
-  u = std::fma(u, s, 0.00833336077630519866943359f);
-  u = std::fma(u, s, 0.0416664853692054748535156f);
-  u = std::fma(u, s, 0.166666671633720397949219f);
-  u = std::fma(u, s, 0.5f);
-  u = scaled(1.0f + std::fma(s * s, u, s), q.bits);
+  u = fma<kFma>(u, s, 0.00139304355252534151077271f);
+  u = fma<kFma>(u, s, 0.00833336077630519866943359f);
+  u = fma<kFma>(u, s, 0.0416664853692054748535156f);
+  u = fma<kFma>(u, s, 0.166666671633720397949219f);
+  u = fma<kFma>(u, s, 0.5f);
+  u = scaled(1.0f + fma<kFma>(s * s, u, s), q.bits);
   u = select(x < -104.0f, 0.0f, u);
   return select(x > 100.0f, std::numeric_limits<float>::infinity(), u);
 }
 
+template <Fma = Fma::once>
 RECTIFY_INLINE double exp(double x) {
   constexpr double kCoefficients[10] = {0.2081276378237164457e-8, 0.2511210703042288022e-7,
                                         0.2755762628169491192e-6, 0.2755723402025388239e-5,
@@ -334,7 +350,7 @@ RECTIFY_INLINE T tanh(T x) {
 }
 
 /// What log and log1p have in common: exponent * ln 2 + 2 artanh(quotient).
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
   constexpr Two<T> kLn2 =
       sizeof(T) == 4 ? Two<T>{T(0.69314718246459960938f), T(-1.904654323148236017e-09f)}
@@ -343,8 +359,8 @@ RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
   T p;
   if constexpr (sizeof(T) == 4) {
     p = T(0.3027294874e+0f);
-    p = std::fma(p, x2, T(0.3996108174e+0f));
-    p = std::fma(p, x2, T(0.6666694880e+0f));
+    p = fma<kFma>(p, x2, T(0.3996108174e+0f));
+    p = fma<kFma>(p, x2, T(0.6666694880e+0f));
   } else {
     const T x4 = x2 * x2;
     const T high = std::fma(x4, 0.1532076988502701353e+0,
@@ -353,7 +369,7 @@ RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
                            std::fma(x2, 0.3999999999635251990e+0, 0.6666666666667333541e+0));
     p = std::fma(x4 * x4, high, low);
   }
-  Two<T> sum = multiply(kLn2, exponent);
+  Two<T> sum = multiply<kFma>(kLn2, exponent);
   sum = fast_add(sum, Two<T>{quotient.high * 2, quotient.low * 2});
   sum = fast_add(sum, (x2 * quotient.high) * p);
   return sum.high + sum.low;
@@ -395,29 +411,32 @@ enum class Reach : std::uint8_t { moderate, full };
 
 /// log(1 + x) of x >= 0 or NaN, as what exp gives is. Very far out (1e38, 1e307) SLEEF takes log(x);
 /// with Reach::moderate, which saves half of the work, the result is infinite there.
-template <Reach kReach, class T>
+/// Fma::in_double gives the same bits, for each float32.
+template <Reach kReach, Fma kFma = Fma::once, class T>
 RECTIFY_INLINE T log1p(T x) {
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
   constexpr T kBound = sizeof(T) == 4 ? T(0x1.2ced32p+126) : T(0x1.c7b1f3cac7433p+1019);
   const Bits<T> e = exponent_of((x + T{1}) * T(1.0 / 0.75));
   const T scale = power_of_two<T>(Bits<T>{0} - e);
-  const T m = std::fma(x, scale, scale - T{1});
-  const T y = log_of_parts(number_of<T>(e), divide(Two<T>{m, T{0}}, fast_add(T{2}, m)));
+  const T m = fma<kFma>(x, scale, scale - T{1});
+  const T y = log_of_parts<kFma>(number_of<T>(e), divide<kFma>(Two<T>{m, T{0}}, fast_add(T{2}, m)));
   if constexpr (kReach == Reach::full) return select(x > kBound, log(x), y);
   return select(x > kBound, kInfinity, y);
 }
 
 /// Abramowitz and Stegun's polynomial, of 1 / (1 + 0.3275911 |x|).
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float erf_polynomial(float t) {
-  float r = std::fma(1.061405429f, t, -1.453152027f);
-  r = std::fma(r, t, 1.421413741f);
-  r = std::fma(r, t, -0.284496736f);
-  return std::fma(r, t, 0.254829592f);
+  float r = fma<kFma>(1.061405429f, t, -1.453152027f);
+  r = fma<kFma>(r, t, 1.421413741f);
+  r = fma<kFma>(r, t, -0.284496736f);
+  return fma<kFma>(r, t, 0.254829592f);
 }
 
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float erf(float x) {
-  const float t = 1.0f / std::fma(0.3275911f, magnitude(x), 1.0f);
-  return with_sign(std::fma(-exp(-(x * x)) * t, erf_polynomial(t), 1.0f), x);
+  const float t = 1.0f / fma<kFma>(0.3275911f, magnitude(x), 1.0f);
+  return with_sign(fma<kFma>(-exp<kFma>(-(x * x)) * t, erf_polynomial<kFma>(t), 1.0f), x);
 }
 
 /// exp of a number in two parts, as erf takes it; less exact than exp_in_two().
@@ -440,6 +459,7 @@ RECTIFY_INLINE double exp_of_two(Two<double> x) {
   return select(x.high < -1000.0, 0.0, scaled(t.high + t.low, q.bits));
 }
 
+template <Fma = Fma::once>
 RECTIFY_INLINE double erf(double of) {
   // Two polynomials, of which each place of the arrays has a coefficient: up to 2.5, and beyond.
   constexpr double kNear[21] = {

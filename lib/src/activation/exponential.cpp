@@ -1,15 +1,11 @@
 // The functions made of exp, expm1 and log1p: the elu family, sigmoid, silu, softplus, logsigmoid.
 
-#include <cmath>
-
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::exp;
-using elementary::log1p;
 using elementary::magnitude;
 using elementary::Reach;
 using elementary::select;
@@ -20,6 +16,7 @@ template <class T, bool kFalling = false>
 struct EluFamily {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool doubts = true;
 
   EluFamily(double alpha, double of_scale, double input_scale, double gradient_input_scale)
       : scale(static_cast<C>(of_scale)),
@@ -38,8 +35,9 @@ struct EluFamily {
     }
     return select(x >= 0, x * scale, y * negative);
   }
-  RECTIFY_INLINE C derivative(C x) const {
-    return select(x > 0, scale, gradient_input * negative * exp(x * gradient_input));
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    return select(x > 0, scale, gradient_input * negative * how.exp(x * gradient_input));
   }
   RECTIFY_INLINE C derivative_of_output(C y) const {
     return select(y > 0, scale, gradient_input * (y + negative));
@@ -84,9 +82,13 @@ struct Sigmoid {
 
   explicit Sigmoid(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return 1 / (1 + exp(0 - x)); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C y = rounded<T>(forward(x));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return 1 / (1 + how.exp(0 - x));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C y = rounded<T>(forward(x, how));
     if constexpr (std::is_same_v<T, float16>) return rounded<T>(1 - y) * y;
     return (1 - y) * y;
   }
@@ -100,10 +102,14 @@ struct Silu {
 
   explicit Silu(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x / (1 + exp(-x)); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C s = 1 / (1 + exp(-x));
-    return s * std::fma(x, 1 - s, C{1});
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x / (1 + how.exp(-x));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C s = 1 / (1 + how.exp(-x));
+    return s * how.fma(x, 1 - s, C{1});
   }
 };
 
@@ -117,13 +123,15 @@ struct SoftplusWithin {
   explicit SoftplusWithin(const Values& values)
       : beta(static_cast<C>(values[0])), threshold(static_cast<C>(values[1])) {}
 
-  RECTIFY_INLINE C forward(C x) const {
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
     const C b = x * beta;
-    return select(b > threshold, x, log1p<kReach>(exp(b)) / beta);
+    return select(b > threshold, x, how.template log1p<kReach>(how.exp(b)) / beta);
   }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     const C b = x * beta;
-    const C z = exp(b);
+    const C z = how.exp(b);
     return select(b > threshold, C{1}, z / (z + 1));
   }
 
@@ -144,11 +152,13 @@ struct Logsigmoid {
 
   explicit Logsigmoid(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const {
-    return select(x > 0, C{0}, x) - log1p<Reach::moderate>(exp(-magnitude(x)));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return select(x > 0, C{0}, x) - how.template log1p<Reach::moderate>(how.exp(-magnitude(x)));
   }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C z = rounded<T>(exp(-magnitude(x)));
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C z = rounded<T>(how.exp(-magnitude(x)));
     const C q = z / (1 + z);
     return select(x < 0, 1 - q, 0 + q);
   }

@@ -1,15 +1,11 @@
 // The functions made of tanh: itself, tanhshrink, mish.
 
-#include <cmath>
-
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::exp;
-using elementary::log1p;
 using elementary::Reach;
 
 /// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: tanh_kernel; the gradient is of the rounded value,
@@ -18,6 +14,7 @@ template <class T>
 struct Tanh {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::as_float32;
+  static constexpr bool doubts = true;
 
   explicit Tanh(const Values&) {}
 
@@ -28,7 +25,7 @@ struct Tanh {
   template <class How>
   RECTIFY_INLINE C derivative(C x, How& how) const {
     const C y = rounded<T>(how.tanh(x));
-    return std::fma(-y, y, C{1});
+    return how.fma(-y, y, C{1});
   }
 };
 
@@ -37,6 +34,7 @@ template <class T>
 struct Tanhshrink {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::as_float32;
+  static constexpr bool doubts = true;
 
   explicit Tanhshrink(const Values& values) : tanh(values) {}
 
@@ -57,18 +55,19 @@ template <class T>
 struct Mish {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool doubts = true;
 
   explicit Mish(const Values&) {}
 
   template <class How>
   RECTIFY_INLINE C forward(C x, How& how) const {
-    return x * how.tanh(log1p<Reach::moderate>(exp(x)));
+    return x * how.tanh(how.template log1p<Reach::moderate>(how.exp(x)));
   }
   template <class How>
   RECTIFY_INLINE C derivative(C x, How& how) const {
-    const C s = 1 / (1 + exp(-x));
-    const C t = how.tanh(log1p<Reach::moderate>(exp(x)));
-    return std::fma(x * s, std::fma(-t, t, C{1}), t);
+    const C s = 1 / (1 + how.exp(-x));
+    const C t = how.tanh(how.template log1p<Reach::moderate>(how.exp(x)));
+    return how.fma(x * s, how.fma(-t, t, C{1}), t);
   }
 };
 

@@ -7,6 +7,8 @@
 //   derivative(x)              the gradient
 //   derivative_of_output(y)    the gradient from the value, where PyTorch takes it from there after
 //                              an operation in place
+// Those made of exp and its kin take them from another argument, `how`, in either way of quick.hpp, and
+//   doubts                     whether Quickly may have doubts with FMA, too
 // The bits are those of PyTorch's AVX2 vector loops, wherever an element stands: its scalar loops,
 // which take the last few elements of a tensor, call the C library and can differ in the last
 // place.
@@ -88,7 +90,8 @@ struct Loop {
 
   template <Target kTarget, class F>
   RECTIFY_INLINE static void run(F f, const T* from, T* to, std::size_t n) {
-    if constexpr (std::is_same_v<C, float> && Op::template is_either_way<F, C>) {
+    if constexpr (std::is_same_v<C, float> && Op::template is_either_way<F, C> &&
+                  (!kFuses<kTarget> || requires { F::doubts; })) {
       const std::size_t done = quickly<kTarget>(f, from, to, n);
       from += done;
       to += done;

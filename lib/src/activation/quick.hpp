@@ -17,6 +17,7 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
 #include "activation/elementary.hpp"
 #include "kernels/target.hpp"
@@ -25,6 +26,10 @@ namespace rectify::inline v1 {
 
 /// The long way: elementary.hpp.
 struct Exactly {
+  template <class C>
+  RECTIFY_INLINE static C fma(C x, C y, C z) {
+    return std::fma(x, y, z);
+  }
   template <class C>
   RECTIFY_INLINE static C exp(C x) {
     return elementary::exp(x);
@@ -41,9 +46,19 @@ struct Exactly {
   RECTIFY_INLINE static C tanh(C x) {
     return elementary::tanh(x);
   }
+  template <elementary::Reach kReach, class C>
+  RECTIFY_INLINE static C log1p(C x) {
+    return elementary::log1p<kReach>(x);
+  }
+  template <class C>
+  RECTIFY_INLINE static C erf(C x) {
+    return elementary::erf(x);
+  }
+  RECTIFY_INLINE static float erf_polynomial(float t) { return elementary::erf_polynomial(t); }
+  RECTIFY_INLINE static float floor(float x) { return std::floor(x); }
 };
 
-/// Whether the target multiplies and adds in one instruction.
+/// Whether the target multiplies and adds in one instruction; if not, std::fma is a call.
 #if defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)
 template <Target>
 inline constexpr bool kFuses = true;
@@ -54,11 +69,36 @@ inline constexpr bool kFuses = kTarget != Target::baseline;
 
 template <Target kTarget>
 struct Quickly {
+  static constexpr elementary::Fma kFma =
+      kFuses<kTarget> ? elementary::Fma::once : elementary::Fma::in_double;
+
   /// No longer zero where an answer may not be that of Exactly. Of 16 bits, so that compilers take two
   /// vectors of float32 at a time, whose operations do not wait for one another.
   std::uint16_t doubt = 0;
 
-  RECTIFY_INLINE static float exp(float x) { return elementary::exp(x); }
+  /// As Exactly gives it, save for double rounding, of which tests/exhaustive finds none in what
+  /// activations compute.
+  RECTIFY_INLINE static float fma(float x, float y, float z) {
+    return elementary::fma<kFma>(x, y, z);
+  }
+  RECTIFY_INLINE static float exp(float x) {
+    if constexpr (kFma == elementary::Fma::once) return elementary::exp(x);
+    return exp_without_fma(x);
+  }
+  /// Of |x| < 2^22.
+  RECTIFY_INLINE static float floor(float x) {
+    if constexpr (kFma == elementary::Fma::once) return std::floor(x);  // one instruction as well
+    const float nearest = elementary::nearest_whole(x).value;
+    return nearest - elementary::select(nearest > x, 1.0f, 0.0f);
+  }
+  template <elementary::Reach kReach>
+  RECTIFY_INLINE static float log1p(float x) {
+    return elementary::log1p<kReach, kFma>(x);
+  }
+  RECTIFY_INLINE static float erf(float x) { return elementary::erf<kFma>(x); }
+  RECTIFY_INLINE static float erf_polynomial(float t) {
+    return elementary::erf_polynomial<kFma>(t);
+  }
   RECTIFY_INLINE static float expm1(float x) { return elementary::expm1(x); }
 
   RECTIFY_INLINE float expm1_of_negative(float x) {
@@ -81,6 +121,39 @@ struct Quickly {
   }
 
  private:
+  /// x * y + z, rounded once to float32, where the result is from 2^kExponent on and less than twice that,
+  /// and so is z or less: 1.5 * 2^(kExponent + 29) + z is exact, and in the sum with it the last place is
+  /// a float32's.
+  template <int kExponent>
+  RECTIFY_INLINE static double rounded_fma(double x, double y, double z) {
+    constexpr double kShift = std::bit_cast<double>((std::uint64_t{1023 + 29 + kExponent} << 52) |
+                                                    std::uint64_t{1} << 51);
+    return (x * y + (z + kShift)) - kShift;
+  }
+  RECTIFY_INLINE static double rounded(double x) {
+    return static_cast<double>(static_cast<float>(x));
+  }
+
+  /// elementary::exp(float), operation by operation, in double: products are exact there, as is the
+  /// argument's reduction, of multiples q of ln 2 that are short.
+  RECTIFY_INLINE static float exp_without_fma(float x) {
+    using elementary::select;
+    const elementary::Whole<float> q = elementary::nearest_whole(x * elementary::kPerLn2<float>);
+    const double whole = q.value;
+    const double s =
+        rounded((x - whole * elementary::kLn2High<float>)-whole * elementary::kLn2Low<float>);
+    double u = 0.000198527617612853646278381f;
+    u = rounded_fma<-10>(u, s, 0.00139304355252534151077271f);
+    u = rounded_fma<-7>(u, s, 0.00833336077630519866943359f);
+    u = rounded_fma<-5>(u, s, 0.0416664853692054748535156f);
+    u = rounded_fma<-3>(u, s, 0.166666671633720397949219f);
+    u = rounded(u * s + 0.5);
+    const auto more = static_cast<float>(rounded(s * s) * u + s);
+    float y = elementary::scaled(1.0f + more, q.bits);
+    y = select(x < -104.0f, 0.0f, y);
+    return select(x > 100.0f, std::numeric_limits<float>::infinity(), y);
+  }
+
   /// x * y + z, rounded once or twice.
   RECTIFY_INLINE static double multiply_add(double x, double y, double z) {
     if constexpr (kFuses<kTarget>) return std::fma(x, y, z);
