@@ -68,6 +68,19 @@ RECTIFY_INLINE bool is_nan(T x) {
   return x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
 }
 
+/// How x * y + z is computed: in one operation, or of float in double. There the product is exact, but
+/// the sum is rounded to double before it is rounded to float, which is not always the same.
+enum class Fma : std::uint8_t { once, in_double };
+
+template <Fma kFma, class T>
+RECTIFY_INLINE T fma(T x, T y, T z) {
+  if constexpr (kFma == Fma::in_double && sizeof(T) == 4) {
+    return static_cast<T>(static_cast<double>(x) * static_cast<double>(y) + static_cast<double>(z));
+  } else {
+    return std::fma(x, y, z);
+  }
+}
+
 /// An unevaluated sum, high + low.
 template <class T>
 struct Two {
@@ -128,10 +141,10 @@ RECTIFY_INLINE Two<T> add(T x, Two<T> y) {
   return {sum.high, sum.low + y.low};
 }
 
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE Two<T> multiply(Two<T> x, T y) {
   const T product = x.high * y;
-  return {product, std::fma(x.low, y, std::fma(x.high, y, -product))};
+  return {product, fma<kFma>(x.low, y, fma<kFma>(x.high, y, -product))};
 }
 template <class T>
 RECTIFY_INLINE Two<T> multiply(Two<T> x, Two<T> y) {
@@ -150,13 +163,13 @@ RECTIFY_INLINE Two<T> reciprocal(Two<T> x) {
   const T y = T{1} / x.high;
   return {y, y * std::fma(-x.low, y, std::fma(-x.high, y, T{1}))};
 }
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE Two<T> divide(Two<T> x, Two<T> y) {
   const T inverse = T{1} / y.high;
   const T quotient = x.high * inverse;
-  const T error = std::fma(inverse, x.high, -quotient);
-  const T rest = std::fma(-y.low, inverse, std::fma(-y.high, inverse, T{1}));
-  return {quotient, std::fma(quotient, rest, std::fma(x.low, inverse, error))};
+  const T error = fma<kFma>(inverse, x.high, -quotient);
+  const T rest = fma<kFma>(-y.low, inverse, fma<kFma>(-y.high, inverse, T{1}));
+  return {quotient, fma<kFma>(quotient, rest, fma<kFma>(x.low, inverse, error))};
 }
 
 /// The whole number nearest to x, ties to even, and its bits; of |x| < 2^22 (2^51). What it gives
@@ -174,15 +187,19 @@ RECTIFY_INLINE Whole<T> nearest_whole(T x) {
           static_cast<Bits<T>>(std::bit_cast<Bits<T>>(shifted) - std::bit_cast<Bits<T>>(kShift))};
 }
 
-/// x * 2^q, q a whole number in two's complement.
+/// 2^q of a normal number, q a whole number in two's complement.
 template <class T>
-RECTIFY_INLINE T scaled(T x, Bits<T> q) {
+RECTIFY_INLINE T power_of_two(Bits<T> q) {
   constexpr int kFraction = std::numeric_limits<T>::digits - 1;
   constexpr Bits<T> kBias = std::numeric_limits<T>::max_exponent - 1;
+  return std::bit_cast<T>(static_cast<Bits<T>>((q + kBias) << kFraction));
+}
+
+/// x * 2^q.
+template <class T>
+RECTIFY_INLINE T scaled(T x, Bits<T> q) {
   const auto half = static_cast<Bits<T>>(static_cast<std::make_signed_t<Bits<T>>>(q) >> 1);
-  const T first = std::bit_cast<T>(static_cast<Bits<T>>((half + kBias) << kFraction));
-  const T second = std::bit_cast<T>(static_cast<Bits<T>>((q - half + kBias) << kFraction));
-  return (x * first) * second;
+  return (x * power_of_two<T>(half)) * power_of_two<T>(q - half);
 }
 
 template <class T>
@@ -201,21 +218,24 @@ RECTIFY_INLINE double polynomial(double x, double x2, double x4, double x8, cons
   return std::fma(x8, std::fma(x, c[0], c[1]), std::fma(x4, high, low));
 }
 
+/// Fma::in_double gives the same bits, for each of the 2^32 arguments.
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float exp(float x) {
   const Whole<float> q = nearest_whole(x * kPerLn2<float>);
-  float s = std::fma(q.value, -kLn2High<float>, x);
-  s = std::fma(q.value, -kLn2Low<float>, s);
+  float s = fma<kFma>(q.value, -kLn2High<float>, x);
+  s = fma<kFma>(q.value, -kLn2Low<float>, s);
   float u = 0.000198527617612853646278381f;
-  u = std::fma(u, s, 0.00139304355252534151077271f);
-  u = std::fma(u, s, 0.00833336077630519866943359f);
-  u = std::fma(u, s, 0.0416664853692054748535156f);
-  u = std::fma(u, s, 0.166666671633720397949219f);
-  u = std::fma(u, s, 0.5f);
-  u = scaled(1.0f + std::fma(s * s, u, s), q.bits);
+  u = fma<kFma>(u, s, 0.00139304355252534151077271f);
+  u = fma<kFma>(u, s, 0.00833336077630519866943359f);
+  u = fma<kFma>(u, s, 0.0416664853692054748535156f);
+  u = fma<kFma>(u, s, 0.166666671633720397949219f);
+  u = fma<kFma>(u, s, 0.5f);
+  u = scaled(1.0f + fma<kFma>(s * s, u, s), q.bits);
   u = select(x < -104.0f, 0.0f, u);
   return select(x > 100.0f, std::numeric_limits<float>::infinity(), u);
 }
 
+template <Fma = Fma::once>
 RECTIFY_INLINE double exp(double x) {
   constexpr double kCoefficients[10] = {0.2081276378237164457e-8, 0.2511210703042288022e-7,
                                         0.2755762628169491192e-6, 0.2755723402025388239e-5,
@@ -236,7 +256,23 @@ RECTIFY_INLINE double exp(double x) {
   return select(x < -1000.0, 0.0, u);
 }
 
-/// exp(x) in two parts.
+/// Which arguments of exp_in_two() matter: all, or those of which 2^q is a normal number and the low
+/// part no subnormal, so that one multiplication does what two do. SLEEF has no such difference;
+/// what it gives for the others is selected away by those who call it.
+enum class Range : std::uint8_t { all, near };
+
+template <Range kRange, class T>
+RECTIFY_INLINE Two<T> scaled(Two<T> x, Bits<T> q) {
+  if constexpr (kRange == Range::near) {
+    const T power = power_of_two<T>(q);
+    return {x.high * power, x.low * power};
+  } else {
+    return {scaled(x.high, q), scaled(x.low, q)};
+  }
+}
+
+/// exp(x) in two parts; of Range::all, x > -104 (-1000).
+template <Range kRange>
 RECTIFY_INLINE Two<float> exp_in_two(float x) {
   const Whole<float> q = nearest_whole(x * kPerLn2<float>);
   Two<float> s = add(x, q.value * -kLn2High<float>);
@@ -249,11 +285,10 @@ RECTIFY_INLINE Two<float> exp_in_two(float x) {
   t = add(multiply(s, t), 0.5f);
   t = add(s, multiply(square(s), t));
   t = fast_add(1.0f, t);
-  t = {scaled(t.high, q.bits), scaled(t.low, q.bits)};
-  const bool vanishes = x < -104.0f;
-  return {select(vanishes, 0.0f, t.high), select(vanishes, 0.0f, t.low)};
+  return scaled<kRange>(t, q.bits);
 }
 
+template <Range kRange>
 RECTIFY_INLINE Two<double> exp_in_two(double x) {
   constexpr double kCoefficients[10] = {0.1602472219709932072e-9, 0.2092255183563157007e-8,
                                         0.2505230023782644465e-7, 0.2755724800902135303e-6,
@@ -270,28 +305,39 @@ RECTIFY_INLINE Two<double> exp_in_two(double x) {
   t = fast_add(1.0, multiply(t, s));
   t = fast_add(1.0, multiply(t, s));
   t = fast_add(t, multiply(s4, u));
-  t = {scaled(t.high, q.bits), scaled(t.low, q.bits)};
-  const bool vanishes = x < -1000.0;
-  return {select(vanishes, 0.0, t.high), select(vanishes, 0.0, t.low)};
+  return scaled<kRange>(t, q.bits);
 }
+
+template <class T>  // below it expm1 is -1
+inline constexpr T kMinusOne = sizeof(T) == 4 ? T(-16.635532333438687426)
+                                              : T(-36.736800569677101399);
 
 /// exp(x) - 1, without the loss of digits near zero.
 template <class T>
 RECTIFY_INLINE T expm1(T x) {
   constexpr T kOverflow = sizeof(T) == 4 ? T(88.72283172607421875) : T(709.782712893383996732223);
-  constexpr T kMinusOne = sizeof(T) == 4 ? T(-16.635532333438687426) : T(-36.736800569677101399);
-  const Two<T> difference = add(exp_in_two(x), T{-1});
+  const Two<T> difference = add(exp_in_two<Range::all>(x), T{-1});
   T y = difference.high + difference.low;
   y = select(x > kOverflow, std::numeric_limits<T>::infinity(), y);
-  y = select(x < kMinusOne, T{-1}, y);
+  y = select(x < kMinusOne<T>, T{-1}, y);
   return select(x == 0, x, y);  // keeps -0.0
 }
 
+/// The same of x <= 0; anything of others.
+template <class T>
+RECTIFY_INLINE T expm1_of_negative(T x) {
+  const Two<T> difference = add(exp_in_two<Range::near>(x), T{-1});
+  const T y = select(x < kMinusOne<T>, T{-1}, difference.high + difference.low);
+  return select(x == 0, x, y);  // keeps -0.0
+}
+
+template <class T>  // above it tanh is 1
+inline constexpr T kOne = sizeof(T) == 4 ? T(8.664339742f) : T(18.714973875);
+
 template <class T>
 RECTIFY_INLINE T tanh(T x) {
-  constexpr T kOneFrom = sizeof(T) == 4 ? T(8.664339742f) : T(18.714973875);
   const T a = magnitude(x);
-  const Two<T> e = exp_in_two(a);
+  const Two<T> e = exp_in_two<Range::near>(a);
   const Two<T> inverse = reciprocal(e);
   Two<T> quotient;
   if constexpr (sizeof(T) == 4) {
@@ -299,13 +345,12 @@ RECTIFY_INLINE T tanh(T x) {
   } else {
     quotient = divide(add(e, -inverse), add(e, inverse));
   }
-  T y = quotient.high + quotient.low;
-  y = select((a > kOneFrom) | is_nan(y), T{1}, y);
+  const T y = select(a > kOne<T>, T{1}, quotient.high + quotient.low);
   return select(is_nan(x), x, with_sign(y, x));
 }
 
 /// What log and log1p have in common: exponent * ln 2 + 2 artanh(quotient).
-template <class T>
+template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
   constexpr Two<T> kLn2 =
       sizeof(T) == 4 ? Two<T>{T(0.69314718246459960938f), T(-1.904654323148236017e-09f)}
@@ -314,8 +359,8 @@ RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
   T p;
   if constexpr (sizeof(T) == 4) {
     p = T(0.3027294874e+0f);
-    p = std::fma(p, x2, T(0.3996108174e+0f));
-    p = std::fma(p, x2, T(0.6666694880e+0f));
+    p = fma<kFma>(p, x2, T(0.3996108174e+0f));
+    p = fma<kFma>(p, x2, T(0.6666694880e+0f));
   } else {
     const T x4 = x2 * x2;
     const T high = std::fma(x4, 0.1532076988502701353e+0,
@@ -324,7 +369,7 @@ RECTIFY_INLINE T log_of_parts(T exponent, Two<T> quotient) {
                            std::fma(x2, 0.3999999999635251990e+0, 0.6666666666667333541e+0));
     p = std::fma(x4 * x4, high, low);
   }
-  Two<T> sum = multiply(kLn2, exponent);
+  Two<T> sum = multiply<kFma>(kLn2, exponent);
   sum = fast_add(sum, Two<T>{quotient.high * 2, quotient.low * 2});
   sum = fast_add(sum, (x2 * quotient.high) * p);
   return sum.high + sum.low;
@@ -364,42 +409,34 @@ RECTIFY_INLINE T log(T x) {
 /// Whether arguments of log1p come near the greatest number.
 enum class Reach : std::uint8_t { moderate, full };
 
-/// log(1 + x). Very far out (1e38, 1e307) SLEEF takes log(x); with Reach::moderate, which saves half
-/// of the work, the result is infinite there.
-template <Reach kReach, class T>
+/// log(1 + x) of x >= 0 or NaN, as what exp gives is. Very far out (1e38, 1e307) SLEEF takes log(x);
+/// with Reach::moderate, which saves half of the work, the result is infinite there.
+/// Fma::in_double gives the same bits, for each float32.
+template <Reach kReach, Fma kFma = Fma::once, class T>
 RECTIFY_INLINE T log1p(T x) {
-  constexpr int kFraction = std::numeric_limits<T>::digits - 1;
   constexpr T kInfinity = std::numeric_limits<T>::infinity();
   constexpr T kBound = sizeof(T) == 4 ? T(0x1.2ced32p+126) : T(0x1.c7b1f3cac7433p+1019);
-  const T sum = x + T{1};
-  const bool tiny = sum < std::numeric_limits<T>::min();
-  const Bits<T> e = exponent_of(select(tiny, sum * T(0x1p64), sum) * T(1.0 / 0.75));
-  const T scale =
-      std::bit_cast<T>(static_cast<Bits<T>>(std::bit_cast<Bits<T>>(T{1}) - (e << kFraction)));
-  const T m = std::fma(x, scale, scale - T{1});
-  T y = log_of_parts(number_of<T>(select(tiny, static_cast<Bits<T>>(e - 64), e)),
-                     divide(Two<T>{m, T{0}}, fast_add(T{2}, m)));
-  if constexpr (kReach == Reach::full) {
-    y = select(x <= kBound, y, log(x));
-  } else {
-    y = select(x > kBound, kInfinity, y);
-  }
-  y = select((x < T{-1}) | is_nan(x), std::numeric_limits<T>::quiet_NaN(), y);
-  y = select(x == T{-1}, -kInfinity, y);
-  return select(x == 0, x, y);  // keeps -0.0
+  const Bits<T> e = exponent_of((x + T{1}) * T(1.0 / 0.75));
+  const T scale = power_of_two<T>(Bits<T>{0} - e);
+  const T m = fma<kFma>(x, scale, scale - T{1});
+  const T y = log_of_parts<kFma>(number_of<T>(e), divide<kFma>(Two<T>{m, T{0}}, fast_add(T{2}, m)));
+  if constexpr (kReach == Reach::full) return select(x > kBound, log(x), y);
+  return select(x > kBound, kInfinity, y);
 }
 
 /// Abramowitz and Stegun's polynomial, of 1 / (1 + 0.3275911 |x|).
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float erf_polynomial(float t) {
-  float r = std::fma(1.061405429f, t, -1.453152027f);
-  r = std::fma(r, t, 1.421413741f);
-  r = std::fma(r, t, -0.284496736f);
-  return std::fma(r, t, 0.254829592f);
+  float r = fma<kFma>(1.061405429f, t, -1.453152027f);
+  r = fma<kFma>(r, t, 1.421413741f);
+  r = fma<kFma>(r, t, -0.284496736f);
+  return fma<kFma>(r, t, 0.254829592f);
 }
 
+template <Fma kFma = Fma::once>
 RECTIFY_INLINE float erf(float x) {
-  const float t = 1.0f / std::fma(0.3275911f, magnitude(x), 1.0f);
-  return with_sign(std::fma(-exp(-(x * x)) * t, erf_polynomial(t), 1.0f), x);
+  const float t = 1.0f / fma<kFma>(0.3275911f, magnitude(x), 1.0f);
+  return with_sign(fma<kFma>(-exp<kFma>(-(x * x)) * t, erf_polynomial<kFma>(t), 1.0f), x);
 }
 
 /// exp of a number in two parts, as erf takes it; less exact than exp_in_two().
@@ -422,6 +459,7 @@ RECTIFY_INLINE double exp_of_two(Two<double> x) {
   return select(x.high < -1000.0, 0.0, scaled(t.high + t.low, q.bits));
 }
 
+template <Fma = Fma::once>
 RECTIFY_INLINE double erf(double of) {
   // Two polynomials, of which each place of the arrays has a coefficient: up to 2.5, and beyond.
   constexpr double kNear[21] = {

@@ -1,26 +1,22 @@
 // The functions made of exp, expm1 and log1p: the elu family, sigmoid, silu, softplus, logsigmoid.
 
-#include <cmath>
-
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::exp;
-using elementary::expm1;
-using elementary::log1p;
 using elementary::magnitude;
 using elementary::Reach;
 using elementary::select;
 
 /// aten/src/ATen/native/cpu/Elu.h and elu_backward_kernel in cpu/Activation.cpp: all three are
-/// elu(alpha, scale, input_scale).
-template <class T>
+/// elu(alpha, scale, input_scale). kFalling: input_scale is negative.
+template <class T, bool kFalling = false>
 struct EluFamily {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool doubts = true;
 
   EluFamily(double alpha, double of_scale, double input_scale, double gradient_input_scale)
       : scale(static_cast<C>(of_scale)),
@@ -28,11 +24,20 @@ struct EluFamily {
         input(static_cast<C>(input_scale)),
         gradient_input(static_cast<C>(gradient_input_scale)) {}
 
-  RECTIFY_INLINE C forward(C x) const {
-    return select(x >= 0, x * scale, expm1(x * input) * negative);
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    const C z = x * input;
+    C y;
+    if constexpr (kFalling) {
+      y = how.expm1(z);
+    } else {
+      y = how.expm1_of_negative(z);
+    }
+    return select(x >= 0, x * scale, y * negative);
   }
-  RECTIFY_INLINE C derivative(C x) const {
-    return select(x > 0, scale, gradient_input * negative * exp(x * gradient_input));
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    return select(x > 0, scale, gradient_input * negative * how.exp(x * gradient_input));
   }
   RECTIFY_INLINE C derivative_of_output(C y) const {
     return select(y > 0, scale, gradient_input * (y + negative));
@@ -56,12 +61,17 @@ struct Selu : EluFamily<T> {
 
 /// The gradient's factor is one over alpha in float32, for float64, too: derivatives.yaml writes
 /// alpha.toFloat().
-template <class T>
-struct Celu : EluFamily<T> {
-  explicit Celu(const Values& values)
-      : EluFamily<T>(values[0], 1, 1 / values[0],
-                     1 / static_cast<double>(static_cast<float>(values[0]))) {}
+template <class T, bool kFalling>
+struct CeluOf : EluFamily<T, kFalling> {
+  explicit CeluOf(const Values& values)
+      : EluFamily<T, kFalling>(values[0], 1, 1 / values[0],
+                               1 / static_cast<double>(static_cast<float>(values[0]))) {}
 };
+
+template <class T>
+using Celu = CeluOf<T, false>;
+template <class T>
+using FallingCelu = CeluOf<T, true>;
 
 /// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: sigmoid_kernel; the gradient is of the rounded value,
 /// BinaryOpsKernel.cpp: sigmoid_backward_kernel.
@@ -72,9 +82,13 @@ struct Sigmoid {
 
   explicit Sigmoid(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return 1 / (1 + exp(0 - x)); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C y = rounded<T>(forward(x));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return 1 / (1 + how.exp(0 - x));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C y = rounded<T>(forward(x, how));
     if constexpr (std::is_same_v<T, float16>) return rounded<T>(1 - y) * y;
     return (1 - y) * y;
   }
@@ -88,10 +102,14 @@ struct Silu {
 
   explicit Silu(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x / (1 + exp(-x)); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C s = 1 / (1 + exp(-x));
-    return s * std::fma(x, 1 - s, C{1});
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x / (1 + how.exp(-x));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C s = 1 / (1 + how.exp(-x));
+    return s * how.fma(x, 1 - s, C{1});
   }
 };
 
@@ -105,13 +123,15 @@ struct SoftplusWithin {
   explicit SoftplusWithin(const Values& values)
       : beta(static_cast<C>(values[0])), threshold(static_cast<C>(values[1])) {}
 
-  RECTIFY_INLINE C forward(C x) const {
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
     const C b = x * beta;
-    return select(b > threshold, x, log1p<kReach>(exp(b)) / beta);
+    return select(b > threshold, x, how.template log1p<kReach>(how.exp(b)) / beta);
   }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     const C b = x * beta;
-    const C z = exp(b);
+    const C z = how.exp(b);
     return select(b > threshold, C{1}, z / (z + 1));
   }
 
@@ -132,11 +152,13 @@ struct Logsigmoid {
 
   explicit Logsigmoid(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const {
-    return select(x > 0, C{0}, x) - log1p<Reach::moderate>(exp(-magnitude(x)));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return select(x > 0, C{0}, x) - how.template log1p<Reach::moderate>(how.exp(-magnitude(x)));
   }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C z = rounded<T>(exp(-magnitude(x)));
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C z = rounded<T>(how.exp(-magnitude(x)));
     const C q = z / (1 + z);
     return select(x < 0, 1 - q, 0 + q);
   }
@@ -146,10 +168,25 @@ struct Logsigmoid {
 
 RECTIFY_FUNCTION_WITH_OUTPUT(Elu)
 RECTIFY_FUNCTION_WITH_OUTPUT(Selu)
-RECTIFY_FUNCTION_WITH_OUTPUT(Celu)
 RECTIFY_FUNCTION(Sigmoid)
 RECTIFY_FUNCTION(Silu)
 RECTIFY_FUNCTION(Logsigmoid)
+
+void celu_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                  const Values& values) {
+  values[0] < 0 ? elementwise<function::FallingCelu, Forward>(dtype, from, to, extent, values)
+                : elementwise<function::Celu, Forward>(dtype, from, to, extent, values);
+}
+
+void celu_backward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
+                   const Values& values) {
+  elementwise<function::Celu, Backward>(dtype, from, to, extent, values);
+}
+
+void celu_backward_of_output(DType dtype, const std::byte* from, std::byte* to,
+                             const Extent& extent, const Values& values) {
+  elementwise<function::Celu, BackwardOfOutput>(dtype, from, to, extent, values);
+}
 
 void softplus_forward(DType dtype, const std::byte* from, std::byte* to, const Extent& extent,
                       const Values& values) {

@@ -10,8 +10,6 @@
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::erf;
-using elementary::exp;
 using elementary::magnitude;
 using elementary::select;
 using elementary::with_sign;
@@ -27,46 +25,50 @@ struct OneDnnGelu {
 
   explicit OneDnnGelu(const Values&) {}
 
-  RECTIFY_INLINE static float exp(float x) {
+  /// Of x <= 0, since it is -z^2. (oneDNN also lowers what is above ln of the greatest number.) Of NaN
+  /// a number, which the caller multiplies by NaN.
+  template <class How>
+  RECTIFY_INLINE static float exp(float x, How& how) {
     constexpr float kLnLeastNormal = std::bit_cast<float>(0xC2AEAC50u);
-    constexpr float kLnGreatest = std::bit_cast<float>(0x42B17218u);
     constexpr float kPerLn2 = std::bit_cast<float>(0x3FB8AA3Bu);
     constexpr float kLn2 = std::bit_cast<float>(0x3F317218u);
-    float r = select(x < kLnGreatest, x, kLnGreatest);  // which NaN becomes, too
-    r = select(r > kLnLeastNormal, r, kLnLeastNormal);
-    const float n = std::floor(r * kPerLn2 + 0.5f);
-    r = std::fma(-n, kLn2, r);
+    float r = select(x > kLnLeastNormal, x, kLnLeastNormal);
+    const float n = how.floor(r * kPerLn2 + 0.5f);
+    r = how.fma(-n, kLn2, r);
     const auto exponent = static_cast<std::uint32_t>(static_cast<std::int32_t>(n - 1) + 127);
     const float half_power = select(x < kLnLeastNormal, 0.0f, std::bit_cast<float>(exponent << 23));
-    float y = std::fma(0.00828929059f, r, 0.0418978221f);
-    y = std::fma(y, r, 0.166676521f);
-    y = std::fma(y, r, 0.499991506f);
-    y = std::fma(y, r, 0.999999701f);
-    y = std::fma(y, r, 1.0f);
+    float y = how.fma(0.00828929059f, r, 0.0418978221f);
+    y = how.fma(y, r, 0.166676521f);
+    y = how.fma(y, r, 0.499991506f);
+    y = how.fma(y, r, 0.999999701f);
+    y = how.fma(y, r, 1.0f);
     return y * half_power * 2.0f;
   }
 
   struct Parts {
     float x, density, erf;  // exp(-x^2) is the density
   };
-  RECTIFY_INLINE static Parts parts_of(float input) {
+  template <class How>
+  RECTIFY_INLINE static Parts parts_of(float input, How& how) {
     constexpr float kSqrtHalfFloat = std::bit_cast<float>(0x3F3504F3u);
     constexpr float kP = std::bit_cast<float>(0x3EA7BA05u);
     const float x = input * kSqrtHalfFloat;
-    const float density = exp(-(x * x));
-    const float t = 1.0f / std::fma(kP, magnitude(x), 1.0f);
-    const float erf = std::fma(-density * t, elementary::erf_polynomial(t), 1.0f);
+    const float density = exp(-(x * x), how);
+    const float t = 1.0f / how.fma(kP, magnitude(x), 1.0f);
+    const float erf = how.fma(-density * t, how.erf_polynomial(t), 1.0f);
     return {x, density, with_sign(erf, input)};
   }
 
-  RECTIFY_INLINE float forward(float x) const {
+  template <class How>
+  RECTIFY_INLINE float forward(float x, How& how) const {
     const float half = x * 0.5f;
-    return std::fma(parts_of(x).erf, half, half);
+    return how.fma(parts_of(x, how).erf, half, half);
   }
-  RECTIFY_INLINE float derivative(float x) const {
+  template <class How>
+  RECTIFY_INLINE float derivative(float x, How& how) const {
     constexpr float kInvSqrtPi = std::bit_cast<float>(0x3F106EBAu);
-    const Parts parts = parts_of(x);
-    return std::fma(parts.erf, 0.5f, parts.x * kInvSqrtPi * parts.density + 0.5f);
+    const Parts parts = parts_of(x, how);
+    return how.fma(parts.erf, 0.5f, parts.x * kInvSqrtPi * parts.density + 0.5f);
   }
 };
 
@@ -78,12 +80,16 @@ struct ErfGelu {
 
   explicit ErfGelu(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x * C(0.5) * (1 + erf(x * C(kSqrtHalf))); }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x * C(0.5) * (1 + how.erf(x * C(kSqrtHalf)));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     constexpr C kBeta = C(kTwoOverSqrtPi * kSqrtHalf * 0.5);
-    const C e = erf(x * C(kSqrtHalf));
-    const C density = kBeta * exp(x * x * C(-0.5));
-    return std::fma(x, density, C(0.5) * (1 + e));
+    const C e = how.erf(x * C(kSqrtHalf));
+    const C density = kBeta * how.exp(x * x * C(-0.5));
+    return how.fma(x, density, C(0.5) * (1 + e));
   }
 };
 
@@ -92,21 +98,24 @@ template <class T>
 struct TanhGelu {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool doubts = true;
   static constexpr C kBeta = C(1.41421356237309504880 * kTwoOverSqrtPi * 0.5);
   static constexpr C kKappa = C(0.044715);
 
   explicit TanhGelu(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const {
-    const C inner = kBeta * std::fma(kKappa, x * x * x, x);
-    return C(0.5) * x * (1 + elementary::tanh(inner));
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    const C inner = kBeta * how.fma(kKappa, x * x * x, x);
+    return C(0.5) * x * (1 + how.tanh(inner));
   }
-  RECTIFY_INLINE C derivative(C x) const {
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
     const C square = x * x;
-    const C t = elementary::tanh(kBeta * std::fma(kKappa, square * x, x));
-    const C of_tanh = std::fma(-t, t, C{1});
-    const C of_inner = kBeta * std::fma(C{3} * kKappa, square, C{1});
-    return std::fma(C(0.5), 1 + t, C(0.5) * x * of_tanh * of_inner);
+    const C t = how.tanh(kBeta * how.fma(kKappa, square * x, x));
+    const C of_tanh = how.fma(-t, t, C{1});
+    const C of_inner = kBeta * how.fma(C{3} * kKappa, square, C{1});
+    return how.fma(C(0.5), 1 + t, C(0.5) * x * of_tanh * of_inner);
   }
 };
 

@@ -10,30 +10,32 @@
 namespace rectify::inline v1 {
 namespace {
 
-template <class C>
+template <Target kTarget, class C>
 RECTIFY_INLINE C sigmoid(C x) {
-  return 1 / (1 + elementary::exp(-x));
+  return 1 / (1 + elementary::exp<Quickly<kTarget>::kFma>(-x));
 }
 
 template <class T>
 struct Gate {
+  template <Target kTarget>
   RECTIFY_INLINE static void run(const T* from, T* to, const Extent* extent) {
     const std::size_t half = extent->size / 2 * extent->inner;
     for (std::size_t slice = 0; slice < extent->outer; ++slice, from += 2 * half, to += half) {
       for (std::size_t i = 0; i < half; ++i)
-        to[i] = narrow<T>(widen(from[i]) * sigmoid(widen(from[half + i])));
+        to[i] = narrow<T>(widen(from[i]) * sigmoid<kTarget>(widen(from[half + i])));
     }
   }
 };
 
 template <class T>
 struct GateGradient {
+  template <Target kTarget>
   RECTIFY_INLINE static void run(const T* from, T* to, const Extent* extent) {
     using C = Compute<T>;
     const std::size_t half = extent->size / 2 * extent->inner;
     for (std::size_t slice = 0; slice < extent->outer; ++slice, from += 2 * half, to += 2 * half) {
       for (std::size_t i = 0; i < half; ++i) {
-        const C s = rounded<T>(sigmoid(widen(from[half + i])));
+        const C s = rounded<T>(sigmoid<kTarget>(widen(from[half + i])));
         to[i] = narrow<T>(s);
         to[half + i] = narrow<T>((1 - s) * s * widen(from[i]));
       }

@@ -1,17 +1,12 @@
 // The functions made of tanh: itself, tanhshrink, mish.
 
-#include <cmath>
-
 #include "activation/elementary.hpp"
 #include "activation/loops.hpp"
 
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::exp;
-using elementary::log1p;
 using elementary::Reach;
-using elementary::tanh;
 
 /// aten/src/ATen/native/cpu/UnaryOpsKernel.cpp: tanh_kernel; the gradient is of the rounded value,
 /// BinaryOpsKernel.cpp: tanh_backward_kernel.
@@ -19,13 +14,18 @@ template <class T>
 struct Tanh {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::as_float32;
+  static constexpr bool doubts = true;
 
   explicit Tanh(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return tanh(x); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C y = rounded<T>(tanh(x));
-    return std::fma(-y, y, C{1});
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return how.tanh(x);
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C y = rounded<T>(how.tanh(x));
+    return how.fma(-y, y, C{1});
   }
 };
 
@@ -34,11 +34,18 @@ template <class T>
 struct Tanhshrink {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::as_float32;
+  static constexpr bool doubts = true;
 
   explicit Tanhshrink(const Values& values) : tanh(values) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x - rounded<T>(tanh.forward(x)); }
-  RECTIFY_INLINE C derivative(C x) const { return 1 + rounded<T>(-tanh.derivative(x)); }
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x - rounded<T>(tanh.forward(x, how));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    return 1 + rounded<T>(-tanh.derivative(x, how));
+  }
 
   Tanh<T> tanh;
 };
@@ -48,14 +55,19 @@ template <class T>
 struct Mish {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool doubts = true;
 
   explicit Mish(const Values&) {}
 
-  RECTIFY_INLINE C forward(C x) const { return x * tanh(log1p<Reach::moderate>(exp(x))); }
-  RECTIFY_INLINE C derivative(C x) const {
-    const C s = 1 / (1 + exp(-x));
-    const C t = tanh(log1p<Reach::moderate>(exp(x)));
-    return std::fma(x * s, std::fma(-t, t, C{1}), t);
+  template <class How>
+  RECTIFY_INLINE C forward(C x, How& how) const {
+    return x * how.tanh(how.template log1p<Reach::moderate>(how.exp(x)));
+  }
+  template <class How>
+  RECTIFY_INLINE C derivative(C x, How& how) const {
+    const C s = 1 / (1 + how.exp(-x));
+    const C t = how.tanh(how.template log1p<Reach::moderate>(how.exp(x)));
+    return how.fma(x * s, how.fma(-t, t, C{1}), t);
   }
 };
 

@@ -51,8 +51,6 @@ struct Elu;
 template <class T>
 struct Selu;
 template <class T>
-struct Celu;
-template <class T>
 struct Silu;
 template <class T>
 struct Sigmoid;
@@ -74,6 +72,7 @@ using KernelFunction = void(DType dtype, const std::byte* from, std::byte* to, c
 KernelFunction prelu_forward, prelu_backward;
 /// leaky_relu of the mean slope or, in training, of a random slope for each element.
 KernelFunction rrelu_forward, rrelu_backward;
+KernelFunction celu_forward, celu_backward, celu_backward_of_output;
 KernelFunction softplus_forward, softplus_backward;
 /// By the error function, or by the approximation with tanh.
 KernelFunction gelu_forward, gelu_backward;

@@ -7,6 +7,8 @@
 //   derivative(x)              the gradient
 //   derivative_of_output(y)    the gradient from the value, where PyTorch takes it from there after
 //                              an operation in place
+// Those made of exp and its kin take them from another argument, `how`, in either way of quick.hpp, and
+//   doubts                     whether Quickly may have doubts with FMA, too
 // The bits are those of PyTorch's AVX2 vector loops, wherever an element stands: its scalar loops,
 // which take the last few elements of a tensor, call the C library and can differ in the last
 // place.
@@ -18,9 +20,11 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <type_traits>
 
 #include "activation/kernels.hpp"
+#include "activation/quick.hpp"
 #include "dispatch.hpp"
 #include "half.hpp"
 #include "kernels/target.hpp"
@@ -35,33 +39,97 @@ RECTIFY_INLINE Compute<T> rounded(Compute<T> x) {
 }
 
 struct Forward {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C x) {
-    return f.forward(x);
+  template <class F, class C, class How>
+  RECTIFY_INLINE static C of(const F& f, C x, How& how) {
+    if constexpr (requires { f.forward(x, how); }) {
+      return f.forward(x, how);
+    } else {
+      return f.forward(x);
+    }
   }
+  template <class F, class C>
+  static constexpr bool is_either_way = requires(const F& f, C x, Exactly how) {
+    f.forward(x, how);
+  };
 };
 
 struct Backward {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C x) {
-    return f.derivative(x);
+  template <class F, class C, class How>
+  RECTIFY_INLINE static C of(const F& f, C x, How& how) {
+    if constexpr (requires { f.derivative(x, how); }) {
+      return f.derivative(x, how);
+    } else {
+      return f.derivative(x);
+    }
   }
+  template <class F, class C>
+  static constexpr bool is_either_way = requires(const F& f, C x, Exactly how) {
+    f.derivative(x, how);
+  };
 };
 
 struct BackwardOfOutput {
-  template <class F, class C>
-  RECTIFY_INLINE static C of(const F& f, C y) {
-    return f.derivative_of_output(y);
+  template <class F, class C, class How>
+  RECTIFY_INLINE static C of(const F& f, C x, How& how) {
+    if constexpr (requires { f.derivative_of_output(x, how); }) {
+      return f.derivative_of_output(x, how);
+    } else {
+      return f.derivative_of_output(x);
+    }
   }
+  template <class F, class C>
+  static constexpr bool is_either_way = requires(const F& f, C x, Exactly how) {
+    f.derivative_of_output(x, how);
+  };
 };
 
 /// A run of elements from one place to another, or to the same.
 template <class Op, class T>
 struct Loop {
-  template <class F>
+  using C = Compute<T>;
+
+  template <Target kTarget, class F>
   RECTIFY_INLINE static void run(F f, const T* from, T* to, std::size_t n) {
+    if constexpr (std::is_same_v<C, float> && Op::template is_either_way<F, C> &&
+                  (!kFuses<kTarget> || requires { F::doubts; })) {
+      const std::size_t done = quickly<kTarget>(f, from, to, n);
+      from += done;
+      to += done;
+      n -= done;
+    }
+    Exactly how;
     RECTIFY_INDEPENDENT
-    for (std::size_t i = 0; i < n; ++i) to[i] = narrow<T>(Op::of(f, widen(from[i])));
+    for (std::size_t i = 0; i < n; ++i) to[i] = narrow<T>(Op::of(f, widen(from[i]), how));
+  }
+
+ private:
+  /// In chunks, in which what is in doubt is done again; what is not a whole chunk is left. Returns how
+  /// many are done.
+  template <Target kTarget, class F>
+  RECTIFY_INLINE static std::size_t quickly(F f, const T* from, T* to, std::size_t n) {
+    constexpr std::size_t kChunk = 32;
+    std::size_t i = 0;
+    for (; i + kChunk <= n; i += kChunk) {
+      C y[kChunk];
+      std::uint16_t doubts[kChunk];
+      std::uint16_t doubt = 0;
+      for (std::size_t j = 0; j < kChunk; ++j) {
+        Quickly<kTarget> how;
+        y[j] = Op::of(f, widen(from[i + j]), how);
+        doubts[j] = how.doubt;
+        doubt |= how.doubt;
+      }
+      if (doubt != 0) {
+        Exactly how;
+        for (std::size_t j = 0; j < kChunk; ++j) {
+          // All of the chunk is vectors; without FMA each costs as much as a chunk does.
+          if (!kFuses<kTarget> && doubts[j] == 0) continue;
+          y[j] = Op::of(f, widen(from[i + j]), how);
+        }
+      }
+      for (std::size_t j = 0; j < kChunk; ++j) to[i + j] = narrow<T>(y[j]);
+    }
+    return i;
   }
 };
 
@@ -70,11 +138,12 @@ template <class T>
 struct LoopFromIntegers {
   template <class F>
   RECTIFY_INLINE static void run(F f, const T* from, float* to, std::size_t n) {
+    Exactly how;
     for (std::size_t i = 0; i < n; ++i) {
       if constexpr (requires { f.forward_of_integer(from[i]); }) {
         to[i] = f.forward_of_integer(from[i]);
       } else {
-        to[i] = f.forward(static_cast<float>(from[i]));
+        to[i] = Forward::of(f, static_cast<float>(from[i]), how);
       }
     }
   }

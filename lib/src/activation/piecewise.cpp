@@ -262,17 +262,19 @@ using function::PRelu;
 /// Elements of channels, each of which has a weight: `inner` of one follow one another.
 template <class Op, class T>
 struct LoopOverChannels {
+  template <Target kTarget>
   RECTIFY_INLINE static void run(const PRelu<T>* channels, const T* from, T* to,
                                  const Extent* extent) {
+    Exactly how;
     for (std::size_t outer = 0; outer < extent->outer; ++outer) {
       if (extent->inner == 1) {
         RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < extent->size; ++c)
-          to[c] = narrow<T>(Op::of(channels[c], widen(from[c])));
+          to[c] = narrow<T>(Op::of(channels[c], widen(from[c]), how));
       } else {
         for (std::size_t c = 0; c < extent->size; ++c)
-          Loop<Op, T>::run(channels[c], from + c * extent->inner, to + c * extent->inner,
-                           extent->inner);
+          Loop<Op, T>::template run<kTarget>(channels[c], from + c * extent->inner,
+                                             to + c * extent->inner, extent->inner);
       }
       from += extent->size * extent->inner;
       to += extent->size * extent->inner;

@@ -40,19 +40,29 @@ Target target();
 
 namespace detail {
 
+/// A kernel that wants to know its target has it as the first parameter of the template run.
+template <class Kernel, Target kTarget, class... Arguments>
+RECTIFY_INLINE void run(Arguments... arguments) {
+  if constexpr (requires { Kernel::template run<kTarget>(arguments...); }) {
+    Kernel::template run<kTarget>(arguments...);
+  } else {
+    Kernel::run(arguments...);
+  }
+}
+
 template <class Kernel, class... Arguments>
 void run_on_baseline(Arguments... arguments) {
-  Kernel::run(arguments...);
+  run<Kernel, Target::baseline>(arguments...);
 }
 #if RECTIFY_X86_KERNELS
 template <class Kernel, class... Arguments>
 __attribute__((target("avx2,fma"))) void run_on_avx2(Arguments... arguments) {
-  Kernel::run(arguments...);
+  run<Kernel, Target::avx2>(arguments...);
 }
 template <class Kernel, class... Arguments>
 __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) void run_on_avx512(
     Arguments... arguments) {
-  Kernel::run(arguments...);
+  run<Kernel, Target::avx512>(arguments...);
 }
 #endif
 
