@@ -480,14 +480,15 @@ class FixedCell {
  public:
   explicit FixedCell(const Column& column)
       : precision_(column.notation == Notation::fixed ? column.precision : 0),
-        frame_(character(' ', 0) | character('.', kCell - 1 - precision_) |
-               character(',', kCell) | character(' ', kCell + 1)),
+        frame_(character(' ', 0) | character('.', kCell - 1 - precision_) | character(',', kCell) |
+               character(' ', kCell + 1)),
         unused_(8 * (kCell - static_cast<int>(column.width))) {}
 
   RECTIFY_INLINE bool operator()(float x, CellText& cell) const {
     const int decimals = kDecimals < 0 ? precision_ : kDecimals;
     const auto bits = std::bit_cast<std::uint32_t>(x);
-    if (is_uncounted(bits)) [[unlikely]] return false;
+    if (is_uncounted(bits)) [[unlikely]]
+      return false;
     const std::uint64_t digits =
         split_digits(static_cast<std::uint32_t>(scaled_in_double(x, decimals)));
     const int zeros = digits == 0 ? kWord : std::countr_zero(digits) / 8;
@@ -527,20 +528,22 @@ class ScientificCell {
   RECTIFY_INLINE bool operator()(float x, CellText& cell) const {
     const int precision = kDecimals < 0 ? precision_ : kDecimals;
     const auto bits = std::bit_cast<std::uint32_t>(x);
-    if (is_uncounted(bits)) [[unlikely]] return false;
+    if (is_uncounted(bits)) [[unlikely]]
+      return false;
     const auto [low, next] = kDecimalExponents[bits >> 23 & 0xFF];
     const float magnitude = std::abs(x);
     int exponent = bits == 0 ? 0 : low + (magnitude >= next ? 1 : 0);
     const int decimals = precision - exponent;
     // Subnormal numbers, whose exponents the table does not know, are among those.
-    if (decimals < 0 || decimals > kMostDecimals) [[unlikely]] return false;
+    if (decimals < 0 || decimals > kMostDecimals) [[unlikely]]
+      return false;
     std::uint64_t value = scaled_in_double(x, decimals);
     if (value == 10 * kTens[static_cast<std::size_t>(precision)]) [[unlikely]] {
       value /= 10;  // rounding has carried into a further digit
       ++exponent;
     }
-    const std::uint64_t digits = (split_digits(static_cast<std::uint32_t>(value)) | kZeros) >>
-                                 (8 * (kWord - 1 - precision));
+    const std::uint64_t digits =
+        (split_digits(static_cast<std::uint32_t>(value)) | kZeros) >> (8 * (kWord - 1 - precision));
     const std::uint64_t sign = std::uint64_t{bits >> 31} * ('-' - ' ');
     const std::uint64_t power = kExponents[static_cast<std::size_t>(exponent + kLeast)];
     const int at = 8 * (3 + precision);  // of the exponent
@@ -691,7 +694,7 @@ class Cells {
       column_.precision == kUsual ? with(ScientificCell<kUsual>(column_))
                                   : with(ScientificCell<-1>(column_));
     } else {
-      column_.notation == Notation::fixed && column_.precision == kUsual
+      column_.notation == Notation::fixed&& column_.precision == kUsual
           ? with(FixedCell<kUsual>(column_))
           : with(FixedCell<-1>(column_));
     }
@@ -873,8 +876,8 @@ void TorchText::append(std::int64_t piece, std::string& out) const {
   const std::int64_t end = piece + 1 == pieces_ ? shown_ : begin + kPieceElements;
   dispatch(tensor_.dtype(), [&](auto type) {
     using T = typename decltype(type)::type;
-    append_elements(out, tensor_.data<T>().data(), walk, shape_.size(), column_,
-                    options_.linewidth, begin, end);
+    append_elements(out, tensor_.data<T>().data(), walk, shape_.size(), column_, options_.linewidth,
+                    begin, end);
   });
 }
 
