@@ -545,7 +545,8 @@ class ScientificCell {
     const std::uint64_t digits =
         (split_digits(static_cast<std::uint32_t>(value)) | kZeros) >> (8 * (kWord - 1 - precision));
     const std::uint64_t sign = std::uint64_t{bits >> 31} * ('-' - ' ');
-    const std::uint64_t power = kExponents[static_cast<std::size_t>(exponent + kLeast)];
+    const std::uint64_t power =
+        kExponents[static_cast<std::size_t>(std::ptrdiff_t{exponent} + kLeast)];
     const int at = 8 * (3 + precision);  // of the exponent
     // Of it, what is in the second word: all, some or nothing.
     const std::uint64_t power_behind = at < 64 ? power >> 1 >> (63 - at) : power << (at - 64);
@@ -564,7 +565,7 @@ class ScientificCell {
     std::array<std::uint32_t, kLeast + 40> texts{};
     for (int i = -kLeast; i < 40; ++i) {
       const auto size = static_cast<std::uint32_t>(i < 0 ? -i : i);
-      texts[static_cast<std::size_t>(i + kLeast)] =
+      texts[static_cast<std::size_t>(std::ptrdiff_t{i} + kLeast)] =
           'e' | (i < 0 ? std::uint32_t{'-'} : std::uint32_t{'+'}) << 8 | ('0' + size / 10) << 16 |
           ('0' + size % 10) << 24;
     }
@@ -839,17 +840,18 @@ std::string print(const Tensor& tensor, const Shape& shape, const PrintOptions& 
     // About what the text will have, so that its growth need not be copied.
     if (i == 0) out.reserve(out.size() * static_cast<std::size_t>(text.pieces()) * 33 / 32);
   }
-  return out + text.end(last_line(out, 0));
+  out += text.end(last_line(out, 0));
+  return out;
 }
 
 }  // namespace
 
-TorchText::TorchText(const Tensor& tensor, const Shape& shape, const PrintOptions& options)
-    : tensor_(tensor),
-      shape_(shape),
+TorchText::TorchText(Tensor tensor, Shape shape, const PrintOptions& options)
+    : tensor_(std::move(tensor)),
+      shape_(std::move(shape)),
       options_(options),
-      summarise_(summarises(shape, options)),
-      empty_(numel_of(shape) == 0) {
+      summarise_(summarises(shape_, options)),
+      empty_(numel_of(shape_) == 0) {
   if (empty_ || (summarise_ && options.edgeitems == 0)) return;
   const Walk walk(shape_, tensor_.shape(), summarise_, options_);
   shown_ = walk.count();

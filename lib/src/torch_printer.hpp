@@ -34,7 +34,7 @@ class RECTIFY_LOCAL TorchText {
 
   /// Reads all that is shown and chooses its format. `tensor` has all elements of `shape` or, where
   /// that is summarised, the edges. The options have been checked, and live as long as this.
-  TorchText(const Tensor& tensor, const Shape& shape, const PrintOptions& options);
+  TorchText(Tensor tensor, Shape shape, const PrintOptions& options);
 
   /// At least one; more only where all elements are shown.
   std::int64_t pieces() const { return pieces_; }
