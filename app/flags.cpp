@@ -218,7 +218,7 @@ std::vector<std::string> number_formats() { return {"csv", "tsv", "json", "jsonl
 
 constexpr std::int64_t kMost = std::numeric_limits<std::int64_t>::max();
 
-const Flag kFlags[] = {
+constexpr Flag kFlags[] = {
     {.command = Flag::both,
      .group = Flag::input,
      .name = "--tensor",

@@ -45,9 +45,9 @@ extern "C" void die_tidily(int signal) {
   ::raise(signal);  // its default action is restored: the parent sees which signal it was
 }
 
-void set_signals() {
-  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away shows as EPIPE
-  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit as EFBIG
+/// Called where a file may come to be written: a hundred system calls are a good part of the time
+/// of a run that only prints.
+void remove_temporaries_on_signals() {
   // All whose default action ends a process. What a parent ignores (nohup) stays ignored, what a
   // sanitizer handles stays with it.
   const auto set = [](int signal) {
@@ -66,6 +66,7 @@ void set_signals() {
 
 int run(int argc, char** argv) {
   const Options options = rectify::app::parse_options(argc, argv);
+  if (options.output || options.plot) remove_temporaries_on_signals();
   switch (options.ask) {
     case Options::Ask::short_help:
       rectify::app::print(rectify::app::short_help(options.command));
@@ -131,7 +132,8 @@ int main(int argc, char** argv) {
   ::mallopt(M_TRIM_THRESHOLD, 128 << 20);
 #endif
   occupy_standard_descriptors();
-  set_signals();
+  std::signal(SIGPIPE, SIG_IGN);  // a reader that goes away shows as EPIPE
+  std::signal(SIGXFSZ, SIG_IGN);  // a file size limit as EFBIG
   try {
     return run(argc, argv);
   } catch (const rectify::ReaderGone&) {

@@ -52,6 +52,14 @@ std::string field_of(const Flag& flag) {
   refuse(escaped(text), "rectify -h lists the options");
 }
 
+/// Whether a word may name the flag, also behind others: -v-list is -v --list to CLI11. Compares so
+/// many more words than it need that no rule of CLI11 has to be repeated here.
+bool may_name(const std::string& word, const Flag& flag) {
+  if (!word.starts_with('-')) return false;
+  const bool has_letter = flag.letter != '\0' && word.find(flag.letter, 1) != std::string::npos;
+  return has_letter || word.find(flag.name.substr(1)) != std::string::npos;
+}
+
 constexpr std::string_view kSlope = "negative_slope";
 
 bool leaves_slope_open(const Module& mode) { return mode.has(kSlope) && !mode.gave(kSlope); }
@@ -250,6 +258,11 @@ Options parse_options(int argc, const char* const* argv) {
   for (std::size_t i = 0; i < flags().size(); ++i) {
     const Flag& flag = flags()[i];
     if (!applies(flag, options.command)) continue;
+    // Every option that is added is compared with all before it, which for all of them takes longer
+    // than anything else in a short run. One that is not named is not missed: CLI11 leaves over what
+    // it does not know, and nearest() looks for it in flags().
+    const auto names_it = [&](const std::string& word) { return may_name(word, flag); };
+    if (std::none_of(words.begin() + 1, words.end(), names_it)) continue;
     std::string name(flag.name);
     if (flag.letter != '\0' && flag.name.size() > 2) name += fmt::format(",-{}", flag.letter);
     given[i] = flag.value == Flag::none ? app.add_flag(name)->disable_flag_override()

@@ -134,7 +134,9 @@ class Convert {
         writer_(writer),
         encoder_(*writer.encoder_),
         note_(options.note),
-        elementwise_(is_elementwise(operation)) {}
+        elementwise_(is_elementwise(operation)) {
+    encoder_.use_threads(options.threads == 0 ? processors() : options.threads);
+  }
 
   Wanted wanted() const {
     // Values may be put together, or left out, where each is worked on by itself.

@@ -5,6 +5,8 @@
 // (1.13) measured the notation that they would have chosen themselves, so that forced columns did
 // not line up.
 
+#include "torch_printer.hpp"
+
 #include <algorithm>
 #include <array>
 #include <bit>
@@ -33,24 +35,15 @@ constexpr std::string_view kPrefix = "tensor(";
 constexpr std::size_t kIndent = kPrefix.size();
 
 constexpr std::int64_t kMostPrecision = 1000;
+/// Of a piece of a long text, which then mostly fits the processor's second cache.
+constexpr std::int64_t kPieceElements = 16384;
 /// Holds any element: sign, the 309 digits of the largest double, point and decimals.
 constexpr std::size_t kTextBytes = 1 + 309 + 1 + static_cast<std::size_t>(kMostPrecision);
 
 // ---- Elements ----
 
-enum class Notation : std::uint8_t {
-  integer,     // integers and bool: 7, True
-  whole,       // floats of which all are whole: 7.
-  fixed,       // 7.0000
-  scientific,  // 7.0000e+00
-};
-
-/// How every element of one tensor is written.
-struct Column {
-  Notation notation = Notation::whole;
-  int precision = 0;
-  std::size_t width = 1;  // of the longest text, without what is not counted: zeros, nan and inf
-};
+using Column = TorchText::Column;
+using Notation = TorchText::Notation;
 
 /// The element in the type it is written from: bool, std::int64_t, std::uint64_t, float or double.
 template <class T>
@@ -157,6 +150,8 @@ constexpr auto kDecimalExponents = []() {
   return table;
 }();
 
+constexpr std::uint32_t kSignBit = 0x80000000;
+
 /// The text of a magnitude that scaled() can handle; null, and nothing written, for all others.
 /// std::to_chars is exact as well and takes those, and several times as long.
 char* write_common(char* out, float x, const Column& column) {
@@ -252,6 +247,22 @@ class Walk {
   /// The dimension whose index the last step increased.
   std::size_t level() const { return level_; }
 
+  /// How many elements are shown.
+  std::int64_t count() const {
+    std::int64_t count = 1;
+    for (const Dimension& d : dimensions_) count *= d.shown;
+    return count;
+  }
+
+  /// Goes to a vector, where all are shown.
+  void seek(std::int64_t vector) {
+    offset_ = vector * dimensions_.back().shown;
+    for (std::size_t i = dimensions_.size() - 1; i-- > 0;) {
+      dimensions_[i].at = vector % dimensions_[i].shown;
+      vector /= dimensions_[i].shown;
+    }
+  }
+
   /// Goes on to the next vector; false if there is none.
   bool step() {
     for (level_ = dimensions_.size() - 1; level_-- > 0;) {
@@ -312,36 +323,40 @@ struct Range {
 };
 
 /// The extremes of what is finite and not zero, by the patterns of the magnitudes, which are in
-/// their order: the smallest and the largest, of the positive and of the negative numbers.
+/// their order: the smallest and the largest, of the positive and of the negative numbers. Each is
+/// kept moved to where all that does not count is beyond it, so that vectors find it without asking.
 template <class F>
 struct Patterns {
-  using Bits = std::conditional_t<sizeof(F) == 4, std::int32_t, std::int64_t>;
+  using Bits = std::conditional_t<sizeof(F) == 4, std::uint32_t, std::uint64_t>;
+  using Signed = std::make_signed_t<Bits>;
+  static constexpr Bits kSign = Bits{1} << (8 * sizeof(F) - 1);
   static constexpr Bits kInfinity = std::bit_cast<Bits>(std::numeric_limits<F>::infinity());
 
-  Bits low[2] = {kInfinity, kInfinity};
-  Bits high[2] = {0, 0};
+  // Less one: zero, and what has the other sign, is greater than infinity.
+  Bits low[2] = {kInfinity - 1, kInfinity - 1};
+  // Infinity and what is greater becomes negative, or less than zero becomes.
+  static constexpr Bits kShift = kSign - kInfinity;
+  Signed high[2] = {kShift, kShift};
 };
 
 struct FindExtremes {
   template <class F, class T>
   RECTIFY_INLINE static void run(Patterns<F>* found, const T* x, std::int64_t n) {
     using Bits = typename Patterns<F>::Bits;
-    constexpr Bits kMagnitude = std::numeric_limits<Bits>::max();
-    constexpr Bits kInfinity = Patterns<F>::kInfinity;
-    Patterns<F> p = *found;
+    using Signed = typename Patterns<F>::Signed;
+    Bits low_positive = found->low[0];
+    Bits low_negative = found->low[1];
+    Signed high_positive = found->high[0];
+    Signed high_negative = found->high[1];
     for (std::int64_t i = 0; i < n; ++i) {
-      const auto bits = std::bit_cast<Bits>(widen(x[i]));
-      const Bits magnitude = bits & kMagnitude;
-      const bool counts = (magnitude != 0) & (magnitude < kInfinity);
-      const bool negative = bits < 0;
-      const Bits positive_one = counts & !negative ? magnitude : 0;
-      const Bits negative_one = counts & negative ? magnitude : 0;
-      p.high[0] = std::max(p.high[0], positive_one);
-      p.high[1] = std::max(p.high[1], negative_one);
-      p.low[0] = std::min(p.low[0], positive_one == 0 ? kInfinity : positive_one);
-      p.low[1] = std::min(p.low[1], negative_one == 0 ? kInfinity : negative_one);
+      const auto positive = std::bit_cast<Bits>(widen(x[i]));
+      const Bits negative = positive ^ Patterns<F>::kSign;
+      low_positive = std::min(low_positive, Bits(positive - 1));
+      low_negative = std::min(low_negative, Bits(negative - 1));
+      high_positive = std::max(high_positive, Signed(positive + Patterns<F>::kShift));
+      high_negative = std::max(high_negative, Signed(negative + Patterns<F>::kShift));
     }
-    *found = p;
+    *found = {{low_positive, low_negative}, {high_positive, high_negative}};
   }
 };
 
@@ -358,8 +373,9 @@ class Extremes {
   }
 
   Range<F> of(bool negative) const {
-    return {std::bit_cast<F>(patterns_.low[negative]),
-            std::bit_cast<F>(patterns_.high[negative])};
+    using Bits = typename Patterns<F>::Bits;
+    return {std::bit_cast<F>(Bits(patterns_.low[negative] + 1)),
+            std::bit_cast<F>(Bits(Bits(patterns_.high[negative]) - Patterns<F>::kShift))};
   }
   bool whole() const { return whole_; }
 
@@ -367,6 +383,17 @@ class Extremes {
   Patterns<F> patterns_;
   bool whole_ = true;
 };
+
+/// Of a column whose largest magnitude is `high`, and not 0.
+bool is_short(const Column& column, double high) {
+  constexpr int kMost = 7;
+  // A word of cells of two characters would have nothing but blanks in its first half.
+  if (column.notation == Notation::whole) return column.width > 2 && high < kEightDigits - 1;
+  if (column.precision == 0 || column.precision > kMost) return false;  // 0: there is no point
+  if (column.notation == Notation::scientific) return true;
+  return high * static_cast<double>(kTens[static_cast<std::size_t>(column.precision)]) <
+         kEightDigits - 1;
+}
 
 template <class T>
 Column floating_column(Walk walk, const T* elements, const PrintOptions& options) {
@@ -400,10 +427,155 @@ Column floating_column(Walk walk, const T* elements, const PrintOptions& options
       column.width = std::max(column.width, text_length(negative ? -magnitude : magnitude, column));
     }
   }
+  column.is_short = is_short(column, high);
   return column;
 }
 
 // ---- Layout ----
+
+/// What the width of a column does not count: nan, infinities and -0.
+RECTIFY_INLINE bool is_uncounted(std::uint32_t bits) {
+  return (bits & ~kSignBit) >= 0x7F800000u || bits == kSignBit;
+}
+
+constexpr auto kScales = []() {
+  std::array<double, kMostDecimals + 1> scales{};
+  for (std::size_t i = 0; i < scales.size(); ++i) scales[i] = static_cast<double>(kTens[i]);
+  return scales;
+}();
+
+/// x * 10^decimals, rounded as by scaled(), for 0 <= decimals <= kMostDecimals and products below
+/// 2^52: 24 bits by the 28 of 5^12, and so exact in a double, until 2^52 is added. That rounds as
+/// torch does, ties to even.
+RECTIFY_INLINE std::uint64_t scaled_in_double(float x, int decimals) {
+  const double product =
+      std::abs(static_cast<double>(x)) * kScales[static_cast<std::size_t>(decimals)];
+  return std::bit_cast<std::uint64_t>(product + 0x1p52) & 0xFFFFFFFFFFFFF;
+}
+
+/// Sixteen characters in two words.
+struct CellText {
+  std::uint64_t first = 0, second = 0;
+};
+
+/// Those behind the first bits / 8, of which there are less than eight.
+RECTIFY_INLINE CellText without(CellText text, int bits) {
+  return {text.first >> bits | text.second << 1 << (63 - bits), text.second >> bits};
+}
+
+/// The character `at` of CellText.
+constexpr CellText character(char c, int at) {
+  const auto code = static_cast<std::uint64_t>(c);
+  return at < 8 ? CellText{code << (8 * at), 0} : CellText{0, code << (8 * (at - 8))};
+}
+
+constexpr CellText operator|(CellText a, CellText b) {
+  return {a.first | b.first, a.second | b.second};
+}
+
+/// A cell of a column that is_short and not scientific, with ", " behind it. kDecimals is the
+/// column's precision, where it is known to the compiler; else -1.
+template <int kDecimals>
+class FixedCell {
+ public:
+  explicit FixedCell(const Column& column)
+      : precision_(column.notation == Notation::fixed ? column.precision : 0),
+        frame_(character(' ', 0) | character('.', kCell - 1 - precision_) | character(',', kCell) |
+               character(' ', kCell + 1)),
+        unused_(8 * (kCell - static_cast<int>(column.width))) {}
+
+  RECTIFY_INLINE bool operator()(float x, CellText& cell) const {
+    const int decimals = kDecimals < 0 ? precision_ : kDecimals;
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    if (is_uncounted(bits)) [[unlikely]]
+      return false;
+    const std::uint64_t digits =
+        split_digits(static_cast<std::uint32_t>(scaled_in_double(x, decimals)));
+    const int zeros = digits == 0 ? kWord : std::countr_zero(digits) / 8;
+    // Blanks, in front of all that is shown, and then the sign.
+    const int blanks = 8 * std::min(zeros, kWord - 1 - decimals);
+    const std::uint64_t text =
+        digits + kZeros - (0x1010101010101010 & ((std::uint64_t{1} << blanks) - 1));
+    const std::uint64_t sign = std::uint64_t{bits >> 31} * ('-' - ' ') << blanks;
+    // The digits in front of the point go one place on, those behind it two.
+    const std::uint64_t whole = text & ~std::uint64_t{0} >> (8 * decimals);
+    const std::uint64_t rest = text ^ whole;
+    cell = without({frame_.first + sign + (whole << 8) + (rest << 16),
+                    frame_.second + (whole >> 56) + (rest >> 48)},
+                   unused_);
+    return true;
+  }
+
+ private:
+  static constexpr int kWord = 8;
+  static constexpr int kCell = 1 + kWord + 1;  // sign, digits, point
+
+  int precision_;
+  CellText frame_;
+  int unused_;
+};
+
+/// The same of a scientific one.
+template <int kDecimals>
+class ScientificCell {
+ public:
+  explicit ScientificCell(const Column& column)
+      : precision_(column.precision),
+        frame_(character(' ', 0) | character('.', 2) | character(',', 7 + precision_) |
+               character(' ', 8 + precision_)),
+        unused_(8 * (7 + precision_ - static_cast<int>(column.width))) {}
+
+  RECTIFY_INLINE bool operator()(float x, CellText& cell) const {
+    const int precision = kDecimals < 0 ? precision_ : kDecimals;
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    if (is_uncounted(bits)) [[unlikely]]
+      return false;
+    const auto [low, next] = kDecimalExponents[bits >> 23 & 0xFF];
+    const float magnitude = std::abs(x);
+    int exponent = bits == 0 ? 0 : low + (magnitude >= next ? 1 : 0);
+    const int decimals = precision - exponent;
+    // Subnormal numbers, whose exponents the table does not know, are among those.
+    if (decimals < 0 || decimals > kMostDecimals) [[unlikely]]
+      return false;
+    std::uint64_t value = scaled_in_double(x, decimals);
+    if (value == 10 * kTens[static_cast<std::size_t>(precision)]) [[unlikely]] {
+      value /= 10;  // rounding has carried into a further digit
+      ++exponent;
+    }
+    const std::uint64_t digits =
+        (split_digits(static_cast<std::uint32_t>(value)) | kZeros) >> (8 * (kWord - 1 - precision));
+    const std::uint64_t sign = std::uint64_t{bits >> 31} * ('-' - ' ');
+    const std::uint64_t power =
+        kExponents[static_cast<std::size_t>(std::ptrdiff_t{exponent} + kLeast)];
+    const int at = 8 * (3 + precision);  // of the exponent
+    // Of it, what is in the second word: all, some or nothing.
+    const std::uint64_t power_behind = at < 64 ? power >> 1 >> (63 - at) : power << (at - 64);
+    cell = without({frame_.first + sign + ((digits & 0xFF) << 8) + (digits >> 8 << 24) +
+                        (at < 64 ? power << at : 0),
+                    frame_.second + (digits >> 48) + power_behind},
+                   unused_);
+    return true;
+  }
+
+ private:
+  static constexpr int kWord = 8;
+  static constexpr int kLeast = 45;
+  /// "e-45" to "e+39", each the bytes of a word.
+  static constexpr auto kExponents = []() {
+    std::array<std::uint32_t, kLeast + 40> texts{};
+    for (int i = -kLeast; i < 40; ++i) {
+      const auto size = static_cast<std::uint32_t>(i < 0 ? -i : i);
+      texts[static_cast<std::size_t>(std::ptrdiff_t{i} + kLeast)] =
+          'e' | (i < 0 ? std::uint32_t{'-'} : std::uint32_t{'+'}) << 8 | ('0' + size / 10) << 16 |
+          ('0' + size % 10) << 24;
+    }
+    return texts;
+  }();
+
+  int precision_;
+  CellText frame_;
+  int unused_;
+};
 
 /// Appends texts, each padded to the column.
 class Cells {
@@ -421,16 +593,22 @@ class Cells {
 
   /// torch's _vector_str, without the brackets.
   template <class T>
-  void append_vector(const T* x, const Dimension& vector, std::int64_t items_per_line) {
+  void append_cut_vector(const T* x, const Dimension& vector, std::int64_t items_per_line) {
     std::int64_t items = 0;  // in the current line
     append_items(x, vector.ahead, items, items_per_line);
-    if (!vector.is_cut()) return;
     open(1);
     separate(items, items_per_line);
     at_ = copy(at_, " ...");
     close();
     append_items(x + vector.ahead + vector.skipped, vector.shown - vector.ahead, items,
                  items_per_line);
+  }
+
+  /// Items of a vector, from `first` on, of one that is shown whole.
+  template <class T>
+  void append_part(const T* x, std::int64_t first, std::int64_t n, std::int64_t items_per_line) {
+    std::int64_t items = first == 0 ? 0 : (first - 1) % items_per_line + 1;
+    append_items(x + first, n, items, items_per_line);
   }
 
  private:
@@ -454,6 +632,13 @@ class Cells {
     for (std::int64_t begin = 0; begin < n; begin += kRun) {
       const std::int64_t end = std::min(begin + kRun, n);
       open(end - begin);
+      if constexpr (std::is_same_v<Compute<T>, float>) {
+        if (column_.is_short) {
+          put_short(x + begin, end - begin, items, items_per_line);
+          close();
+          continue;
+        }
+      }
       for (std::int64_t i = begin; i < end; ++i) {
         separate(items, items_per_line);
         put(written_as(x[i]));
@@ -472,6 +657,48 @@ class Cells {
       at_ = copy(at_, ", ");
     }
     ++items;
+  }
+
+  /// Where column_.is_short. `cell` makes the sixteen bytes of a cell with its separator, of which
+  /// those beyond it are written over by the next one; none of what has to be put() one by one.
+  template <class T, class Cell>
+  void put_short(const T* x, std::int64_t n, std::int64_t& items, std::int64_t items_per_line,
+                 Cell cell) {
+    const std::size_t width = column_.width + 2;
+    for (std::int64_t i = 0; i < n;) {
+      separate(items, items_per_line);
+      const std::int64_t count = std::min(n - i, 1 + (items_per_line - items));  // of the line
+      items += count - 1;
+      char* at = at_;
+      for (const std::int64_t end = i + count; i < end; ++i) {
+        const float value = widen(x[i]);
+        CellText text;
+        if (!cell(value, text)) [[unlikely]] {
+          at_ = at;
+          put(value);
+          at = copy(at_, ", ");
+          continue;
+        }
+        store(at, text.first);
+        store(at + 8, text.second);
+        at += width;
+      }
+      at_ = at - 2;  // what follows knows which separator it wants
+    }
+  }
+
+  template <class T>
+  void put_short(const T* x, std::int64_t n, std::int64_t& items, std::int64_t items_per_line) {
+    constexpr int kUsual = 4;
+    const auto with = [&](auto cell) { put_short(x, n, items, items_per_line, cell); };
+    if (column_.notation == Notation::scientific) {
+      column_.precision == kUsual ? with(ScientificCell<kUsual>(column_))
+                                  : with(ScientificCell<-1>(column_));
+    } else {
+      column_.notation == Notation::fixed&& column_.precision == kUsual
+          ? with(FixedCell<kUsual>(column_))
+          : with(FixedCell<-1>(column_));
+    }
   }
 
   /// Neighbours of one sign mostly have texts of one length: each is written where the last one of
@@ -509,10 +736,12 @@ class Cells {
   char* at_ = nullptr;
 };
 
-/// torch's _tensor_str_with_formatter.
+/// torch's _tensor_str_with_formatter: the elements shown from `begin` on, in their order. `walk` is
+/// at the start; where less than all is wanted, it cuts nothing.
 template <class T>
 void append_elements(std::string& out, const T* elements, Walk walk, std::size_t dim,
-                     const Column& column, std::int64_t linewidth) {
+                     const Column& column, std::int64_t linewidth, std::int64_t begin,
+                     std::int64_t end) {
   if (dim == 0) {
     Cells(out, column, 0).append(written_as(elements[0]));
     return;
@@ -522,10 +751,8 @@ void append_elements(std::string& out, const T* elements, Walk walk, std::size_t
   const std::int64_t items_per_line =
       std::max(std::int64_t{1}, (linewidth - static_cast<std::int64_t>(indent)) /
                                     static_cast<std::int64_t>(column.width + 2));
-  out.append(dim, '[');
-  for (;;) {
-    cells.append_vector(elements + walk.offset(), walk.vector(), items_per_line);
-    if (!walk.step()) break;
+  // Between the vector at hand and the one before it.
+  const auto separate_vectors = [&] {
     const std::size_t level = walk.level();
     const std::size_t inner = dim - 1 - level;  // dimensions within a slice of this level
     const auto separate = [&] {
@@ -540,16 +767,41 @@ void append_elements(std::string& out, const T* elements, Walk walk, std::size_t
       separate();
     }
     out.append(inner, '[');
+  };
+  const std::int64_t all = walk.count();
+  const std::int64_t length = walk.vector().shown;
+  std::int64_t first = begin % length;  // of the vector at hand
+  if (begin == 0) {
+    out.append(dim, '[');
+  } else if (first != 0) {
+    walk.seek(begin / length);
+  } else {
+    walk.seek(begin / length - 1);
+    walk.step();
+    separate_vectors();
   }
-  out.append(dim, ']');
+  for (std::int64_t at = begin;;) {
+    const std::int64_t n = std::min(length - first, end - at);
+    if (walk.vector().is_cut()) {
+      cells.append_cut_vector(elements + walk.offset(), walk.vector(), items_per_line);
+    } else {
+      cells.append_part(elements + walk.offset(), first, n, items_per_line);
+    }
+    at += n;
+    first = 0;
+    if (at == end) break;
+    walk.step();
+    separate_vectors();
+  }
+  if (end == all) out.append(dim, ']');
 }
 
-/// torch's _add_suffixes, with its way of counting: the last line is taken for two characters
-/// longer than it is, the closing parenthesis is left out.
-void append_suffixes(std::string& out, std::span<const std::string> suffixes,
+/// torch's _add_suffixes, with its way of counting: the last line, of so many bytes, is taken for
+/// two characters longer than it is, the closing parenthesis is left out.
+std::string suffixed(std::size_t line, std::span<const std::string> suffixes,
                      std::int64_t linewidth) {
-  const std::size_t newline = out.rfind('\n');
-  std::size_t counted = out.size() - (newline == std::string::npos ? 0 : newline + 1) + 2;
+  std::string out;
+  std::size_t counted = line + 2;
   for (const std::string& suffix : suffixes) {
     if (std::cmp_greater(counted + suffix.size() + 2, linewidth)) {
       out += ",\n";
@@ -561,6 +813,7 @@ void append_suffixes(std::string& out, std::span<const std::string> suffixes,
     }
     out += suffix;
   }
+  return out;
 }
 
 /// A tuple as Python writes it: "()", "(2,)", "(2, 3)".
@@ -576,7 +829,78 @@ std::string tuple(const Shape& shape) {
 // ---- The whole ----
 
 /// The number of elements, where only it matters and not what they are.
-std::int64_t count(const Shape& shape) { return numel(shape, DType::uint8); }
+std::int64_t numel_of(const Shape& shape) { return numel(shape, DType::uint8); }
+
+/// The text of a tensor of `shape`, of which `tensor` has all elements or the edges.
+std::string print(const Tensor& tensor, const Shape& shape, const PrintOptions& options) {
+  const TorchText text(tensor, shape, options);
+  std::string out;
+  for (std::int64_t i = 0; i < text.pieces(); ++i) {
+    text.append(i, out);
+    // About what the text will have, so that its growth need not be copied.
+    if (i == 0) out.reserve(out.size() * static_cast<std::size_t>(text.pieces()) * 33 / 32);
+  }
+  out += text.end(last_line(out, 0));
+  return out;
+}
+
+}  // namespace
+
+TorchText::TorchText(Tensor tensor, Shape shape, const PrintOptions& options)
+    : tensor_(std::move(tensor)),
+      shape_(std::move(shape)),
+      options_(options),
+      summarise_(summarises(shape_, options)),
+      empty_(numel_of(shape_) == 0) {
+  if (empty_ || (summarise_ && options.edgeitems == 0)) return;
+  const Walk walk(shape_, tensor_.shape(), summarise_, options_);
+  shown_ = walk.count();
+  if (!summarise_) pieces_ = (shown_ + kPieceElements - 1) / kPieceElements;
+  dispatch(tensor_.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    const T* const elements = std::as_const(tensor_).template data<T>().data();
+    if constexpr (is_floating<T>) {
+      column_ = floating_column(walk, elements, options_);
+    } else {
+      column_ = integer_column(walk, elements);
+    }
+  });
+}
+
+void TorchText::append(std::int64_t piece, std::string& out) const {
+  if (piece == 0) out += kPrefix;
+  if (shown_ == 0) {
+    out += empty_ ? "[]" : "[...]";
+    return;
+  }
+  const Walk walk(shape_, tensor_.shape(), summarise_, options_);
+  const std::int64_t begin = piece * kPieceElements;
+  const std::int64_t end = piece + 1 == pieces_ ? shown_ : begin + kPieceElements;
+  dispatch(tensor_.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    append_elements(out, tensor_.data<T>().data(), walk, shape_.size(), column_, options_.linewidth,
+                    begin, end);
+  });
+}
+
+std::string TorchText::end(std::size_t line) const {
+  std::vector<std::string> suffixes;
+  // Without edges nothing else would tell the shape; torch says it of a tensor shown whole as well.
+  if (empty_ ? shape_.size() != 1 : options_.edgeitems == 0) {
+    suffixes.push_back("size=" + tuple(shape_));
+  }
+  // What torch.tensor() would make of such a list needs no saying, but an empty list is float32.
+  const DType dtype = tensor_.dtype();
+  const bool is_default =
+      dtype == DType::float32 || (!empty_ && (dtype == DType::int64 || dtype == DType::boolean));
+  if (!is_default) suffixes.push_back("dtype=torch." + std::string(name(dtype)));
+  return suffixed(line, suffixes, options_.linewidth) + ')';
+}
+
+std::size_t last_line(std::string_view text, std::size_t line) {
+  const std::size_t newline = text.rfind('\n');
+  return newline == std::string_view::npos ? line + text.size() : text.size() - newline - 1;
+}
 
 void check(const PrintOptions& options) {
   const auto refuse = [](std::string_view option, std::string_view range, std::int64_t value) {
@@ -591,53 +915,8 @@ void check(const PrintOptions& options) {
   if (options.linewidth < 1) refuse("linewidth", "1 or more", options.linewidth);
 }
 
-/// The text of a tensor of `shape`, of which `tensor` has all elements or the edges.
-std::string print(const Tensor& tensor, const Shape& shape, const PrintOptions& options) {
-  const bool summarise = summarises(shape, options);
-  const bool empty = count(shape) == 0;
-  const DType dtype = tensor.dtype();
-  std::string out(kPrefix);
-  if (empty) {
-    out += "[]";
-  } else if (summarise && options.edgeitems == 0) {
-    out += "[...]";
-  } else {
-    const Walk walk(shape, tensor.shape(), summarise, options);
-    dispatch(dtype, [&](auto type) {
-      using T = typename decltype(type)::type;
-      const T* elements = tensor.data<T>().data();
-      Column column;
-      if constexpr (is_floating<T>) {
-        column = floating_column(walk, elements, options);
-      } else {
-        column = integer_column(walk, elements);
-      }
-      // No more than the text will have, and its growth need not be copied.
-      if (!summarise) {
-        out.reserve(static_cast<std::size_t>(tensor.numel()) * (column.width + 2));
-      }
-      append_elements(out, elements, walk, shape.size(), column, options.linewidth);
-    });
-  }
-
-  std::vector<std::string> suffixes;
-  // Without edges nothing else would tell the shape; torch says it of a tensor shown whole as well.
-  if (empty ? shape.size() != 1 : options.edgeitems == 0) {
-    suffixes.push_back("size=" + tuple(shape));
-  }
-  // What torch.tensor() would make of such a list needs no saying, but an empty list is float32.
-  const bool is_default =
-      dtype == DType::float32 || (!empty && (dtype == DType::int64 || dtype == DType::boolean));
-  if (!is_default) suffixes.push_back("dtype=torch." + std::string(name(dtype)));
-  append_suffixes(out, suffixes, options.linewidth);
-  out += ')';
-  return out;
-}
-
-}  // namespace
-
 bool summarises(const Shape& shape, const PrintOptions& options) {
-  return !shape.empty() && count(shape) > options.threshold;
+  return !shape.empty() && numel_of(shape) > options.threshold;
 }
 
 std::int64_t shown_size(std::int64_t size, const PrintOptions& options) {

@@ -1,17 +1,13 @@
-// What Tally::add() costs beside a plain pass over the same memory that only counts signs:
-//   compare_bench [millions of values]
-// Processor time of one thread, the best of several rounds, in nanoseconds a value: of rectifiers,
-// and of what another activation adds to them. RECTIFY_TARGET chooses the instructions.
-#include <time.h>
+// What Tally::add() costs beside a plain pass over the same memory that only counts signs, with
+// Google Benchmark: one thread, in values a second, of the default rectifiers and with one more
+// activation. RECTIFY_TARGET chooses the instructions.
+#include <benchmark/benchmark.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <random>
-#include <string_view>
-#include <utility>
+#include <string>
 #include <vector>
 
 #include "rectify/compare.hpp"
@@ -19,27 +15,6 @@
 namespace {
 
 using namespace rectify;
-
-double seconds() {
-  timespec time{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
-  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
-}
-
-/// Seconds of the fastest of a few calls.
-template <class F>
-double fastest(F&& f) {
-  double best = 1e9;
-  for (int round = 0; round < 7; ++round) {
-    const double start = seconds();
-    f();
-    best = std::min(best, seconds() - start);
-  }
-  return best;
-}
-
-/// Keeps the pass from being optimized away.
-volatile std::int64_t seen = 0;
 
 struct Signs {
   std::int64_t positive = 0, negative = 0;
@@ -67,7 +42,7 @@ Signs count_signs(const T* x, std::size_t n) {
 }
 
 template <class T>
-void measure(const char* what, const Shape& shape, double spread) {
+Tensor values_of(const Shape& shape, double spread) {
   Tensor tensor = Tensor::empty(shape, dtype_of<T>);
   std::mt19937_64 random(1);
   std::normal_distribution<float> normal;
@@ -78,38 +53,45 @@ void measure(const char* what, const Shape& shape, double spread) {
                        (spread > 0 ? std::exp2(binades(random)) : 1));
   std::size_t i = 0;
   for (T& x : tensor.template data<T>()) x = some[i++ % some.size()];
-  const auto n = static_cast<std::size_t>(tensor.numel());
-  const auto count = static_cast<double>(n);
-  const double plain =
-      fastest([&] { seen = count_signs(tensor.template data<T>().data(), n).positive; });
-  std::printf("%-34s signs %6.3f ns", what, plain / count * 1e9);
-  double rectifiers = 0;
+  return tensor;
+}
+
+template <class T>
+void add(const std::string& what, const Shape& shape, double spread) {
+  const auto run = [=](const char* name, auto pass) {
+    benchmark::RegisterBenchmark((what + "/" + name).c_str(), [=](benchmark::State& state) {
+      const Tensor tensor = values_of<T>(shape, spread);
+      for ([[maybe_unused]] auto _ : state) pass(tensor);
+      state.SetItemsProcessed(state.iterations() * tensor.numel());
+    })->Unit(benchmark::kMillisecond);
+  };
+  run("signs", [](const Tensor& tensor) {
+    benchmark::DoNotOptimize(
+        count_signs(tensor.data<T>().data(), static_cast<std::size_t>(tensor.numel())));
+  });
   for (const char* const modes : {"relu,leaky", "relu,leaky,relu6", "relu,leaky,elu"}) {
-    const CompareOptions options{-1, Module::parse_list(modes), false};
-    const double ours = fastest([&] {
-      Tally tally(options, tensor.dtype(), shape);
+    run(modes, [=](const Tensor& tensor) {
+      const CompareOptions options{-1, Module::parse_list(modes), false};
+      Tally tally(options, tensor.dtype(), tensor.shape());
       tally.add(tensor);
     });
-    if (rectifiers == 0) rectifiers = ours;
-    const std::string_view added = std::string_view(modes).substr(sizeof "relu,leaky" - 1);
-    std::printf("   %s %6.3f ns", added.empty() ? modes : added.data(),
-                (added.empty() ? ours : ours - rectifiers) / count * 1e9);
   }
-  std::printf("\n");
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::int64_t millions = argc > 1 ? std::atoll(argv[1]) : 32;
-  const std::int64_t n = millions * 1'000'000;
-  measure<float>("float32 [n / 32, 32]", {n / 32, 32}, 0);
-  measure<float>("float32 [n / 100, 100]", {n / 100, 100}, 0);
-  measure<float>("float32 [n / 256, 256]", {n / 256, 256}, 0);
-  measure<float>("float32 [n / 4096, 4096]", {n / 4096, 4096}, 0);
-  measure<float>("float32 [n / 100000, 100000]", {n / 100'000, 100'000}, 0);
-  measure<float>("float32 [n]", {n}, 0);
-  measure<float>("float32 [n / 3, 3]", {n / 3, 3}, 0);
-  measure<float>("float32 [n / 32, 32], 80 binades", {n / 32, 32}, 40);
-  measure<double>("float64 [n / 32, 32]", {n / 32, 32}, 0);
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
+  constexpr std::int64_t n = 32'000'000;
+  add<float>("float32 [n/32,32]", {n / 32, 32}, 0);
+  add<float>("float32 [n/100,100]", {n / 100, 100}, 0);
+  add<float>("float32 [n/256,256]", {n / 256, 256}, 0);
+  add<float>("float32 [n/4096,4096]", {n / 4096, 4096}, 0);
+  add<float>("float32 [n/100000,100000]", {n / 100'000, 100'000}, 0);
+  add<float>("float32 [n]", {n}, 0);
+  add<float>("float32 [n/3,3]", {n / 3, 3}, 0);
+  add<float>("float32 [n/32,32] 80 binades", {n / 32, 32}, 40);
+  add<double>("float64 [n/32,32]", {n / 32, 32}, 0);
+  benchmark::RunSpecifiedBenchmarks();
 }

@@ -1,102 +1,117 @@
-// Numbers a second, read and written, beside std::from_chars and std::to_chars in the same run:
-//   number_bench [millions of numbers]
-// Each line is the best of nine rounds; the last column is the ratio of the two.
+// Numbers a second, read, written and printed, beside std::from_chars and std::to_chars in the same
+// run, with Google Benchmark (which tells its own options: --benchmark_filter=write/float32).
+#include <benchmark/benchmark.h>
+
 #include <algorithm>
+#include <bit>
 #include <charconv>
-#include <chrono>
 #include <cmath>
 #include <cstdint>
-#include <cstdio>
 #include <cstdlib>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
 
 #include "number/number.hpp"
+#include "rectify/rectify.hpp"
 
 namespace {
 
 using rectify::NumberGrammar;
 
-/// Seconds of the fastest of nine calls.
+constexpr std::size_t kNumbers = 1'000'000;
+
 template <class F>
-double fastest(F&& f) {
-  double best = 1e9;
-  for (int round = 0; round < 9; ++round) {
-    const auto start = std::chrono::steady_clock::now();
-    f();
-    const std::chrono::duration<double> time = std::chrono::steady_clock::now() - start;
-    best = std::min(best, time.count());
-  }
-  return best;
+void add(const std::string& name, std::size_t numbers, std::size_t bytes, F run) {
+  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& state) {
+    for ([[maybe_unused]] auto _ : state) run();
+    const auto rounds = static_cast<std::size_t>(state.iterations());
+    state.SetItemsProcessed(static_cast<std::int64_t>(rounds * numbers));
+    state.SetBytesProcessed(static_cast<std::int64_t>(rounds * bytes));
+  })->Unit(benchmark::kMillisecond);
 }
 
-void report(const char* what, const char* data, std::size_t numbers, std::size_t bytes, double ours,
-            double standard) {
-  const auto count = static_cast<double>(numbers);
-  std::printf("%-6s %-28s %7.1f M/s %7.0f MB/s   std %7.1f M/s   x%.2f\n", what, data,
-              count / ours / 1e6, static_cast<double>(bytes) / ours / 1e6, count / standard / 1e6,
-              standard / ours);
-}
-
-/// Writes the values one a line, then reads them back.
+/// The values, and the text they make with one a line, which is what is read back.
 template <class T>
-void measure(const char* data, const std::vector<T>& values) {
-  std::vector<char> text(values.size() * (rectify::kNumberBytes + 1));
-  char* end = nullptr;
-  const double standard_write = fastest([&] {
-    char* p = text.data();
-    for (const T value : values) {
-      p = std::to_chars(p, p + rectify::kNumberBytes, value).ptr;
-      *p++ = '\n';
-    }
-    end = p;
-  });
-  const double write = fastest([&] {
-    char* p = text.data();
-    for (const T value : values) {
+struct Data {
+  std::vector<T> values;
+  std::vector<char> text;
+  const char* end = nullptr;
+  std::vector<T> read;
+};
+
+template <class T>
+void add_all(const std::string& what, std::vector<T> values) {
+  const auto data = std::make_shared<Data<T>>();
+  data->values = std::move(values);
+  data->text.resize(kNumbers * (rectify::kNumberBytes + 1));
+  data->read.resize(kNumbers);
+  const auto write = [data] {
+    char* p = data->text.data();
+    for (const T value : data->values) {
       p = rectify::format_number(p, value);
       *p++ = '\n';
     }
-    end = p;
+    data->end = p;
+  };
+  write();
+  const auto bytes = static_cast<std::size_t>(data->end - data->text.data());
+  add("write/" + what + "/rectify", kNumbers, bytes, write);
+  add("write/" + what + "/std", kNumbers, bytes, [data] {
+    // Room of its own: what is read below stays as it is.
+    static std::vector<char> room(kNumbers * (rectify::kNumberBytes + 1));
+    char* p = room.data();
+    for (const T value : data->values) {
+      p = std::to_chars(p, p + rectify::kNumberBytes, value).ptr;
+      *p++ = '\n';
+    }
+    benchmark::DoNotOptimize(p);
   });
-  const auto bytes = static_cast<std::size_t>(end - text.data());
-  report("write", data, values.size(), bytes, write, standard_write);
-
-  std::vector<T> read(values.size());
   for (const NumberGrammar grammar : {NumberGrammar::json, NumberGrammar::csv}) {
-    const double ours = fastest([&] {
-      const char* p = text.data();
-      for (T& value : read) {
-        const auto number = rectify::parse_number<T>(p, end, grammar);
+    const std::string name = grammar == NumberGrammar::json ? "json" : "csv";
+    add("read " + name + "/" + what + "/rectify", kNumbers, bytes, [data, grammar] {
+      const char* p = data->text.data();
+      for (T& value : data->read) {
+        const auto number = rectify::parse_number<T>(p, data->end, grammar);
         value = number.value;
         p = number.end + 1;
       }
+      if (data->read != data->values) std::abort();
     });
-    if (read != values) std::abort();
-    const double standard = fastest([&] {
-      const char* p = text.data();
-      for (T& value : read) p = std::from_chars(p, end, value).ptr + 1;
-    });
-    report(grammar == NumberGrammar::json ? "json" : "csv", data, values.size(), bytes, ours,
-           standard);
   }
+  add("read/" + what + "/std", kNumbers, bytes, [data] {
+    const char* p = data->text.data();
+    for (T& value : data->read) p = std::from_chars(p, data->end, value).ptr + 1;
+    if (data->read != data->values) std::abort();
+  });
 }
 
 template <class T, class Make>
-std::vector<T> generate(std::size_t count, Make&& make) {
-  std::vector<T> values(count);
+std::vector<T> generate(Make&& make) {
+  std::vector<T> values(kNumbers);
   for (T& value : values) value = make();
   return values;
+}
+
+void add_print(const std::string& what, const rectify::PrintOptions& options) {
+  rectify::Tensor tensor =
+      rectify::Tensor::empty({static_cast<std::int64_t>(kNumbers)}, rectify::DType::float32);
+  std::mt19937_64 random(1);
+  std::normal_distribution<float> normal;
+  for (float& x : tensor.data<float>()) x = normal(random);
+  const std::size_t bytes = rectify::to_string(tensor, options).size();
+  add("print/" + what, kNumbers, bytes,
+      [=] { benchmark::DoNotOptimize(rectify::to_string(tensor, options)); });
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t count = argc > 1 ? std::strtoul(argv[1], nullptr, 10) * 1000000 : 2000000;
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   std::mt19937_64 random(1);
   std::normal_distribution<double> normal;
-  const auto normal32 = [&] { return static_cast<float>(normal(random)); };
   const auto bits32 = [&] {
     for (;;) {
       const float value = std::bit_cast<float>(static_cast<std::uint32_t>(random()));
@@ -109,15 +124,22 @@ int main(int argc, char** argv) {
       if (std::isfinite(value)) return value;
     }
   };
-  const auto small = [&] { return static_cast<float>(static_cast<int>(random() % 2001) - 1000); };
-  const auto cents = [&] { return static_cast<double>(static_cast<int>(random() % 200001)) / 100; };
-  measure("float32 normal", generate<float>(count, normal32));
-  measure("float32 random bits", generate<float>(count, bits32));
-  measure("float32 small integers", generate<float>(count, small));
-  measure("float64 normal", generate<double>(count, [&] { return normal(random); }));
-  measure("float64 random bits", generate<double>(count, bits64));
-  measure("float64 two decimals", generate<double>(count, cents));
-  measure("int64 random bits", generate<std::int64_t>(count, [&] {
+  add_all("float32 normal", generate<float>([&] { return static_cast<float>(normal(random)); }));
+  add_all("float32 random bits", generate<float>(bits32));
+  add_all("float32 small integers", generate<float>([&] {
+            return static_cast<float>(static_cast<int>(random() % 2001) - 1000);
+          }));
+  add_all("float64 normal", generate<double>([&] { return normal(random); }));
+  add_all("float64 random bits", generate<double>(bits64));
+  add_all("float64 two decimals", generate<double>([&] {
+            return static_cast<double>(static_cast<int>(random() % 200001)) / 100;
+          }));
+  add_all("int64 random bits", generate<std::int64_t>([&] {
             return static_cast<std::int64_t>(random()) >> (random() % 64);
           }));
+  rectify::PrintOptions print{.threshold = rectify::PrintOptions::kNoThreshold};
+  add_print("float32 scientific", print);
+  print.sci_mode = rectify::SciMode::off;
+  add_print("float32 fixed", print);
+  benchmark::RunSpecifiedBenchmarks();
 }

@@ -216,6 +216,8 @@ def the_program_is_hardened(path):
     need(re.search(r"\(FLAGS(_1)?\).*\bNOW\b", program), "its symbols are bound late: RELRO is partial")
     need(re.search(r"^\s*GNU_STACK.*\sRW\s", program, re.MULTILINE), "its stack is executable")
     need("TEXTREL" not in program, "it has relocations in its code")
+    if "INTERP" not in program:
+        return  # what it calls is inside it, and has no names
     need("__stack_chk_fail" in program, "it has no stack protector")
     if variables.get(f"RECTIFY_FORTIFIES_{variables['CMAKE_BUILD_TYPE']}") == "1":
         need(re.search(r"__\w+_chk\b", program.replace("__stack_chk_fail", "")), "its libc calls are not fortified")

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cmath>
@@ -13,7 +14,9 @@
 #include <random>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
+#include <vector>
 
 #include "golden.hpp"
 #include "half.hpp"
@@ -207,6 +210,75 @@ TEST_CASE("float64 is printed as printf prints it, at any precision") {
     check_against_printf(std::numeric_limits<double>::max(), precision);
     check_against_printf(-std::numeric_limits<double>::max(), precision);
     check_against_printf(-std::numeric_limits<double>::denorm_min(), precision);
+  }
+}
+
+/// The nested lists of _tensor_str_with_formatter in torch/_tensor_str.py, of texts that are there.
+std::string nested(std::span<const std::string> texts, std::span<const std::int64_t> shape,
+                   std::size_t indent, std::size_t width) {
+  std::string out = "[";
+  const auto size = static_cast<std::size_t>(shape[0]);
+  const std::size_t slice = texts.size() / size;
+  const std::size_t a_line = std::max<std::size_t>(1, (80 - indent) / (width + 2));
+  for (std::size_t i = 0; i < size; ++i) {
+    if (shape.size() == 1) {
+      if (i != 0) out += i % a_line == 0 ? ",\n" + std::string(indent + 1, ' ') : ", ";
+      out += std::string(width - std::min(width, texts[i].size()), ' ') + texts[i];
+      continue;
+    }
+    if (i != 0)
+      out += "," + std::string(shape.size() - 1, '\n') + std::string(indent + 1, ' ');
+    out += nested(texts.subspan(i * slice, slice), shape.subspan(1), indent + 1, width);
+  }
+  return out + "]";
+}
+
+TEST_CASE("a long text has every element in its place, whatever stands beside it") {
+  std::mt19937 random(1);
+  const struct {
+    std::string_view why;
+    float scale;
+    SciMode mode;
+    bool negative;
+  } rows[] = {
+      {"fixed", 50, SciMode::off, true},
+      {"fixed, of one sign", 50, SciMode::off, false},
+      {"of eight digits", 5000, SciMode::off, true},
+      {"of nine", 50000, SciMode::off, true},
+      {"scientific", 50, SciMode::on, true},
+      {"scientific, of one sign", 50, SciMode::on, false},
+      {"with zeros behind the point and large exponents", 3e9f, SciMode::on, true},
+      {"of exponents that a double cannot scale exactly", 3e-12f, SciMode::on, true},
+  };
+  const Shape shapes[] = {{50001}, {3, 5, 2003}, {20011, 1, 2}, {1, 40000}};
+  for (const auto& row : rows) {
+    for (const Shape& shape : shapes) {
+      CAPTURE(row.why);
+      CAPTURE(to_string(shape));
+      Tensor tensor = Tensor::empty(shape, DType::float32);
+      std::vector<std::string> texts;
+      std::size_t width = 0;
+      std::size_t i = 0;
+      for (float& x : tensor.data<float>()) {
+        x = std::ldexp(row.scale, -static_cast<int>(random() % 12)) *
+            (static_cast<float>(random() % 4096) + 0.5f) / 4096;
+        if (row.negative && random() % 2 == 0) x = -x;
+        if (i % 97 == 0) x = std::array{0.0f, -0.0f, NAN, INFINITY, -INFINITY}[i % 5];
+        ++i;
+        std::array<char, 64> printed;
+        std::snprintf(printed.data(), printed.size(), row.mode == SciMode::on ? "%.4e" : "%.4f",
+                      static_cast<double>(x));
+        texts.emplace_back(std::isnan(x) ? "nan" : printed.data());
+        if (x != 0 && std::isfinite(x)) width = std::max(width, texts.back().size());
+      }
+      const PrintOptions options{.threshold = PrintOptions::kNoThreshold, .sci_mode = row.mode};
+      const std::string expected = "tensor(" + nested(texts, shape, 7, width) + ")";
+      const std::string text = to_string(tensor, options);
+      const auto at = static_cast<std::size_t>(
+          std::mismatch(text.begin(), text.end(), expected.begin(), expected.end()).first -
+          text.begin());
+      CHECK_EQ(text.substr(at, 40), expected.substr(std::min(at, expected.size()), 40));
+    }
   }
 }
 

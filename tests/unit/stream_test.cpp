@@ -260,6 +260,30 @@ TEST_CASE("several inputs go into one output, one after the other") {
   CHECK(bytes == "a,b\n1.0,2.0\n3.0,4.0\n5.0,6.0\n7.0,8.0\n");
 }
 
+TEST_CASE("a long print is what to_string() gives, on any number of threads") {
+  const Noise noise{{3, 40'001}, 5};
+  WriteOptions write;
+  write.print.threshold = PrintOptions::kNoThreshold;
+  const Tensor x = load(Source::noise(noise, "in"))[0];
+  const std::string expected = "input:\n" + to_string(x, write.print) + "\noutput:\n" +
+                               to_string(apply(Module::parse("relu"), x), write.print) + "\n";
+  Operation operation = relu();
+  operation.echo = true;
+  for (const unsigned threads : {1u, 2u, 5u}) {
+    CAPTURE(threads);
+    std::string text;
+    Output output = Output::memory(text);
+    Writer writer(output, write);
+    Source source = Source::noise(noise, "in");
+    RunOptions options;
+    options.threads = threads;
+    run(source, {}, operation, writer, options);
+    CHECK((text == expected));
+    CHECK(writer.printed().tensors == 1);
+    CHECK(writer.printed().shortened == 0);
+  }
+}
+
 // ---- slabs -------------------------------------------------------------------------------------
 
 /// A tensor in slabs of so many rows, through a Writer.

@@ -122,6 +122,9 @@ class Encoder {
   /// Whether a vector that is a record of JSON Lines looks otherwise than one that is a document.
   virtual bool tells_records() const { return false; }
 
+  /// So many processors may be used by put(). Before the first Result; one without it.
+  virtual void use_threads(unsigned) {}
+
   /// Appends the bytes of a Result to `text`. Any thread.
   virtual void encode(const Result& result, std::string& text) const = 0;
 

@@ -128,11 +128,12 @@ class JsonEncoder final : public detail::Encoder {
           const auto wide = widen(value);
           if (std::isfinite(wide)) end = float_format_.write(p_, wide);
         }
-        const bool ends_row = ++column % separators.width == 0;
+        const std::size_t place = column++ % separators.width;
         if (end == p_) {
-          p_ = write_numbers(p_, std::span(&value, 1), separators, column - 1, words_);
+          p_ = write_numbers(p_, std::span(&value, 1), separators, place, words_);
           continue;
         }
+        const bool ends_row = place + 1 == separators.width;
         const std::string_view behind = ends_row ? separators.after_row : separators.between;
         p_ = std::copy(behind.begin(), behind.end(), end);
       }

@@ -4,6 +4,8 @@
 #include <algorithm>
 
 #include "format.hpp"
+#include "torch_printer.hpp"
+#include "workers.hpp"
 
 namespace rectify::inline v1 {
 namespace {
@@ -17,11 +19,13 @@ class TorchEncoder final : public detail::Encoder {
 
   const PrintOptions* edges() const override { return &options_; }
 
+  void use_threads(unsigned threads) override { threads_ = threads; }
+
+  // A long text is made as it is written: it is never held.
   void encode(const Result& result, std::string& text) const override {
+    if (is_long(result)) return;
     for (const Column& column : result.columns) {
-      const std::string name =
-          result.name.empty() ? column.label : escaped(name_of(result.name, column));
-      if (!name.empty()) text += name + ":\n";
+      text += heading(result, column);
       text += result.whole ? to_string(column.tensor, *result.whole, options_)
                            : to_string(column.tensor, options_);
       text += '\n';
@@ -38,13 +42,63 @@ class TorchEncoder final : public detail::Encoder {
     if (is_cut && summarises(shape, options_) && ++printed_.shortened == 1)
       printed_.first_shortened = shape;
     output_.write(text);
+    if (!is_long(result)) return;
+    for (const Column& column : result.columns) {
+      output_.write(heading(result, column));
+      write_pieces(column.tensor);
+      output_.write("\n");
+    }
   }
 
   Printed printed() const override { return printed_; }
 
  private:
+  static constexpr std::int64_t kLong = 100'000;
+
+  /// Whether a tensor of many elements is among them, of which all are shown.
+  bool is_long(const Result& result) const {
+    return !result.whole &&
+           std::any_of(result.columns.begin(), result.columns.end(), [&](const Column& column) {
+             const Tensor& tensor = column.tensor;
+             return tensor.numel() > kLong && !summarises(tensor.shape(), options_);
+           });
+  }
+
+  /// The line in front of one of several.
+  static std::string heading(const Result& result, const Column& column) {
+    const std::string name =
+        result.name.empty() ? column.label : escaped(name_of(result.name, column));
+    return name.empty() ? "" : name + ":\n";
+  }
+
+  void write_pieces(const Tensor& tensor) {
+    struct Piece {
+      std::int64_t index = 0;
+      std::string text;
+    };
+    const TorchText text(tensor, tensor.shape(), options_);
+    std::int64_t next = 0;
+    std::size_t line = 0;
+    ordered<Piece>(
+        threads_,
+        [&](Piece& piece, const auto&) {
+          if (next == text.pieces()) return false;
+          piece.index = next++;
+          piece.text.clear();
+          return true;
+        },
+        [&](const Piece& piece) { return piece.index + 1 == text.pieces(); },
+        [&](Piece& piece) { text.append(piece.index, piece.text); },
+        [&](Piece& piece) {
+          line = last_line(piece.text, line);
+          output_.write(piece.text);
+        });
+    output_.write(text.end(line));
+  }
+
   Output& output_;
   PrintOptions options_;
+  unsigned threads_ = 1;
   Printed printed_;
 };
 

@@ -27,9 +27,9 @@ constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are
 struct Temporary {
   std::atomic<bool> taken{false};
   std::atomic<bool> armed{false};
-  char path[PATH_MAX];
+  char path[PATH_MAX]{};  // all zeros: no constructor need run, nor touch the pages, at each start
 };
-Temporary temporaries[8];
+constinit Temporary temporaries[8];
 
 Temporary* register_temporary(const std::string& path) {
   if (path.size() >= sizeof Temporary::path) return nullptr;

@@ -34,7 +34,7 @@ inline constexpr std::uint64_t kZeros = 0x3030303030303030;  // "00000000"
 
 /// The eight decimal digits of x < 10^8, one a byte, the first in the lowest: halves, then pairs,
 /// then digits, each step dividing all parts at once by a multiplication with the reciprocal.
-constexpr std::uint64_t split_digits(std::uint32_t x) {
+[[gnu::always_inline]] constexpr std::uint64_t split_digits(std::uint32_t x) {
   const std::uint64_t first = x / 10000;
   const std::uint64_t halves = first | (x - first * 10000) << 32;
   const std::uint64_t hundreds = (halves * 5243 >> 19) & 0x0000007F0000007F;
