@@ -2,6 +2,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <deque>
@@ -17,9 +18,23 @@ namespace rectify::inline v1 {
 /// The processors this process may run on.
 unsigned processors();
 
+/// Waits for `ready()` without sleeping, for no longer than sleeping and being woken take: to be
+/// told of what is next to be there costs more than to look.
+template <class Ready>
+void wait_awake(Ready ready) {
+  constexpr std::chrono::microseconds kMost(30);
+  const auto end = std::chrono::steady_clock::now() + kMost;
+  while (!ready() && std::chrono::steady_clock::now() < end) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#endif
+  }
+}
+
 /// A pipeline in order: `cut(item, land)` fills the next item (false: there is none) and
 /// `put(item)` takes finished ones, both in the calling thread and in order; `work(item)` runs on
-/// any thread. Items are used again, so that their buffers are. At most 2 * threads are under way.
+/// any thread, and the calling one is one of these `threads`: rather than wait for the others it
+/// works, too. Items are used again, so that their buffers are. At most 2 * threads are under way.
 /// The first exception in the order of the items ends the run and is thrown from here. `only(item)`
 /// tells, after cut, that no other follows: then no thread is started.
 /// Before cut() waits for its input it is to call land(), which puts the oldest item under way as
@@ -29,41 +44,46 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
   struct Slot {
     Item item;
     std::exception_ptr error;
-    bool done = false;
+    std::atomic<bool> done = false;
   };
-  Slot first;
+  Item first;
   const auto none = [] { return false; };
-  if (!cut(first.item, none)) return;
-  if (threads <= 1 || only(first.item)) {
+  if (!cut(first, none)) return;
+  if (threads <= 1 || only(first)) {
     do {
-      work(first.item);
-      put(first.item);
-    } while (!only(first.item) && cut(first.item, none));
+      work(first);
+      put(first);
+    } while (!only(first) && cut(first, none));
     return;
   }
 
   std::mutex mutex;
   std::condition_variable waiting, finished;
   std::deque<Slot*> queue;  // cut, not yet taken by a worker
-  bool stop = false;
-  const auto finish = [&](Slot& slot) {
+  std::atomic<std::size_t> queued = 0;
+  std::atomic<bool> stop = false;
+  const bool awake = threads <= processors();  // else another has work for this one
+  /// Works on the first that nobody has taken.
+  const auto run = [&](std::unique_lock<std::mutex>& lock) {
+    Slot& slot = *queue.front();
+    queue.pop_front();
+    --queued;
+    lock.unlock();
     try {
       work(slot.item);
     } catch (...) {
       slot.error = std::current_exception();
     }
+    lock.lock();
+    slot.done = true;
   };
   const auto worker = [&] {
-    std::unique_lock lock(mutex);
     for (;;) {
+      if (awake) wait_awake([&] { return queued != 0 || stop; });
+      std::unique_lock lock(mutex);
       waiting.wait(lock, [&] { return stop || !queue.empty(); });
       if (stop) return;
-      Slot& slot = *queue.front();
-      queue.pop_front();
-      lock.unlock();
-      finish(slot);
-      lock.lock();
-      slot.done = true;
+      run(lock);
       finished.notify_one();
     }
   };
@@ -86,6 +106,7 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     {
       const std::lock_guard lock(mutex);
       queue.push_back(flying.back().get());
+      ++queued;
     }
     waiting.notify_one();
   };
@@ -96,12 +117,15 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     Slot& oldest = *flying.front();
     {
       std::unique_lock lock(mutex);
-      if (pool.empty()) {
-        queue.pop_front();
+      while (!oldest.done) {
+        if (!queue.empty()) {
+          run(lock);
+          continue;
+        }
         lock.unlock();
-        finish(oldest);
-      } else {
-        finished.wait(lock, [&] { return oldest.done; });
+        if (awake) wait_awake([&] { return oldest.done.load(); });
+        lock.lock();
+        finished.wait(lock, [&] { return oldest.done.load(); });
       }
     }
     if (oldest.error) std::rethrow_exception(oldest.error);
@@ -112,14 +136,16 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     return true;
   };
   try {
-    for (unsigned i = 0; i < threads; ++i) {
+    for (unsigned i = 1; i < threads; ++i) {
       try {
         pool.emplace_back(worker);
       } catch (const std::system_error&) {
         break;  // no more threads to be had: go on with those that run, or with none
       }
     }
-    launch(std::make_unique<Slot>(std::move(first)));
+    auto slot_of_first = std::make_unique<Slot>();
+    slot_of_first->item = std::move(first);
+    launch(std::move(slot_of_first));
     std::exception_ptr cut_error;
     bool more = true;
     while (more || !flying.empty()) {
@@ -142,7 +168,6 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
         more = !only(slot->item);
         launch(std::move(slot));
         // Cutting takes time: what is ready, or wrong, is not to wait for more of it.
-        const std::lock_guard lock(mutex);
         if (flying.front()->done) break;
       }
       land();

@@ -24,6 +24,7 @@
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -228,6 +229,14 @@ ssize_t __real_write(int fd, const void* from, std::size_t size);
 ssize_t __wrap_write(int fd, const void* from, std::size_t size);
 ssize_t __wrap_write(int fd, const void* from, std::size_t size) {
   return fails(kWrite) ? -1 : __real_write(fd, from, moved(kWrite, size));
+}
+
+ssize_t __real_writev(int fd, const iovec* parts, int count);
+ssize_t __wrap_writev(int fd, const iovec* parts, int count);
+ssize_t __wrap_writev(int fd, const iovec* parts, int count) {
+  if (fails(kWrite)) return -1;
+  const std::size_t size = moved(kWrite, 2);
+  return size == 1 ? __real_write(fd, parts[0].iov_base, 1) : __real_writev(fd, parts, count);
 }
 
 ssize_t __real_pwrite(int fd, const void* from, std::size_t size, off_t offset);

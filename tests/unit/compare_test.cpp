@@ -633,8 +633,11 @@ TEST_CASE("integers go through relu exactly") {
     CAPTURE(name(dtype));
     for (const int kind : {normal, bits, all_dead, all_linear}) {
       CAPTURE(kind);
-      for (const Shape& shape : {Shape{50, 7}, Shape{300}, Shape{}, Shape{0, 3}, Shape{1, 3}}) {
+      for (const Shape& shape : {Shape{50, 7}, Shape{300}, Shape{}, Shape{0, 3}, Shape{1, 3},
+                                 Shape{1100, 17}, Shape{3, 40, 5}}) {
         check(random_tensor(random, dtype, shape, kind), {-1, {relu(), relu()}, false});
+        if (shape.size() == 3)
+          check(random_tensor(random, dtype, shape, kind), {1, {relu(), relu()}, false});
       }
     }
   }
@@ -642,6 +645,16 @@ TEST_CASE("integers go through relu exactly") {
                                                     std::numeric_limits<std::int64_t>::max(),
                                                     std::numeric_limits<std::int64_t>::min()});
   check(extremes, {-1, {relu()}, false});
+  for (const DType dtype : {DType::int8, DType::int16, DType::int32, DType::int64, DType::uint8,
+                            DType::uint16, DType::uint32}) {
+    CAPTURE(name(dtype));
+    Tensor greatest = Tensor::empty({1100, 17}, dtype);
+    dispatch(dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      std::ranges::fill(greatest.data<T>(), std::numeric_limits<T>::max());
+    });
+    check(greatest, {-1, {relu()}, false});
+  }
   CHECK_THROWS_AS(Tally(relu_and_leaky(), DType::int32, {2}), Error);
   CHECK_THROWS_AS(Tally({-1, {relu()}, false}, DType::boolean, {2}), Error);
 }

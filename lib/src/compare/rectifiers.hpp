@@ -34,6 +34,8 @@ class Rectifiers {
   template <class T>
   void add_slab(const T* x, const Layout& layout);
   template <class T>
+  void add_integers(const T* x, const Layout& layout);
+  template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
 
   void plan_strips();

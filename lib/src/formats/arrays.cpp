@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "integers.hpp"
+#include "kernels/crc.hpp"
 #include "rectify/error.hpp"
 
 namespace rectify::inline v1 {
@@ -21,8 +22,6 @@ struct OpenArray {
 
 namespace {
 
-// A slab of this size stays in a core's cache on its way through.
-constexpr std::int64_t kSlabBytes = std::int64_t{1} << 18;
 // In an order in which the first dimension's elements stand together, more rows at a time are worth a
 // read each.
 constexpr std::int64_t kStridedBytes = std::int64_t{8} << 20;
@@ -288,7 +287,10 @@ class ArraysDecoder final : public Decoder {
     const Array& array = open_->array;
     const auto row_bytes = std::max<std::int64_t>(
         1, static_cast<std::int64_t>(array.entry.bytes) / array.entry.shape[0]);
-    std::int64_t rows = std::max<std::int64_t>(1, slab_bytes_ / row_bytes);
+    std::int64_t rows =
+        slab_bytes_ == kSlabBytes
+            ? rows_of_slab(array.begin + static_cast<std::uint64_t>(row_ * row_bytes), row_bytes)
+            : std::max<std::int64_t>(1, slab_bytes_ / row_bytes);
     rows = std::max(rows, std::min(wanted_rows_, kMostWantedBytes / row_bytes));
     if (array.strides.empty()) return rows;
     const bool narrow =
@@ -359,8 +361,7 @@ class ArraysDecoder final : public Decoder {
         throw Error(ErrorKind::data, "unexpected end in the data", "the file was cut short",
                     {open.place});
       if (open.array.checksum) {
-        chunk.crc = static_cast<std::uint32_t>(
-            ::crc32_z(0, reinterpret_cast<const Bytef*>(to), tensor.nbytes()));
+        chunk.crc = crc32_of(0, to, tensor.nbytes());
       }
       return tensor;
     }

@@ -14,6 +14,21 @@
 
 namespace rectify::inline v1 {
 
+/// A slab of this size stays in a core's cache on its way through.
+inline constexpr std::int64_t kSlabBytes = std::int64_t{1} << 18;
+
+/// How many rows, of which the first begins at `position` in a file, to take for a slab: up to where
+/// a multiple of its size stands there, and a little behind it. In most files that are made of it a
+/// multiple stands so, too, and whole blocks are what the system reads and writes fastest.
+inline std::int64_t rows_of_slab(std::uint64_t position, std::int64_t row_bytes) {
+  constexpr std::uint64_t kHeaders = 512;  // by which both may differ
+  constexpr auto kSlab = static_cast<std::uint64_t>(kSlabBytes);
+  std::int64_t bytes =
+      kSlabBytes - static_cast<std::int64_t>((position + kSlab - kHeaders) % kSlab);
+  if (bytes < kSlabBytes / 2) bytes += kSlabBytes;
+  return bytes / row_bytes + (bytes % row_bytes == 0 ? 0 : 1);
+}
+
 /// A checksum (CRC-32) of bytes.
 struct Checksum {
   /// Of what stands in front of the array in the same member, and how the checksum begins so.

@@ -31,6 +31,13 @@ class Buffer {
 
 struct OpenArray;
 
+/// Rows of an array in a file, and where they begin there.
+struct StoredRows {
+  DType dtype = DType::float32;
+  Shape shape;
+  std::uint64_t begin = 0;
+};
+
 /// A run of bytes that can be decoded on its own. Used again and again, so that its memory is.
 struct Chunk {
   Buffer bytes;  // [0, size) are the chunk's, and there is room for one more
@@ -47,6 +54,7 @@ struct Chunk {
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves
+  StoredRows stored;     // npy: or where they are, if not in_order
   // Of a file of several arrays: the one that this is of, which rows of it, and how they are read.
   std::shared_ptr<const OpenArray> array;
   std::int64_t row = 0, rows = 0;

@@ -12,6 +12,7 @@
 #include <limits>
 #include <utility>
 
+#include "arrays.hpp"
 #include "dispatch.hpp"
 #include "format.hpp"
 #include "integers.hpp"
@@ -23,8 +24,6 @@ constexpr std::string_view kMagic = "\x93NUMPY";
 constexpr std::size_t kMostHeaderBytes = 10000;
 constexpr std::size_t kMostReadDimensions = 64;   // NumPy 2
 constexpr std::size_t kMostWriteDimensions = 32;  // every NumPy
-constexpr std::size_t kSlabBytes = std::size_t{1}
-                                   << 18;  // stays in a core's cache on its way through
 // More than this is asked of memory only as the bytes arrive, if it is not known that they are
 // there.
 constexpr std::size_t kTrustedBytes = std::size_t{64} << 20;
@@ -288,7 +287,7 @@ class NpyDecoder final : public Decoder {
         edges_(wanted.edges),
         line_per_tensor_(wanted.line_per_tensor),
         wanted_rows_(wanted.rows) {
-    slab_bytes_ = std::min(slab_bytes_, kSlabBytes);
+    slab_bytes_ = std::min(slab_bytes_, static_cast<std::size_t>(kSlabBytes));
   }
 
   void restrict_to(const Part& part) override { part_ = part; }
@@ -301,6 +300,7 @@ class NpyDecoder final : public Decoder {
     }
     chunk.begins = at_head_;
     chunk.swapped = head_.swapped;
+    chunk.in_order = true;
     // A conversion that can fail, or not be exact, has to see every element.
     const bool edges_are_enough =
         !dtype_ || (is_floating_point(*dtype_) && !may_be_inexact(*head_.dtype, *dtype_));
@@ -317,12 +317,17 @@ class NpyDecoder final : public Decoder {
       const std::int64_t rows = std::min(rows_left_, slab_rows());
       Shape shape = head_.shape;
       shape[0] = rows;
-      Tensor slab =
-          head_.fortran ? read_fortran_rows(std::move(shape)) : read_tensor(std::move(shape));
+      chunk.result = {};
+      chunk.in_order = head_.fortran || !source_.size();
+      if (chunk.in_order) {
+        chunk.result.columns.push_back({"", head_.fortran ? read_fortran_rows(std::move(shape))
+                                                          : read_tensor(std::move(shape))});
+      } else {  // what reading it takes is left to decode(), on any thread
+        chunk.stored = {*head_.dtype, std::move(shape), source_.position()};
+        source_.skip(static_cast<std::uint64_t>(rows * row_bytes_));
+      }
       rows_left_ -= rows;
       chunk.ends = rows_left_ == 0;
-      chunk.result = {};
-      chunk.result.columns.push_back({"", std::move(slab)});
     }
     chunk.result.begins = chunk.begins;
     chunk.result.of_part = part_ && part_->count > 1;
@@ -347,6 +352,7 @@ class NpyDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (!chunk.in_order) chunk.result.columns.push_back({"", read_stored(chunk.stored)});
     Tensor& tensor = chunk.result.columns[0].tensor;
     const auto count = static_cast<std::size_t>(tensor.numel());
     if (chunk.swapped) swap(tensor.bytes(), count, itemsize(tensor.dtype()));
@@ -411,6 +417,15 @@ class NpyDecoder final : public Decoder {
          "the file was cut short");
   }
 
+  /// Elements of an array in C order, of a source with a size.
+  Tensor read_stored(const StoredRows& stored) const {
+    Tensor tensor = Tensor::empty(stored.shape, stored.dtype);
+    const std::size_t got =
+        source_.read_at(stored.begin, reinterpret_cast<char*>(tensor.bytes()), tensor.nbytes());
+    if (got < tensor.nbytes()) fail("unexpected end in the data", "the file was cut short");
+    return tensor;
+  }
+
   /// The next elements of the array, as they stand in the file.
   Tensor read_tensor(Shape shape) {
     const std::int64_t count = numel(shape, *head_.dtype);
@@ -458,7 +473,10 @@ class NpyDecoder final : public Decoder {
     const auto rows =
         std::max<std::int64_t>(1, static_cast<std::int64_t>(slab_bytes_) / row_bytes_);
     if (!head_.fortran) {
-      return std::max(rows, std::min(wanted_rows_, kMostWantedBytes / row_bytes_));
+      const std::int64_t whole = slab_bytes_ == static_cast<std::size_t>(kSlabBytes)
+                                     ? rows_of_slab(source_.position(), row_bytes_)
+                                     : rows;
+      return std::max(whole, std::min(wanted_rows_, kMostWantedBytes / row_bytes_));
     }
     const auto fewest = std::clamp<std::int64_t>(kMostFewBytes / row_bytes_, 1, kFewestFortranRows);
     return std::clamp<std::int64_t>(kMostFortranBytes / row_bytes_, fewest,

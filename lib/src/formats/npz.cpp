@@ -10,6 +10,7 @@
 
 #include "dispatch.hpp"
 #include "io/inflate.hpp"
+#include "kernels/crc.hpp"
 #include "npy.hpp"
 #include "pt.hpp"
 
@@ -64,13 +65,12 @@ Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& membe
     };
     return array;
   }
+  array.begin = member.begin + begin;
   if (!array.strides.empty()) array.check = [file, member] { check_stored(*file, member); };
   std::string before(static_cast<std::size_t>(begin), '\0');
   source.read_at(0, before.data(), before.size());
   if (array.strides.empty())
-    array.checksum = {static_cast<std::uint32_t>(::crc32_z(
-                          0, reinterpret_cast<const Bytef*>(before.data()), before.size())),
-                      member.crc};
+    array.checksum = {crc32_of(0, before.data(), before.size()), member.crc};
   array.open = [file, at = member.begin + begin, bytes = head.bytes, place] {
     return file->slice(at, bytes, place);
   };
@@ -93,8 +93,7 @@ class NpzEncoder final : public detail::Encoder {
   void encode(const Result& result, std::string& text) const override {
     for (const Column& column : result.columns) {
       check_npy(column.tensor);
-      const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(column.tensor.bytes()),
-                                  column.tensor.nbytes());
+      const std::uint32_t crc = crc32_of(0, column.tensor.bytes(), column.tensor.nbytes());
       for (int i = 0; i < 4; ++i) text += static_cast<char>(crc >> (8 * i) & 0xFF);
     }
   }
@@ -136,7 +135,7 @@ class NpzEncoder final : public detail::Encoder {
       header = npy_header(tensor.dtype(), shape_);
       output_.overwrite(zip_.data_begin(), header);
     }
-    const uLong before = ::crc32_z(0, reinterpret_cast<const Bytef*>(header.data()), header.size());
+    const std::uint32_t before = crc32_of(0, header.data(), header.size());
     const std::uint64_t data = zip_.size() - header.size();
     zip_.end(static_cast<std::uint32_t>(::crc32_combine(before, crc_, static_cast<z_off_t>(data))));
   }

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "io/inflate.hpp"
+#include "kernels/crc.hpp"
 #include "rectify/error.hpp"
 
 namespace rectify::inline v1 {
@@ -261,7 +262,7 @@ std::string read_member(const Source& source, const ZipMember& member, std::size
     text.resize(before + got);
     if (got == 0) break;
   }
-  const uLong crc = ::crc32_z(0, reinterpret_cast<const Bytef*>(text.data()), text.size());
+  const std::uint32_t crc = crc32_of(0, text.data(), text.size());
   if (crc != member.crc || text.size() != member.size)
     throw Error(ErrorKind::data, "the checksum (CRC-32) is not that of the archive: damaged", {},
                 {place});
@@ -270,12 +271,12 @@ std::string read_member(const Source& source, const ZipMember& member, std::size
 
 void check_stored(const Source& source, const ZipMember& member) {
   std::string block(std::size_t{1} << 20, '\0');
-  uLong crc = 0;
+  std::uint32_t crc = 0;
   for (std::uint64_t at = 0; at < member.size;) {
     const auto size =
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), member.size - at));
     const std::size_t got = source.read_at(member.begin + at, block.data(), size);
-    crc = ::crc32_z(crc, reinterpret_cast<const Bytef*>(block.data()), got);
+    crc = crc32_of(crc, block.data(), got);
     if (got < size) break;
     at += got;
   }

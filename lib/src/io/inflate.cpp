@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/crc.hpp"
 #include "rectify/error.hpp"
 
 namespace rectify::inline v1 {
@@ -164,7 +165,7 @@ class MemberReader final : public InflateReader {
 
  private:
   void inflated(const char* bytes, std::size_t size) override {
-    crc_ = ::crc32_z(crc_, reinterpret_cast<const Bytef*>(bytes), size);
+    crc_ = crc32_of(crc_, bytes, size);
     size_ += size;
     if (size_ > expected_.size) {
       fail("more is inflated than the " + std::to_string(expected_.size) +
@@ -185,7 +186,7 @@ class MemberReader final : public InflateReader {
   std::unique_ptr<Source> own_;
   Inflated expected_;
   std::uint64_t size_ = 0;
-  uLong crc_ = 0;
+  std::uint32_t crc_ = 0;
 };
 
 }  // namespace

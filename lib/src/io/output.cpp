@@ -3,6 +3,7 @@
 
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include <algorithm>
 #include <atomic>
@@ -21,6 +22,17 @@ namespace rectify::inline v1 {
 namespace {
 
 constexpr std::size_t kOutputBytes = std::size_t{64} << 10;  // small writes are gathered up to this
+
+/// Of `size` bytes that end at a position in a file, how many had better be written with the next:
+/// the system keeps a file by pages, many together where it is written so, and what ends within them
+/// costs twice.
+std::size_t beyond_blocks(std::uint64_t end, std::size_t size) {
+  constexpr std::size_t kBlockBytes = std::size_t{128} << 10;
+  constexpr std::size_t kPageBytes = 4096;
+  constexpr std::size_t kFewOf = 16;  // these are copied once more
+  const std::size_t beyond = end % kBlockBytes;
+  return beyond <= size / kFewOf ? beyond : std::min<std::size_t>(size, end % kPageBytes);
+}
 
 /// Names of temporary files that a signal handler has to remove. A slot is taken before the file
 /// exists and given back after it is gone.
@@ -133,15 +145,24 @@ struct Output::State {
     temporary.clear();
   }
 
-  void system_write(std::string_view bytes) const {
-    while (!bytes.empty()) {
-      const ssize_t count = ::write(file.get(), bytes.data(), std::min(bytes.size(), kMostAtOnce));
+  /// Writes both, one behind the other; the first is not long.
+  void system_write(std::string_view first, std::string_view second = {}) const {
+    while (!first.empty() || !second.empty()) {
+      const std::string_view one = first.empty() ? second : first;
+      const std::size_t size = std::min(second.size(), kMostAtOnce);
+      const iovec parts[] = {{const_cast<char*>(first.data()), first.size()},
+                             {const_cast<char*>(second.data()), size}};
+      const ssize_t count = first.empty() || second.empty()
+                                ? ::write(file.get(), one.data(), std::min(one.size(), kMostAtOnce))
+                                : ::writev(file.get(), parts, 2);
       if (count < 0) {
         if (is_to_be_tried_again(file.get(), POLLOUT)) continue;
         if (errno == EPIPE) throw ReaderGone();
         fail(name, "write error: ", errno);
       }
-      bytes.remove_prefix(static_cast<std::size_t>(count));
+      const auto written = static_cast<std::size_t>(count);
+      second.remove_prefix(written - std::min(written, first.size()));
+      first.remove_prefix(std::min(written, first.size()));
     }
   }
 
@@ -279,12 +300,13 @@ void Output::write(std::string_view bytes) {
     s.text->append(bytes);
     return;
   }
-  if (s.buffer.size() + bytes.size() > kOutputBytes) s.flush();
-  if (bytes.size() > kOutputBytes) {
-    s.system_write(bytes);
-  } else {
+  if (s.buffer.size() + bytes.size() <= kOutputBytes) {
     s.buffer.append(bytes);
+    return;
   }
+  const std::size_t rest = s.regular ? beyond_blocks(s.position, bytes.size()) : 0;
+  s.system_write(s.buffer, bytes.substr(0, bytes.size() - rest));
+  s.buffer.assign(bytes.substr(bytes.size() - rest));
 }
 
 void Output::flush() {
