@@ -491,9 +491,10 @@ class FixedCell {
       return false;
     const std::uint64_t digits =
         split_digits(static_cast<std::uint32_t>(scaled_in_double(x, decimals)));
-    const int zeros = digits == 0 ? kWord : std::countr_zero(digits) / 8;
-    // Blanks, in front of all that is shown, and then the sign.
-    const int blanks = 8 * std::min(zeros, kWord - 1 - decimals);
+    // Blanks, in front of all that is shown, and then the sign. The last digit before the point is
+    // shown, be it zero.
+    const std::uint64_t shown = digits | std::uint64_t{1} << (8 * (kWord - 1 - decimals));
+    const int blanks = std::countr_zero(shown) & ~7;
     const std::uint64_t text =
         digits + kZeros - (0x1010101010101010 & ((std::uint64_t{1} << blanks) - 1));
     const std::uint64_t sign = std::uint64_t{bits >> 31} * ('-' - ' ') << blanks;

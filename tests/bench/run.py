@@ -155,7 +155,7 @@ def race(title, contestants, folder, rounds, amount=0, unit="", short="", spawn=
                         "cpu": contestant.cpu(), "peak": contestant.peak})
         contestant.times = times
     if short:
-        SUMMARY.append((short, contestants, f"{amount / ours.wall() / 1e6:.3g} {unit}" if amount else ""))
+        SUMMARY.append((short, contestants, f"{float(f'{amount / ours.wall() / 1e6:.3g}'):,.0f} {unit}" if amount else ""))
 
 
 def peers_of(contestants):
@@ -317,12 +317,14 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
             *peer("mawk", "BEGIN { print 2, -0.04, 5, -0.06 }"), *peer("perl", "-e", "print 2, -0.04, 5, -0.06"),
             *peer("jq", "-n", "[2, -4, 5, -6] | map(if . < 0 then . * 0.01 else . end)"),
             *peer("mlr", "-n", "put", "end { print -4 * 0.01 }"),
-        ], folder, 100 * rounds, short="start, four numbers", spawn=True)
+        ], folder, 100 * rounds, short="start-up, four numbers", spawn=True)
         race("start-up: the import alone", [
             rectify("--tensor", "[2,-4,5,-6]"),
             *([Contestant("NumPy", [sys.executable, "-c", "import numpy"])] if numpy.there else []),
             *([Contestant("PyTorch", [sys.executable, "-c", "import torch"])] if torch.there else []),
-        ], folder, rounds, spawn=True, short="the same, imports")
+        ], folder, rounds, spawn=True, short="imports")
+        title, contestants, rate = SUMMARY[-2]
+        SUMMARY[-2:] = [(title, contestants + SUMMARY[-1][1][1:], rate)]
 
     def csv():
         table("digits9.csv", 8, 0)
@@ -377,12 +379,12 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
         make("print.npy", f"{print_rows},8")
         race(f"a full print of {print_rows} x 8", [
             rectify("print.npy", "--threshold", "inf", stdout="out.txt"), *torch(whole.format("print.npy"), stdout="out.txt"),
-        ], folder, rounds, print_rows * 8, "million numbers/s", "a print of all")
+        ], folder, rounds, print_rows * 8, "million/s", f"a print of {print_rows * 8:,} numbers")
         make("long.npy", "1000,1000")
         race("a full print of 1000 x 1000", [
             rectify("long.npy", "--threshold", "inf", stdout="out.txt"),
             rectify("long.npy", "--threshold", "inf", "--threads", "1", stdout="out.txt"), tool("cat", "out.txt"),
-        ], folder, max(rounds, 9), 1e6, "million numbers/s", "one of a million numbers")
+        ], folder, max(rounds, 9), 1e6, "million/s", "a print of a million")
         make("in.npy", f"{large_rows},8")
         race(f"a summary of {large_rows} x 8", [
             rectify("in.npy"), *torch("print(F.leaky_relu(torch.from_numpy(np.load('in.npy'))))\n")], folder, rounds)
@@ -420,7 +422,7 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
         race(f"randn of {large_rows} x 8 to NPY", [
             rectify("--randn", f"{large_rows},8", "--seed", "0", "-o", "out.npy", new="out.npy"),
             *torch(f"torch.manual_seed(0)\nx = torch.randn({large_rows}, 8)\n{TORCH_LEAKY}np.save('out.npy', y)\n", new="out.npy"),
-        ], folder, rounds, large_rows * 8, "million numbers/s", "randn to NPY")
+        ], folder, rounds, large_rows * 8, "million/s", "randn to NPY")
 
     def compare():
         size = make("in.npy", f"{large_rows},8")
@@ -433,7 +435,7 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
             rectify("compare", "in.csv"),
             *numpy("x = np.loadtxt('in.csv', np.float32, delimiter=',')\n"
                    "print((x > 0).sum(0), (x == 0).sum(0), (x < 0).sum(0))\n"),
-        ], folder, rounds, size, "MB/s", "compare of CSV")
+        ], folder, rounds, size, "MB/s")
 
     def pipe():
         for name, shape in (("in.csv", f"{rows},8"), ("in.jsonl", f"{rows},8"), ("in.npy", f"{large_rows},8")):
