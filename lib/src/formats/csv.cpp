@@ -442,11 +442,12 @@ class CsvDecoder final : public Decoder {
     if ((!options_.keep.empty() || !options_.columns.empty()) && by_number(options_.keep) &&
         by_number(options_.columns)) {
       const CsvColumns chosen = choose(fields.size(), {});
+      const bool counts = counts_columns(dialect_, fields);
       std::vector<CsvField> taken;
       for (std::size_t i = 0; i < fields.size(); ++i) {
         if (chosen.role[i] >= 0) taken.push_back(fields[i]);
       }
-      fields = std::move(taken);
+      if (!counts) fields = std::move(taken);
     }
     const FirstRow row = first_row(dialect_, fields);
     if (row.is != FirstRow::unclear) return row.is == FirstRow::header;
@@ -581,7 +582,9 @@ class CsvDecoder final : public Decoder {
     bool nameless = false;
     if (*has_header_ && takes_first_by_number(options_.keep)) {
       const char* content_end = line_end;
-      nameless = fields_at(chunk, row, content_end).size() == fields_ + (trailing ? 2 : 1);
+      // A delimiter with which rows end, and the header does not, is not a field of theirs.
+      nameless = fields_at(chunk, row, content_end).size() == fields_ + (trailing ? 2 : 1) &&
+                 (trailing || dialect_.blanks || !ends_with_delimiter(row, line_end));
       if (nameless) {
         ++fields_;
         names_.insert(names_.begin(), "");
@@ -672,11 +675,18 @@ class CsvDecoder final : public Decoder {
       const auto at = static_cast<std::size_t>(is_kept ? CsvColumns::kFirstKept - role : role);
       const bool absent = nameless && i == 0;
       const std::size_t field = i - (nameless ? 1u : 0u);
+      const bool is_last = i + 1 == names_.size();
       (is_kept ? kept_.names : chosen_names_)[at] = names_[i];
       (is_kept ? kept_.quoted : style->quoted)[at] = !absent && fields[field].quoted;
       for (std::size_t line = 0; line < behind.size(); ++line) {
-        if (!absent && field < behind[line].size())
-          (is_kept ? kept_.behind_header : style->behind_header)[line][at] = behind[line][field];
+        // A line may have a field for the names of rows, which the header has not.
+        const std::vector<std::string>& words = behind[line];
+        const bool has_all = nameless && words.size() >= names_.size();
+        std::string& text = (is_kept ? kept_.behind_header : style->behind_header)[line][at];
+        std::size_t next = has_all ? i : field;
+        if ((absent && !has_all) || next >= words.size()) continue;
+        text = words[next];
+        while (is_last && ++next < words.size()) (text += dialect_.delimiter) += words[next];
       }
     }
     style_ = std::move(style);
@@ -950,8 +960,13 @@ class CsvDecoder final : public Decoder {
     }
     while (p < end) {
       const char* content = dialect_.skip_blanks(p, end);
-      if (fields_ == 1 && !dialect_.is_comment(content, end)) {
+      if (fields_ == 1) {
         if (content == end) break;
+        if (dialect_.is_comment(content, end)) {  // a blank line behind it is a row
+          p = std::find(content, end, '\n');
+          p += p == end ? 0 : 1;
+          continue;
+        }
         if (skip_break(content, end + 1) != content) {
           if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
           out[count++] = missing;
@@ -961,7 +976,6 @@ class CsvDecoder final : public Decoder {
       } else {
         p = dialect_.skip_blank_lines(p, end);
         if (p == end) break;
-        if (fields_ == 1) continue;
       }
       const char* const line_end = std::find(p, end, '\n');
       T* const row = out + count;

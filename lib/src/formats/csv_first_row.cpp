@@ -43,6 +43,8 @@ bool is_start_of_number(std::uint32_t code) {
          code == '$' || (code >= 0xA2 && code <= 0xA5) || (code >= 0x20A0 && code <= 0x20CF);
 }
 
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
 std::string_view without_invisible(std::string_view text) {
   std::size_t begin = text.size();
   std::size_t end = text.size();
@@ -63,22 +65,32 @@ Kind kind_of_words(std::string_view text) {
                           (text.front() == '\'' && text.back() == '\''))) {
     text = without_invisible(text.substr(1, text.size() - 2));
   }
+  const auto is_missing_word = [&] {
+    return std::any_of(std::begin(kMissingWords), std::end(kMissingWords),
+                       [&](std::string_view word) {
+                         return std::equal(text.begin(), text.end(), word.begin(), word.end(),
+                                           [](char a, char b) { return lower(a) == b; });
+                       });
+  };
+  if (is_missing_word()) return Kind::missing_word;
   // What laboratories and spreadsheets write before a number: <0.01, ~5, '-5.
   while (text.size() > 1 && std::string_view("<>~='").find(text.front()) != std::string_view::npos)
     text = without_invisible(text.substr(1));
   for (const std::string_view sign : {"\u2264", "\u2265", "\u2248", "\u00B1"}) {
     if (text.starts_with(sign)) text = without_invisible(text.substr(sign.size()));
   }
-  if (text.empty()) return Kind::missing_word;
-  const auto is_same = [&](std::string_view word) {
-    return std::equal(text.begin(), text.end(), word.begin(), word.end(), [](char a, char b) {
-      return (a >= 'A' && a <= 'Z' ? static_cast<char>(a - 'A' + 'a') : a) == b;
-    });
-  };
-  if (std::any_of(std::begin(kMissingWords), std::end(kMissingWords), is_same))
-    return Kind::missing_word;
+  if (text.empty() || is_missing_word()) return Kind::missing_word;
   std::size_t length = 0;
   return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
+}
+
+bool counts_columns(const CsvDialect& dialect, std::span<const CsvField> fields) {
+  std::size_t empty_before = 0;
+  while (empty_before < fields.size() && dialect.is_missing(fields[empty_before])) ++empty_before;
+  for (std::size_t i = empty_before; i < fields.size(); ++i) {
+    if (fields[i].text() != std::to_string(i - empty_before)) return false;
+  }
+  return empty_before != 0 && empty_before != fields.size();
 }
 
 FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields) {
@@ -90,15 +102,10 @@ FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields) 
   Found words;
   const CsvField* spoilt = nullptr;  // by a carriage return
   bool has_name = false;
-  std::size_t empty_before = 0;
-  std::size_t counted = 0;  // fields behind those that are 0, 1, 2 ...
-  for (std::size_t i = 0; i < fields.size(); ++i) {
-    const CsvField& field = fields[i];
+  for (const CsvField& field : fields) {
     const Kind kind = dialect.is_missing(field)  ? Kind::empty
                       : dialect.is_number(field) ? Kind::number
                                                  : kind_of_words(field.text());
-    if (kind == Kind::empty && i == empty_before) ++empty_before;
-    if (kind == Kind::number && field.text() == std::to_string(i - empty_before)) ++counted;
     if (kind == Kind::number && number.field == nullptr) number = {&field, kind};
     if (kind > Kind::number && words.field == nullptr) words = {&field, kind};
     if (kind > Kind::empty && spoilt == nullptr && !field.quoted &&
@@ -110,8 +117,7 @@ FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields) 
     return FirstRow{FirstRow::unclear, std::move(message), at};
   };
   if (words.field == nullptr) {
-    if (empty_before == 0 || counted == 0 || empty_before + counted != fields.size())
-      return {FirstRow::data, "", nullptr};
+    if (!counts_columns(dialect, fields)) return {FirstRow::data, "", nullptr};
     return unclear(
         "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
         "writes names that are numbers",

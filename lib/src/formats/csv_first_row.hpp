@@ -38,4 +38,7 @@ struct FirstRow {
 /// is unclear: a guess might lose a row, or make one up.
 FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields);
 
+/// Whether the fields are empty ones and then 0, 1, 2 ..., as pandas writes names that are numbers.
+bool counts_columns(const CsvDialect& dialect, std::span<const CsvField> fields);
+
 }  // namespace rectify::inline v1

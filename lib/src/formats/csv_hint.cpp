@@ -83,6 +83,15 @@ class Hints {
     if (!options_.comment.empty() || has_carriage_return_inside()) return "";
     const std::string_view row =
         fault_.row.substr(std::min(fault_.row.find_first_not_of(" \t"), fault_.row.size()));
+    // A row of as many fields as the others has a word for a missing value, or a label, in the first.
+    if (fields_.size() == fault_.expected &&
+        (fields_.size() > 1 ||
+         (!fields_.empty() && kind_of_words(fields_[0].text()) == Kind::missing_word)) &&
+        std::all_of(fields_.begin() + 1, fields_.end(), [&](const CsvField& field) {
+          return fault_.dialect.is_number(field) || fault_.dialect.is_missing(field) ||
+                 kind_of_words(field.text()) == Kind::missing_word;
+        }))
+      return "";
     for (const std::string_view mark : {"#", "%", "//", "!"}) {
       if (!row.starts_with(mark)) continue;
       ReadOptions with = options_;
@@ -122,8 +131,34 @@ class Hints {
       if (options_.decimal != '.' || other.character == ',') continue;
       with.decimal = ',';
       if (works(with)) return hint + " " + option("read.decimal", ",");
+      with.decimal = '.';
+      if (const std::string list = text_columns(with, other.character); !list.empty())
+        return hint + " " + option("keep", list);
     }
     return "";
+  }
+
+  /// The columns of text that have to be kept for the row to be read with these options; "" if that
+  /// does not help.
+  std::string text_columns(ReadOptions options, char delimiter) const {
+    if (!fault_.has_header || !options.keep.empty() || !options.columns.empty()) return "";
+    CsvDialect dialect = fault_.dialect;
+    dialect.blanks = delimiter == ReadOptions::kBlanks;
+    dialect.delimiter = dialect.blanks ? ' ' : delimiter;
+    std::string list;
+    const char* p = fault_.row.data();
+    const char* const end = p + fault_.row.size();
+    for (std::size_t i = 1;; ++i, ++p) {
+      const CsvField field = dialect.field_at(p, end, true);
+      if (field.wrong != nullptr) return "";
+      if (!dialect.is_number(field)) {
+        options.keep.push_back(std::to_string(i));
+        list += (list.empty() ? "" : ",") + options.keep.back();
+      }
+      p = field.next;
+      if (p == end || !dialect.is_delimiter(*p)) break;
+    }
+    return !list.empty() && works(options) ? list : "";
   }
 
   /// Whether what the character separates are groups of three digits: 1 000 is more likely a
@@ -216,17 +251,34 @@ class Hints {
            text[0] == 'E';
   }
 
+  /// Whether it is a line of hyphens, as between a header and its table, or stands for no unit.
+  static bool is_rule(std::string_view text) {
+    return !text.empty() && text.find_first_not_of('-') == std::string_view::npos;
+  }
+
+  /// Whether the header and the row are divided by another delimiter, into columns of which some may
+  /// be text.
+  bool may_be_divided_otherwise() const {
+    if (options_.delimiter != '\0' || fault_.names.size() != 1) return false;
+    const std::string_view header = fault_.names[0];
+    return std::any_of(std::begin(kDelimiters), std::end(kDelimiters), [&](char c) {
+      const auto count = std::count(header.begin(), header.end(), c);
+      return count != 0 && count == std::count(fault_.row.begin(), fault_.row.end(), c);
+    });
+  }
+
   /// A line of words behind the header.
   std::string units() const {
     const bool is_words = std::all_of(fields_.begin(), fields_.end(), [&](const CsvField& field) {
       return fault_.dialect.is_missing(field) ||
-             (!fault_.dialect.is_number(field) && kind_of_words(field.text()) == Kind::name);
+             (!fault_.dialect.is_number(field) &&
+              (kind_of_words(field.text()) == Kind::name || is_rule(field.text())));
     });
     const bool has_words = std::any_of(fields_.begin(), fields_.end(), [&](const CsvField& field) {
       return !fault_.dialect.is_missing(field);
     });
     if (!fault_.has_header || !fault_.is_first || !is_words || !has_words ||
-        options_.skip_after_header != 0)
+        options_.skip_after_header != 0 || may_be_divided_otherwise())
       return "";
     ReadOptions with = options_;
     with.skip_after_header = 1;
@@ -316,6 +368,8 @@ class Hints {
     return option("keep", list) + " leaves " +
            (with.keep.size() == 1 ? "the column as it is" : "these columns as they are");
   }
+
+  static constexpr char kDelimiters[] = {';', '\t', '|', ','};
 
   const CsvFault& fault_;
   const ReadOptions& options_;
