@@ -23,8 +23,9 @@
 namespace rectify::app {
 namespace {
 
-/// Sets a seed where none is given and random numbers are drawn, and tells it.
+/// Sets a seed where none is given and random numbers are drawn, and tells it, and the instructions.
 void seed(Options& options) {
+  if (options.verbose) say(fmt::format("instructions: {}", instructions()));
   if (options.seed || !(options.randn || draws(options))) return;
   options.seed = std::random_device{}();
   if (options.verbose) say(fmt::format("--seed {}", *options.seed));

@@ -930,8 +930,11 @@ constexpr Flag kFlags[] = {
 
     {.name = "--verbose",
      .letter = 'v',
-     .brief = "tell the seed of what is drawn",
-     .manual = "Tell the seed of `--randn` and of `rrelu(training)` on standard error.",
+     .brief = "tell the seed of what is drawn, and the instructions",
+     .manual = "Tell on standard error the seed of `--randn` and of `rrelu(training)`, and which "
+               "instructions of the processor are used: avx512, avx2 or baseline. "
+               "`RECTIFY_TARGET` in the environment names lesser ones than the best; the answers "
+               "have the same bits.",
      .take = [](Options& o, const std::string&) { o.verbose = true; }},
     {.name = "-h",
      .letter = 'h',

@@ -21,9 +21,10 @@ import time
 
 rows = []
 
-# What a program with a sanitizer is to know of the caller's environment, and all that any program is.
+# What a program with a sanitizer is to know of the caller's environment, which instructions it is to use, and all that any is.
 SANITIZERS = {name: value for name, value in os.environ.items() if name.endswith("SAN_OPTIONS")}
-ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **SANITIZERS}
+TARGET = {name: value for name, value in os.environ.items() if name == "RECTIFY_TARGET"}
+ENVIRONMENT = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C", **TARGET, **SANITIZERS}
 
 # What a terminal must not get from a message: controls (a newline among them), line separators, bidirectional marks.
 UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069]")

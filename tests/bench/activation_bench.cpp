@@ -18,7 +18,6 @@
 #include <string>
 #include <vector>
 
-#include "kernels/target.hpp"
 #include "rectify/activation.hpp"
 
 namespace {
@@ -112,8 +111,7 @@ int main() {
   for (std::string line; std::getline(std::cin, line);) {
     const std::vector<std::string> fields = fields_of(line);
     if (fields.at(0) == "target") {
-      constexpr const char* kNames[] = {"baseline", "avx2", "avx512"};
-      std::printf("%s\n", kNames[static_cast<int>(target())]);
+      std::printf("%s\n", std::string(instructions()).c_str());
     } else {
       std::printf("%.6f\n", fields.at(0) == "copy" ? copy(fields) : run(fields));
     }

@@ -145,6 +145,11 @@ struct Activation {
 /// All activations, in the order in which help and reports name them.
 std::span<const Activation> activations();
 
+/// The instructions that activations use on this processor: "avx512", "avx2", or "baseline", which
+/// every processor of the architecture has. The environment's RECTIFY_TARGET names lesser ones than
+/// the best; the bits do not depend on it.
+std::string_view instructions();
+
 /// The activation called `name`: its own name, torch's function or module, in any case, with or
 /// without what Python writes before it ("nn.", "F.", "torch.nn.functional."); or null.
 const Activation* find_activation(std::string_view name);

@@ -26,6 +26,8 @@ namespace rectify::inline v1 {
 
 /// The long way: elementary.hpp.
 struct Exactly {
+  static constexpr elementary::Fma kFma = elementary::Fma::once;
+
   template <class C>
   RECTIFY_INLINE static C fma(C x, C y, C z) {
     return std::fma(x, y, z);
@@ -76,10 +78,17 @@ struct Quickly {
   /// vectors of float32 at a time, whose operations do not wait for one another.
   std::uint16_t doubt = 0;
 
-  /// As Exactly gives it, save for double rounding, of which tests/exhaustive finds none in what
-  /// activations compute.
-  RECTIFY_INLINE static float fma(float x, float y, float z) {
-    return elementary::fma<kFma>(x, y, z);
+  /// In double with doubt where the sum, rounded to double, lies between two float32, so that the
+  /// second rounding may go the wrong way.
+  RECTIFY_INLINE float fma(float x, float y, float z) {
+    if constexpr (kFma == elementary::Fma::once) return std::fma(x, y, z);
+    const double sum = static_cast<double>(x) * y + z;
+    const auto rest =
+        static_cast<std::uint32_t>(std::bit_cast<std::uint64_t>(sum)) & ((1u << 29) - 1);
+    const double size = elementary::magnitude(sum);
+    const bool subnormal = (size < std::numeric_limits<float>::min()) & (size > 0);
+    doubt |= static_cast<std::uint16_t>((rest == 1u << 28) | subnormal);
+    return static_cast<float>(sum);
   }
   RECTIFY_INLINE static float exp(float x) {
     if constexpr (kFma == elementary::Fma::once) return elementary::exp(x);

@@ -3,6 +3,7 @@
 
 #include "activation/checks.hpp"
 #include "activation/kernels.hpp"
+#include "kernels/target.hpp"
 #include "rectify/activation.hpp"
 
 namespace rectify::inline v1 {
@@ -352,5 +353,17 @@ constexpr Activation kTable[] = {
 }  // namespace
 
 std::span<const Activation> activations() { return kTable; }
+
+std::string_view instructions() {
+  switch (target()) {
+    case Target::avx512:
+      return "avx512";
+    case Target::avx2:
+      return "avx2";
+    case Target::baseline:
+      break;
+  }
+  return "baseline";
+}
 
 }  // namespace rectify::inline v1
