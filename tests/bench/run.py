@@ -30,7 +30,7 @@ import time
 PATIENCE = 1.5  # seconds of a warm-up beyond which there are no rounds
 TOLERANCE = 2e-5  # of an answer, relative: most peers write six digits
 RESULTS = []  # what --json FILE gets
-SUMMARY = []  # the lines of the table for people: a title and its Contestants
+SUMMARY = []  # the lines of the table for people: what is done, and by whom
 GNU_TIME = shutil.which("time")
 BINARY = ""
 
@@ -155,7 +155,7 @@ def race(title, contestants, folder, rounds, amount=0, unit="", short="", spawn=
                         "cpu": contestant.cpu(), "peak": contestant.peak})
         contestant.times = times
     if short:
-        SUMMARY.append((short, contestants, f"{float(f'{amount / ours.wall() / 1e6:.3g}'):,.0f} {unit}" if amount else ""))
+        SUMMARY.append((short, contestants))
 
 
 def peers_of(contestants):
@@ -163,21 +163,24 @@ def peers_of(contestants):
     return [one for one in contestants[1:] if not one.wrong and not one.name.startswith("rectify")]
 
 
+def short_number(times):
+    return f"{times:.1f}" if times < 10 else f"{times:.0f}"
+
+
 def table_for_people():
-    lines = ["| what | rectify: time, rate, memory | the others take, times as long |", "| --- | --- | --- |"]
-    for short, contestants, rate in SUMMARY:
+    lines = ["| what | rectify: wall, CPU, memory | the others take, times as long |", "| --- | --- | --- |"]
+    for short, contestants in SUMMARY:
         ours = contestants[0]
-        others = ", ".join(f"{one.name.split()[0] if not one.answers else one.name} {one.times:.{1 if one.times < 10 else 0}f}"
+        others = ", ".join(f"{one.name.split()[0] if not one.answers else one.name} {short_number(one.times)}"
                            for one in peers_of(contestants))
-        figures = ", ".join(part for part in (seconds(ours.wall()), rate, f"{ours.peak} MiB") if part)
-        lines.append(f"| {short} | {figures} | {others} |")
+        lines.append(f"| {short} | {seconds(ours.wall())}, {seconds(ours.cpu())}, {ours.peak} MiB | {others} |")
     return "\n".join(lines)
 
 
 def plot(file):
     """Draws the table: a bar a contestant, as many times as long as rectify takes."""
     rows = [(short, one.name.split()[0] if not one.answers else one.name, one.times)
-            for short, contestants, _ in SUMMARY for one in peers_of(contestants)]
+            for short, contestants in SUMMARY for one in peers_of(contestants)]
     commands, y, labels = [], 0, []
     title = None
     for short, name, times in rows:
@@ -185,7 +188,7 @@ def plot(file):
             y -= 0.6
             title = short
             labels.append(f"set label {json_module.dumps(short)} at graph -0.02, first {y} right")
-        commands.append(f"{times} {y} {json_module.dumps(f'{name}  {times:.3g}')}")
+        commands.append(f"{times} {y} {json_module.dumps(f'{name}  {short_number(times)}')}")
         y -= 1
     script = f"""set terminal svg size 900,{60 + int(-22 * y)} font 'sans-serif,13' background '#ffffff'
 set output {json_module.dumps(str(file))}
@@ -323,8 +326,8 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
             *([Contestant("NumPy", [sys.executable, "-c", "import numpy"])] if numpy.there else []),
             *([Contestant("PyTorch", [sys.executable, "-c", "import torch"])] if torch.there else []),
         ], folder, rounds, spawn=True, short="imports")
-        title, contestants, rate = SUMMARY[-2]
-        SUMMARY[-2:] = [(title, contestants + SUMMARY[-1][1][1:], rate)]
+        title, contestants = SUMMARY[-2]
+        SUMMARY[-2:] = [(title, contestants + SUMMARY[-1][1][1:])]
 
     def csv():
         table("digits9.csv", 8, 0)
