@@ -1,6 +1,8 @@
 #include "compare/rectifiers.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <cmath>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -449,12 +451,137 @@ void Rectifiers::add_integers(const T* x, const Layout& layout) {
   });
 }
 
+namespace {
+
+/// Where a magnitude's last bit stands: 1 for the least of all, which is 2^-1074.
+int position_of(double magnitude) {
+  return std::max(static_cast<int>(std::bit_cast<std::uint64_t>(magnitude) >> 52), 1);
+}
+
+/// The exact sums of up to 512 magnitudes and of their squares, of sizes that are not far apart.
+class MagnitudeSums {
+ public:
+  /// Of what there may be between the least and the greatest for the sums to fit.
+  static constexpr int kMostBinades = 60;
+
+  explicit MagnitudeSums(int bottom) : bottom_(bottom) {}
+
+  void add(double magnitude) {
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(magnitude);
+    const std::uint64_t normal = (bits >> 52) != 0 ? 1 : 0;
+    const Wide fraction = (bits & ((std::uint64_t{1} << 52) - 1)) | normal << 52;
+    const int shift = static_cast<int>((bits >> 52) + 1 - normal) - bottom_;
+    sum_ += fraction << shift;
+    const Wide square = fraction * fraction;
+    const Wide low = square << (2 * shift);
+    low_ += low;
+    high_ += (square >> 1 >> (127 - 2 * shift)) + (low_ < low ? 1 : 0);
+  }
+
+  void add_to(ExactSum& sum, bool negative, ExactSum& squares) const {
+    const int exponent = bottom_ - 1075;
+    sum.add_scaled(sum_, exponent, negative);
+    squares.add_scaled(low_, 2 * exponent, false);
+    squares.add_scaled(high_, 2 * exponent + 128, false);
+  }
+
+ private:
+  using Wide = ExactSum::Wide;
+
+  int bottom_;
+  Wide sum_ = 0, low_ = 0, high_ = 0;  // high_ in units of 2^128
+};
+
+/// Whether magnitudes from the least to the greatest have sums of that kind.
+bool have_sums(double least, double greatest) {
+  return least > 0 && std::isfinite(greatest) &&
+         position_of(greatest) - position_of(least) <= MagnitudeSums::kMostBinades;
+}
+
+}  // namespace
+
+/// Adds a column of a tile.
+void Rectifiers::add_column(std::size_t unit, const double* x, std::size_t rows,
+                            std::size_t stride) {
+  const std::vector<Plan>& plans = modes_.plans;
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  double above[kTileRows], below[kTileRows];
+  std::size_t positive = 0, negative = 0, nan = 0;
+  // Signs come at random: to branch by them would take longer than the sums.
+  for (std::size_t r = 0; r < rows; ++r) {
+    const double v = x[r * stride];
+    above[positive] = v;
+    below[negative] = v;
+    positive += v > 0 ? 1u : 0u;
+    negative += v < 0 ? 1u : 0u;
+    nan += std::isnan(v) ? 1u : 0u;
+  }
+  double highest = 0, lowest = 0, least = kInfinity, greatest = -kInfinity;
+  for (std::size_t i = 0; i < positive; ++i) {
+    highest = above[i] > highest ? above[i] : highest;
+    least = above[i] < least ? above[i] : least;
+  }
+  for (std::size_t i = 0; i < negative; ++i) {
+    lowest = below[i] < lowest ? below[i] : lowest;
+    greatest = below[i] > greatest ? below[i] : greatest;
+  }
+  bool fits = std::isfinite(lowest) && (positive == 0 || have_sums(least, highest));
+  for (const Plan& plan : plans) {
+    if (negative == 0 || !plan.rectifier || plan.flat) continue;
+    fits = fits && have_sums(std::abs(value_below<double>(plan, greatest)),
+                             std::abs(value_below<double>(plan, lowest)));
+  }
+  if (!fits || rows == 1) {
+    for (std::size_t r = 0; r < rows; ++r) add_value<double>(unit, x[r * stride]);
+    return;
+  }
+  Inputs& in = kept_.inputs[unit];
+  in.nan += nan;
+  in.positive += positive;
+  in.zero += rows - positive - negative - nan;
+  in.negative += negative;
+  if (positive != 0) {
+    in.above.add({key_of(least), key_of(highest)});
+    MagnitudeSums sums(position_of(least));
+    for (std::size_t i = 0; i < positive; ++i) sums.add(above[i]);
+    sums.add_to(in.sum, false, in.squares);
+  }
+  if (negative == 0) return;
+  in.below.add({key_of(lowest), key_of(greatest)});
+  const Plan& baseline = plans[0];
+  for (std::size_t c = 0; c < plans.size(); ++c) {
+    const Plan& plan = plans[c];
+    if (!plan.rectifier || plan.flat) continue;
+    MagnitudeSums sums(position_of(std::abs(value_below<double>(plan, greatest))));
+    for (std::size_t i = 0; i < negative; ++i)
+      sums.add(std::abs(value_below<double>(plan, below[i])));
+    Below& to = kept_.below[c][unit];
+    sums.add_to(to.sum, plan.slope > 0, to.squares);
+    if (!plan.by_rectifiers || plan.slope == baseline.slope || baseline.flat) continue;
+    Difference& difference = kept_.differences[c][unit];
+    for (std::size_t i = 0; i < negative; ++i)
+      difference.add(value_below<double>(plan, below[i]), value_below<double>(baseline, below[i]));
+  }
+  add_differences_from_zero<double>(unit, negative, lowest);
+}
+
+void Rectifiers::add_doubles(const double* x, const Layout& layout) {
+  for_each_tile(layout, [&](const Tile& tile) {
+    double packed[kTileValues];
+    pack(layout, tile, x, packed);
+    for (std::size_t l = 0; l < tile.width; ++l)
+      add_column(tile.units[l], packed + l, tile.rows, kTileWidth);
+  });
+}
+
 void Rectifiers::add(const Tensor& slab, const Layout& layout) {
   dispatch(modes_.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const T* x = slab.data<T>().data();
     if constexpr (has_kernels<T>) {
       add_slab(x, layout);
+    } else if constexpr (std::is_same_v<T, double>) {
+      add_doubles(x, layout);
     } else if constexpr (!is_floating<T> && !std::is_same_v<T, bool>) {
       add_integers(x, layout);
     } else {

@@ -35,6 +35,8 @@ class Rectifiers {
   void add_slab(const T* x, const Layout& layout);
   template <class T>
   void add_integers(const T* x, const Layout& layout);
+  void add_column(std::size_t unit, const double* x, std::size_t rows, std::size_t stride);
+  void add_doubles(const double* x, const Layout& layout);
   template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
 

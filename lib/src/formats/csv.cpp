@@ -686,7 +686,11 @@ class CsvDecoder final : public Decoder {
         std::size_t next = has_all ? i : field;
         if ((absent && !has_all) || next >= words.size()) continue;
         text = words[next];
-        while (is_last && ++next < words.size()) (text += dialect_.delimiter) += words[next];
+        if (!is_last) continue;
+        // What stands behind the last column, as in a sentence with commas, belongs to it.
+        std::size_t rest = words.size();
+        while (rest > next + 1 && words[rest - 1].empty()) --rest;
+        while (++next < rest) (text += dialect_.delimiter) += words[next];
       }
     }
     style_ = std::move(style);
