@@ -82,6 +82,8 @@ struct TableStyle {
   bool crlf = false;
   /// A line `sep=;` stands in front: it names the delimiter.
   bool names_delimiter = false;
+  /// Lines that begin so are comments; empty: none are.
+  std::string comment = {};
   /// Lines in front of the header that were skipped, as they stand.
   std::string preamble;
   /// Whether a column's name is in quotes; of each column of the table, or empty.

@@ -649,6 +649,7 @@ class CsvDecoder final : public Decoder {
     style->delimiter = dialect_.delimiter;
     style->decimal = dialect_.decimal;
     style->crlf = crlf;
+    style->comment = dialect_.comment;
     style->names_delimiter = names_delimiter_ && cutter_.has_start();
     if (cutter_.has_start()) style->preamble = preamble_;
     style->format = delimiter_ == '\t' ? "tsv" : "csv";

@@ -183,6 +183,13 @@ class CsvEncoder final : public detail::Encoder {
     return std::string_view(kept.text).substr(begin, kept.ends[index] - begin);
   }
 
+  /// Whether a line that begins with the field would be a comment.
+  static bool begins_comment(std::string_view field, std::string_view comment) {
+    const std::size_t first = field.find_first_not_of(" \t");
+    return !comment.empty() && first != std::string_view::npos &&
+           field.substr(first).starts_with(comment);
+  }
+
   static std::string in_double_quotes(std::string_view name) {
     std::string text = "\"";
     for (const char c : name) {
@@ -200,6 +207,7 @@ class CsvEncoder final : public detail::Encoder {
           delimiter_(style.delimiter),
           decimal_(style.decimal),
           crlf_(style.crlf),
+          comment_(style.comment),
           float_format_(float_format) {}
     Lines(const Lines&) = delete;
     Lines& operator=(const Lines&) = delete;
@@ -248,10 +256,11 @@ class CsvEncoder final : public detail::Encoder {
       }
     }
 
-    /// Adds a field of a text up to `end` as it is, but in quotes where it has the delimiter in it,
-    /// which it has not if it `is_as_it_was`.
+    /// Adds a field of a text up to `end` as it is, but in quotes where the line would be a comment,
+    /// or it has the delimiter in it, which it has not if it `is_as_it_was`.
     void add_text(std::string_view field, const char* end, bool is_as_it_was) {
-      if (!is_as_it_was && field.find(delimiter_) != std::string_view::npos) {
+      if ((!is_as_it_was && field.find(delimiter_) != std::string_view::npos) ||
+          (empty_ && begins_comment(field, comment_))) {
         const std::size_t first = field.find_first_not_of(" \t");
         if (field[first == std::string_view::npos ? 0 : first] != '"') {
           flush();
@@ -399,6 +408,7 @@ class CsvEncoder final : public detail::Encoder {
     char delimiter_;
     char decimal_;
     bool crlf_;
+    std::string_view comment_;
     const FloatFormat& float_format_;
     bool empty_ = true;                          // the line at hand
     char buffer_[2 * kNumbers * kRunBytes + 2];  // and a carriage return behind a full one
@@ -491,8 +501,10 @@ class CsvEncoder final : public detail::Encoder {
     std::size_t first_name_end = 0;
     for (const Name& name : names) {
       if (&name != names.data()) line += style.delimiter;
-      line += name.quoted ? in_double_quotes(name.text)
-                          : field_text(name.text, has_neighbours, style.delimiter);
+      const bool is_quoted =
+          name.quoted || (&name == names.data() && begins_comment(name.text, style.comment));
+      line += is_quoted ? in_double_quotes(name.text)
+                        : field_text(name.text, has_neighbours, style.delimiter);
       if (&name == names.data()) first_name_end = line.size();
     }
     if (is_mistaken(line)) {  // as a file that begins so would be
