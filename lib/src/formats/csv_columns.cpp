@@ -56,6 +56,11 @@ std::vector<std::size_t> meant(std::string_view field, const std::string& word,
     return counted.empty() ? found : counted;
   }
   if (!found.empty()) return found;
+  if (names.empty() && word.find_first_not_of("0123456789-") == std::string::npos) {
+    throw Error(ErrorKind::usage,
+                option(field, in_quotes(word)) + " is not a column, nor a range of them",
+                "columns are counted from 1, and a range goes up: 3-5, or 3- to the last");
+  }
   if (names.empty()) {
     throw Error(ErrorKind::usage,
                 option(field, in_quotes(word)) + " is a name, and the table has no header",
