@@ -484,7 +484,8 @@ constexpr Flag kFlags[] = {
      .manual =
          "Read the K-th of N parts of a CSV, TSV, JSON Lines or npy file. Text is divided by "
          "bytes, and a line belongs to the part that holds its first one; npy is divided by rows. "
-         "Every part reads the header, the first alone writes it. The parts' CSV or JSON Lines, "
+         "Every part reads the header, the first alone writes it (`--out-header yes`: each does). "
+         "The parts' CSV or JSON Lines, "
          "one after the other, are the undivided output. Implies `--ndmin 2`.",
      .take = [](Options& o, const std::string& word) { o.read.part = part(word); }},
 
@@ -640,9 +641,10 @@ constexpr Flag kFlags[] = {
      .variable = "FILE",
      .screen = Flag::both,
      .brief = "draw FILE.svg, FILE.png, or - in the terminal",
-     .manual = "Draw FILE`.svg` or FILE`.png`, by gnuplot(1), or `-` in the terminal: the share of "
-               "active samples per unit, and where the outputs lie, with the inputs behind them and "
-               "those without a gradient shaded. With `--merge`, too.",
+     .manual =
+         "Draw FILE`.svg` or FILE`.png`, by gnuplot(1), or `-` in the terminal: the share of "
+         "active samples per unit, and where the outputs lie, with the inputs behind them and "
+         "those without a gradient shaded. With `--merge`, too.",
      .take = [](Options& o, const std::string& word) { o.plot = word; }},
     {.command = Flag::compare,
      .group = Flag::gate,

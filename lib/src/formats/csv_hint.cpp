@@ -93,7 +93,9 @@ class Hints {
         }))
       return "";
     for (const std::string_view mark : {"#", "%", "//", "!"}) {
-      if (!row.starts_with(mark)) continue;
+      const bool is_header =
+          fault_.has_header && !fault_.names.empty() && fault_.names[0].starts_with(mark);
+      if (!row.starts_with(mark) && !is_header) continue;
       ReadOptions with = options_;
       with.comment = mark;
       if (works(with, fault_.text, true)) return "a comment: " + option("comment", mark);
@@ -278,7 +280,8 @@ class Hints {
       return !fault_.dialect.is_missing(field);
     });
     if (!fault_.has_header || !fault_.is_first || !is_words || !has_words ||
-        options_.skip_after_header != 0 || may_be_divided_otherwise())
+        fields_.size() != fault_.expected || options_.skip_after_header != 0 ||
+        may_be_divided_otherwise())
       return "";
     ReadOptions with = options_;
     with.skip_after_header = 1;
@@ -314,7 +317,7 @@ class Hints {
 
   std::string row_names() const {
     if (!fault_.has_header || fields_.size() != fault_.names.size() + 1 || !options_.keep.empty() ||
-        fault_.dialect.is_number(fields_[0]))
+        (fault_.dialect.is_number(fields_[0]) && !fields_[0].quoted))
       return "";
     ReadOptions with = options_;
     with.header = Header::yes;
