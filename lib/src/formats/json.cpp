@@ -139,11 +139,8 @@ class JsonDecoder final : public Decoder {
     dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
       const char* p = chunk.bytes.data();
-      Inexact inexact;
-      if ((!chunk.begins || !chunk.ends) && !rows_of_one_)
-        p = decode_elements<T>(chunk, results, inexact);
-      if (p != nullptr) decode_values<T>(chunk, p, results, inexact);
-      if (inexact.count != 0 && !results.empty()) results.back().inexact = std::move(inexact);
+      if (!chunk.begins || !chunk.ends) p = rows_of_one_ ? p : decode_elements<T>(chunk, results);
+      if (p != nullptr) decode_values<T>(chunk, p, results);
     });
   }
 
@@ -374,8 +371,8 @@ class JsonDecoder final : public Decoder {
   }
 
   template <class T>
-  ArrayReader<T> reader_of(const Chunk& chunk, std::string path, Inexact* inexact = nullptr) const {
-    return {chunk, name_, python_ ? Spelling::python : Spelling::json, std::move(path), inexact};
+  ArrayReader<T> reader_of(const Chunk& chunk, std::string path) const {
+    return {chunk, name_, python_ ? Spelling::python : Spelling::json, std::move(path)};
   }
 
   /// A tensor without a name is none that keys choose.
@@ -388,9 +385,8 @@ class JsonDecoder final : public Decoder {
 
   /// Elements of a long array. Returns the array's end, or null if it is not in the chunk.
   template <class T>
-  const char* decode_elements(const Chunk& chunk, std::vector<Result>& results,
-                              Inexact& inexact) const {
-    ArrayReader<T> reader = reader_of<T>(chunk, path_, &inexact);
+  const char* decode_elements(const Chunk& chunk, std::vector<Result>& results) const {
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
     Shape shape = chunk.element;
     shape.insert(shape.begin(), Sizes::kUnknown);
     Sizes sizes(shape);
@@ -412,10 +408,9 @@ class JsonDecoder final : public Decoder {
 
   /// Whole values from `p` on: a Result each, or stacked as the slices or rows of one.
   template <class T>
-  void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results,
-                     Inexact& inexact) const {
+  void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
-    ArrayReader<T> reader = reader_of<T>(chunk, path_, &inexact);
+    ArrayReader<T> reader = reader_of<T>(chunk, path_);
     std::vector<T> values;  // of one tensor, or of `count` that are stacked
     if (rows_of_one_) values.reserve(chunk.size / 8);
     Shape stacked = chunk.element;
@@ -444,7 +439,7 @@ class JsonDecoder final : public Decoder {
         if (p == end) break;
         if (*p == '{' && !pointer_ && !rows_of_one_) {
           std::vector<Result> named;
-          p = decode_object<T>(chunk, p, named, inexact);
+          p = decode_object<T>(chunk, p, named);
           if (p != end && !is_between(*p)) next_value(reader, chunk, p);
           unstack();
           std::move(named.begin(), named.end(), std::back_inserter(results));
@@ -529,8 +524,7 @@ class JsonDecoder final : public Decoder {
 
   /// The tensors of the object at `p`, under their names; returns its end.
   template <class T>
-  const char* decode_object(const Chunk& chunk, const char* p, std::vector<Result>& results,
-                            Inexact& inexact) const {
+  const char* decode_object(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
     const char* const end = chunk.bytes.data() + chunk.size;
     const char* const object = p;
     ArrayReader<T> reader = reader_of<T>(chunk, path_);
@@ -553,8 +547,7 @@ class JsonDecoder final : public Decoder {
         std::int64_t rows = 0;
         values.clear();
         try {
-          p = reader_of<T>(chunk, pointer_step(name), &inexact)
-                  .read(p, 0, false, false, sizes, values, rows);
+          p = reader_of<T>(chunk, pointer_step(name)).read(p, 0, false, false, sizes, values, rows);
         } catch (const Error& error) {
           if (!error.hint().empty()) throw;
           throw Error(error.kind(), error.message(), hint_of_others<T>(chunk, object),

@@ -10,7 +10,6 @@
 
 #include "format.hpp"
 #include "half.hpp"
-#include "integers.hpp"
 #include "json_pointer.hpp"
 #include "json_text.hpp"
 #include "number/number.hpp"
@@ -49,13 +48,11 @@ enum class Spelling : std::uint8_t {
 template <class T>
 class ArrayReader {
  public:
-  /// `path`: the pointer to what is read. `inexact` is told of integers that T does not hold.
-  ArrayReader(const Chunk& chunk, const std::string& name, Spelling spelling, std::string path,
-              Inexact* inexact = nullptr)
+  /// `path`: the pointer to what is read.
+  ArrayReader(const Chunk& chunk, const std::string& name, Spelling spelling, std::string path)
       : chunk_(chunk),
         name_(name),
         path_(std::move(path)),
-        inexact_(inexact),
         end_(chunk.bytes.data() + chunk.size),
         python_(spelling == Spelling::python) {}
 
@@ -65,26 +62,6 @@ class ArrayReader {
   /// (`partial`). Returns where it stopped. `rows` counts the elements at depth 1.
   const char* read(const char* p, std::size_t depth, bool after_open, bool partial, Sizes& sizes,
                    std::vector<T>& values, std::int64_t& rows) {
-    const std::size_t before = values.size();
-    const char* const stop = read_array(p, depth, after_open, partial, sizes, values, rows);
-    const auto read = std::span<const T>(values).subspan(before);
-    if (inexact_ != nullptr && may_be_inexact(read)) find_inexact(p, stop, read);
-    return stop;
-  }
-
-  [[noreturn]] void fail(const char* at, std::string message, std::string hint = {}) const {
-    throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk_, name_, at));
-  }
-
-  [[noreturn]] void fail_end() const {
-    fail(end_, "unexpected end of input inside a list", "a ']' is missing");
-  }
-
- private:
-  static constexpr const char* kCutShort = "the text in front of it was cut short";
-
-  const char* read_array(const char* p, std::size_t depth, bool after_open, bool partial,
-                         Sizes& sizes, std::vector<T>& values, std::int64_t& rows) {
     std::array<std::int64_t, kMostDimensions> count;
     std::array<const char*, kMostDimensions> open;
     count[0] = 0;
@@ -179,18 +156,16 @@ class ArrayReader {
     }
   }
 
-  /// Tells of the integers in [p, last) that are not these values, which were read there.
-  void find_inexact(const char* p, const char* last, std::span<const T> values) const {
-    const auto is_between = [](char c) { return is_space(c) || c == ',' || c == '[' || c == ']'; };
-    for (const T value : values) {
-      p = std::find_if_not(p, last, is_between);
-      const char* const end = std::find_if(p, last, is_between);
-      const std::string_view text(p, static_cast<std::size_t>(end - p));
-      if (is_inexact(text, value, *inexact_) && inexact_->count++ == 0)
-        inexact_->first = place_in(chunk_, name_, p);
-      p = end;
-    }
+  [[noreturn]] void fail(const char* at, std::string message, std::string hint = {}) const {
+    throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk_, name_, at));
   }
+
+  [[noreturn]] void fail_end() const {
+    fail(end_, "unexpected end of input inside a list", "a ']' is missing");
+  }
+
+ private:
+  static constexpr const char* kCutShort = "the text in front of it was cut short";
 
   /// `first`: where the value begins, if it does so in the chunk. What to do about an object is told
   /// where it is the first thing in it: another may be in any chunk, whole or not.
@@ -325,7 +300,6 @@ class ArrayReader {
   const Chunk& chunk_;
   const std::string& name_;
   std::string path_;
-  Inexact* inexact_;
   const char* end_;
   bool python_;
 };
