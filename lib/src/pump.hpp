@@ -134,11 +134,7 @@ class Pump {
           read(options),
           decoder(make_decoder(of, options, for_part(options, std::move(wanted)))),
           tensor(index << 32) {
-      if (!options.part) return;
-      decoder->restrict_to(*options.part);
-      if (of.size()) return;
-      throw Error(ErrorKind::usage,
-                  option("part") + " takes a file: what cannot be gone back in cannot be divided");
+      if (options.part) decoder->restrict_to(*options.part);
     }
 
     /// A document has no parts, so that whether it is one has to be known.

@@ -221,7 +221,9 @@ def a_command_line_of_any_length_is_read(s):
     outcome = s.run("n" * 100000)
     need(outcome.status == 1 and b"too long" in outcome.stderr and len(outcome.stderr) < 5000, outcome)
     s.run("--" + "n" * 100000).refuses(status=2)
-    s.run("-" + "v" * 100000, "--tensor", "1", "--to", "json").gives(b"1.0\n")
+    outcome = s.run("-" + "v" * 100000, "--tensor", "1", "--to", "json")
+    told = outcome.stderr.startswith(b"rectify: instructions: ") and outcome.stderr.count(b"\n") == 1
+    need(outcome.status == 0 and outcome.stdout == b"1.0\n" and told, outcome)
 
 
 @row

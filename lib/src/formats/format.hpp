@@ -70,12 +70,12 @@ class Decoder {
  public:
   virtual ~Decoder() = default;
 
-  /// Leaves of the input, which can be gone back in, one part; before the first cut(). Throws
-  /// Error{usage} if what it reads has none.
+  /// Leaves of the input one part, before the first cut(). Throws Error{usage} if what it reads has
+  /// none; so does cut(), if that turns out later.
   virtual void restrict_to(const Part& part) = 0;
 
   /// Fills the next chunk; false at the end of the input. In order, and cheap: decode() has the
-  /// work. Throws Error{usage} if the input turns out to have no parts.
+  /// work.
   virtual bool cut(Chunk& chunk) = 0;
 
   /// Appends the Results of a chunk. Any thread. Throws Error with the place.
@@ -183,7 +183,7 @@ class TextCutter {
   /// Whether other parts may have more of it.
   bool is_of_several() const { return part_ && part_->count > 1; }
   /// Where the lines of the part that is wanted of the text from `body` on end: both bytes from the
-  /// start of the input, which can be gone back in.
+  /// start of the input. Throws as size_in_parts() does.
   std::uint64_t part_end(std::uint64_t body) const {
     return share_begin(body, part_->index, part_->count);
   }
@@ -213,6 +213,9 @@ class TextCutter {
   bool begun_ = false;
   bool ended_ = false;
 };
+
+/// The size of an input of which a part is wanted. Throws Error{usage} if it cannot be gone back in.
+std::uint64_t size_in_parts(const Source& source);
 
 /// The place of `at`, a position in the chunk's text.
 Place place_in(const Chunk& chunk, const std::string& source, const char* at);

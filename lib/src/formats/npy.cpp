@@ -394,6 +394,7 @@ class NpyDecoder final : public Decoder {
   }
 
   void go_to_part() {
+    size_in_parts(source_);  // throws where there is none
     if (head_.shape.empty())
       throw Error(ErrorKind::usage, "a single number cannot be divided", {}, {source_.name()});
     if (line_per_tensor_ && head_.shape.size() == 1) {

@@ -133,10 +133,17 @@ std::uint64_t TextCutter::line_start(std::uint64_t body, std::uint64_t at) const
 /// Where the lines behind the first `index` of `count` shares begin.
 std::uint64_t TextCutter::share_begin(std::uint64_t body, std::uint64_t index,
                                       std::uint64_t count) const {
-  const std::uint64_t size = source_.size().value();
+  const std::uint64_t size = size_in_parts(source_);
   __extension__ using Wide = unsigned __int128;
   return line_start(
       body, body + static_cast<std::uint64_t>(static_cast<Wide>(size - body) * index / count));
+}
+
+std::uint64_t size_in_parts(const Source& source) {
+  if (const auto size = source.size()) return *size;
+  throw Error(ErrorKind::usage,
+              option("part") + " takes a file: what cannot be gone back in cannot be divided", {},
+              {source.name()});
 }
 
 void TextCutter::go_to_part(std::uint64_t body) {
