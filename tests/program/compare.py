@@ -11,6 +11,7 @@ import pathlib
 import pty
 import random
 import re
+import select
 import shutil
 import subprocess
 import time
@@ -972,14 +973,20 @@ def on_a_terminal(s, *arguments, **environment):
     process = s.start(["compare", *arguments], stdout=follower, stderr=subprocess.DEVNULL,
                       env={**ENVIRONMENT, "TERM": "xterm", **environment})
     os.close(follower)
+    text = rest_of(leader)
+    need(process.wait(SECONDS) in (0, 3), "exit", process.returncode)
+    return text
+
+
+def rest_of(terminal):
+    """What is written to a terminal until its other end is closed; closes it."""
     text = b""
     try:
-        while block := os.read(leader, 65536):
+        while block := os.read(terminal, 65536):
             text += block
     except OSError:  # the other end is closed
         pass
-    os.close(leader)
-    need(process.wait(SECONDS) in (0, 3), "exit", process.returncode)
+    os.close(terminal)
     return text
 
 
@@ -990,19 +997,15 @@ def progress_is_shown_at_a_terminal_and_erased(s):
         process = s.start(["compare", "-", "--from", "csv"], stdin=subprocess.PIPE, stderr=follower,
                           stdout=follower if to_terminal else subprocess.DEVNULL, env={**ENVIRONMENT, "TERM": "xterm"})
         os.close(follower)
-        rows = b"1,-2\n" * 1_000_000
         seen = b""
-        for _ in range(25):  # some tenths of a second more than it waits
-            process.stdin.write(rows[:400_000])
+        end = time.monotonic() + SECONDS
+        while b"MB/s" not in seen and time.monotonic() < end:  # however long a busy machine takes
+            process.stdin.write(b"1,-2\n" * 100_000)
             process.stdin.flush()
-            time.sleep(0.1)
+            if select.select([leader], [], [], 0.1)[0]:
+                seen += os.read(leader, 65536)
         process.stdin.close()
-        try:
-            while block := os.read(leader, 65536):
-                seen += block
-        except OSError:  # the other end is closed
-            pass
-        os.close(leader)
+        seen += rest_of(leader)
         need(process.wait(SECONDS) == 0, "exit", process.returncode, short(seen))
         line = re.search(rb"\r<stdin>: \d+ MB, \d+ MB/s\x1b\[K", seen)
         need(line, "no progress", short(seen))

@@ -423,7 +423,12 @@ class NpyDecoder final : public Decoder {
     Tensor tensor = Tensor::empty(stored.shape, stored.dtype);
     const std::size_t got =
         source_.read_at(stored.begin, reinterpret_cast<char*>(tensor.bytes()), tensor.nbytes());
-    if (got < tensor.nbytes()) fail("unexpected end in the data", "the file was cut short");
+    if (got < tensor.nbytes()) {  // it was whole when its size was asked for
+      fail("unexpected end in the data: rows from byte " + std::to_string(stored.begin) +
+               " on take " + std::to_string(tensor.nbytes()) + " bytes, " + std::to_string(got) +
+               " are there",
+           "the file was cut short while it was read");
+    }
     return tensor;
   }
 

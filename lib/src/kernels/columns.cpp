@@ -126,7 +126,8 @@ struct Window {
 /// The bits below the lowest that is set; all if none is.
 constexpr std::uint64_t below(std::uint64_t bits) { return (bits - 1) & ~bits; }
 
-/// The places of the bits that are set, and at least eight and up to seven more that mean nothing.
+/// Writes the places of the `count` bits that are set, counted from `first`, and up to seven more, or
+/// eight where there are none, that mean nothing.
 RECTIFY_INLINE RECTIFY_AVX2 void write_places(std::uint64_t bits, std::size_t count,
                                               std::uint8_t first, std::uint8_t* places) {
   for (std::size_t i = 0;;) {
