@@ -519,7 +519,7 @@ class CsvDecoder final : public Decoder {
                                                          : options_.header == Header::yes;
     }
     const char* data = first;
-    std::vector<std::vector<std::string>> behind;
+    std::vector<std::vector<CsvField>> behind;
     if (*has_header_) {
       for (const CsvField& field : fields) names_.push_back(field.name());
       data = skip_break(row_end, end);
@@ -529,9 +529,7 @@ class CsvDecoder final : public Decoder {
         if (line_end == end && !ended) return false;
         const char* content_end =
             line_end != data && line_end[-1] == '\r' ? line_end - 1 : line_end;
-        std::vector<std::string>& words = behind.emplace_back();
-        for (const CsvField& field : fields_at(chunk, data, content_end))
-          words.push_back(field.name());
+        behind.push_back(fields_at(chunk, data, content_end));
         data = line_end == end ? end : line_end + 1;
       }
     } else if (options_.skip_after_header != 0) {
@@ -590,7 +588,7 @@ class CsvDecoder final : public Decoder {
         names_.insert(names_.begin(), "");
       }
     }
-    settle_columns(fields, std::move(behind), nameless, ends_with_crlf(begin, row_end, end));
+    settle_columns(fields, behind, nameless, ends_with_crlf(begin, row_end, end));
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     first_row_at_ =
@@ -637,7 +635,7 @@ class CsvDecoder final : public Decoder {
 
   /// What the columns are, and how they look when they are written again.
   void settle_columns(const std::vector<CsvField>& fields,
-                      std::vector<std::vector<std::string>> behind, bool nameless, bool crlf) {
+                      const std::vector<std::vector<CsvField>>& behind, bool nameless, bool crlf) {
     columns_ = choose(fields_, names_);
     // A comment that begins like a number has to be looked for in front of each.
     const bool is_clear =
@@ -681,17 +679,17 @@ class CsvDecoder final : public Decoder {
       (is_kept ? kept_.quoted : style->quoted)[at] = !absent && fields[field].quoted;
       for (std::size_t line = 0; line < behind.size(); ++line) {
         // A line may have a field for the names of rows, which the header has not.
-        const std::vector<std::string>& words = behind[line];
+        const std::vector<CsvField>& words = behind[line];
         const bool has_all = nameless && words.size() >= names_.size();
         std::string& text = (is_kept ? kept_.behind_header : style->behind_header)[line][at];
-        std::size_t next = has_all ? i : field;
-        if ((absent && !has_all) || next >= words.size()) continue;
-        text = words[next];
-        if (!is_last) continue;
+        const std::size_t word = has_all ? i : field;
+        if ((absent && !has_all) || word >= words.size()) continue;
         // What stands behind the last column, as in a sentence with commas, belongs to it.
-        std::size_t rest = words.size();
-        while (rest > next + 1 && words[rest - 1].empty()) --rest;
-        while (++next < rest) (text += dialect_.delimiter) += words[next];
+        std::size_t last = is_last ? words.size() - 1 : word;
+        while (last > word && words[last].name().empty()) --last;
+        text = last == word ? words[word].name()
+                            : std::string(words[word].begin - (words[word].quoted ? 1 : 0),
+                                          words[last].end + (words[last].quoted ? 1 : 0));
       }
     }
     style_ = std::move(style);

@@ -105,16 +105,6 @@ class Hints {
 
   std::string delimiter() const {
     if (options_.delimiter != '\0') return "";
-    struct Other {
-      char character;
-      std::string_view name, word;
-      std::string_view format;  // that has this delimiter
-    };
-    constexpr Other kOthers[] = {{',', "commas", ",", "csv"},
-                                 {';', "semicolons", ";", ""},
-                                 {'\t', "tabs", "tab", "tsv"},
-                                 {'|', "bars", "|", ""},
-                                 {ReadOptions::kBlanks, "blanks", "blanks", ""}};
     for (const Other& other : kOthers) {
       const bool blanks = other.character == ReadOptions::kBlanks;
       if (other.character == fault_.dialect.delimiter) continue;
@@ -263,9 +253,10 @@ class Hints {
   bool may_be_divided_otherwise() const {
     if (options_.delimiter != '\0' || fault_.names.size() != 1) return false;
     const std::string_view header = fault_.names[0];
-    return std::any_of(std::begin(kDelimiters), std::end(kDelimiters), [&](char c) {
-      const auto count = std::count(header.begin(), header.end(), c);
-      return count != 0 && count == std::count(fault_.row.begin(), fault_.row.end(), c);
+    return std::any_of(std::begin(kOthers), std::end(kOthers), [&](const Other& other) {
+      const auto count = std::count(header.begin(), header.end(), other.character);
+      return count != 0 &&
+             count == std::count(fault_.row.begin(), fault_.row.end(), other.character);
     });
   }
 
@@ -372,7 +363,16 @@ class Hints {
            (with.keep.size() == 1 ? "the column as it is" : "these columns as they are");
   }
 
-  static constexpr char kDelimiters[] = {';', '\t', '|', ','};
+  struct Other {
+    char character;
+    std::string_view name, word;
+    std::string_view format;  // that has this delimiter
+  };
+  static constexpr Other kOthers[] = {{',', "commas", ",", "csv"},
+                                      {';', "semicolons", ";", ""},
+                                      {'\t', "tabs", "tab", "tsv"},
+                                      {'|', "bars", "|", ""},
+                                      {ReadOptions::kBlanks, "blanks", "blanks", ""}};
 
   const CsvFault& fault_;
   const ReadOptions& options_;
