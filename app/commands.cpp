@@ -234,8 +234,11 @@ bool say_nan(const std::vector<NamedReport>& named) {
   return false;
 }
 
-void say_worst(const Worst& worst, const Gate& gate, double limit) {
+/// Says in one line which units of the worst tensor are over a limit, and which tensors are besides.
+void say_worst(const std::vector<NamedReport>& named, const Worst& worst, const Gate& gate,
+               double limit) {
   constexpr std::size_t kMostNames = 20;
+  constexpr std::size_t kMostTensors = 10;
   const NamedReport& report = *worst.report;
   const ActivationFigures& figures = report.figures.activations[worst.mode];
   const std::vector<std::int64_t>& at = figures.*gate.at;
@@ -243,9 +246,21 @@ void say_worst(const Worst& worst, const Gate& gate, double limit) {
   for (std::size_t i = 0; i < at.size() && i < kMostNames; ++i)
     units += (i == 0 ? "" : ", ") + unit_name(report, static_cast<std::size_t>(at[i]));
   if (at.size() > kMostNames) units += fmt::format(", and {} more", at.size() - kMostNames);
-  say(fmt::format("{}: {} of {} units {} under {} ({:.1f} %), limit {:.4g} %: {}",
+  std::string others;
+  std::size_t count = 0;
+  for (const NamedReport& other : named) {
+    const ActivationFigures& same = other.figures.activations[worst.mode];
+    const double* const share = std::get_if<double>(&(same.*gate.share));
+    if (&other == &report || share == nullptr || !(*share > limit)) continue;
+    if (++count <= kMostTensors) {
+      others += fmt::format("{}{} ({} of {})", count == 1 ? "; also " : ", ", escaped(other.source),
+                            (same.*gate.at).size(), other.figures.units);
+    }
+  }
+  if (count > kMostTensors) others += fmt::format(", and {} more", count - kMostTensors);
+  say(fmt::format("{}: {} of {} units {} under {} ({:.1f} %), limit {:.4g} %: {}{}",
                   escaped(report.source), at.size(), report.figures.units, gate.word,
-                  label(figures.mode), 100 * worst.share, 100 * limit, units));
+                  label(figures.mode), 100 * worst.share, 100 * limit, units, others));
 }
 
 }  // namespace
@@ -385,11 +400,11 @@ Verdict compare(Options options) {
     within_limits = false;
   }
   if (show.check && dead.share > show.check->limit) {
-    say_worst(dead, kDead, show.check->limit);
+    say_worst(named, dead, kDead, show.check->limit);
     within_limits = false;
   }
   if (show.dormant_check && dormant.share > show.dormant_check->limit) {
-    say_worst(dormant, kDormant, show.dormant_check->limit);
+    say_worst(named, dormant, kDormant, show.dormant_check->limit);
     within_limits = false;
   }
   if (options.fail_if_nan && !say_nan(named)) within_limits = false;

@@ -28,13 +28,18 @@ std::string dashed(const Flag& flag, std::string_view between) {
   return text;
 }
 
-/// A mode's name and, in parentheses, its first parameter to be filled in.
+/// A mode's name and, in parentheses, each parameter: to be filled in, and as it is if it is not. Of
+/// these two a shell completes what they begin with, and does not close the quotes.
 std::vector<std::string> modes_with_parameters() {
   std::vector<std::string> words;
   for (const Activation& activation : activations()) {
     words.emplace_back(activation.name);
-    for (const Parameter& parameter : activation.parameters)
+    const Module standard(activation);
+    for (const Parameter& parameter : activation.parameters) {
       words.push_back(fmt::format("{}({}=", activation.name, parameter.name));
+      const std::string value = parameter.required ? "0" : standard.value_text(parameter.name);
+      if (value.find(' ') == std::string::npos) words.push_back(words.back() + value + ")");
+    }
   }
   return words;
 }
@@ -64,9 +69,9 @@ _rectify() {
       const std::string pattern =
           fmt::format("{}:{}", kCommands[i], dashed(flag, fmt::format("|{}:", kCommands[i])));
       std::string& same = flag.value == Flag::file ? files : others;
-      if (flag.value == Flag::choice) {
+      if (flag.words != nullptr && flag.value != Flag::list) {
         text += fmt::format("    {})\n      words='{}' ;;\n", pattern, words_of(flag));
-      } else if (flag.value == Flag::list) {
+      } else if (flag.words != nullptr) {
         text += fmt::format(
             "    {})\n"
             "      words='{}'\n"
@@ -144,8 +149,8 @@ _rectify() {
     for (const Flag& flag : flags()) {
       if (!applies(flag, command_of(i))) continue;
       std::string action;
-      if (flag.value == Flag::choice) action = fmt::format("({})", words_of(flag));
-      if (flag.value == Flag::list) action = "_rectify_modes";
+      if (flag.words != nullptr) action = fmt::format("({})", words_of(flag));
+      if (flag.words != nullptr && flag.value == Flag::list) action = "_rectify_modes";
       if (flag.value == Flag::file) action = "_files";
       std::string rest = fmt::format("[{}]", zsh_text(help_line(flag, 0)));
       if (flag.value != Flag::none) rest += fmt::format(":{}:{}", zsh_text(flag.variable), action);
@@ -199,10 +204,16 @@ complete -c rectify -n 'test (count (commandline -opc)) = 1' -a compare -d 'whic
     if (flag.command == Flag::apply) text += " -n 'not __rectify_compares'";
     if (flag.letter != '\0') text += fmt::format(" -s {}", flag.letter);
     if (flag.name.size() > 2) text += fmt::format(" -l {}", flag.name.substr(2));
-    if (flag.value == Flag::choice) text += fmt::format(" -x -a '{}'", fish_text(words_of(flag)));
-    if (flag.value == Flag::list) text += " -x -a '(__rectify_modes)'";
-    if (flag.value == Flag::file) text += " -r -F";
-    if (flag.value == Flag::text || flag.value == Flag::number) text += " -x";
+    const bool of_modes = flag.words != nullptr && flag.value == Flag::list;
+    if (of_modes) {
+      text += " -x -a '(__rectify_modes)'";
+    } else if (flag.words != nullptr) {
+      text += fmt::format(" -x -a '{}'", fish_text(words_of(flag)));
+    } else if (flag.value == Flag::file) {
+      text += " -r -F";
+    } else if (flag.value != Flag::none) {
+      text += " -x";
+    }
     text += fmt::format(" -d '{}'\n", fish_text(help_line(flag, 0)));
   }
   return text;

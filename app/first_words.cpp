@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cctype>
 #include <charconv>
 #include <filesystem>
 
@@ -69,7 +70,20 @@ constexpr Synonym kSynonyms[] = {
     {"fs", "--delimiter C"},
     {"ifs", "--delimiter C"},
     {"decimal-separator", "--decimal C"},
-    {"na-values", "--missing nan"},
+    {"na-values", "--missing-words WORDS"},
+    {"nan-values", "--missing-words WORDS"},
+    {"skiprows", "--skip N"},
+    {"skip-rows", "--skip N"},
+    {"skip-lines", "--skip N"},
+    {"usecols", "--columns LIST"},
+    {"cols", "--columns LIST"},
+    {"fmt", "--float-format F"},
+    {"ofmt", "--float-format F"},
+    {"ofs", "--out-delimiter C"},
+    {"ojsonl", "--to jsonl"},
+    {"md", "--to markdown"},
+    {"markdown", "--to markdown"},
+    {"tau", "--dormant-below T"},
     {"fill", "--missing X"},
     {"fillna", "--missing X"},
     {"filling-values", "--missing X"},
@@ -143,6 +157,28 @@ std::string for_shell(std::string_view word) {
   return quoted + "'";
 }
 
+/// What a synonym stands for, if the command takes it: "--grad", "--to npy; an input's ...".
+std::string as_taken(std::string_view right, Options::Command command) {
+  if (!right.starts_with("--")) return std::string(right);
+  const std::string_view name = right.substr(0, right.find_first_of(" ;"));
+  const auto is_it = [&](const Flag& flag) { return flag.name == name && applies(flag, command); };
+  const auto flag = std::find_if(flags().begin(), flags().end(), is_it);
+  if (flag == flags().end()) {
+    return command == Options::Command::compare
+               ? fmt::format("{}, which rectify compare does not take", name)
+               : fmt::format("{} is an option of rectify compare", name);
+  }
+  // The same option takes other words in the other command.
+  const std::string_view value =
+      right.substr(name.size(), right.find(';', name.size()) - name.size());
+  const bool is_word = value.size() > 1 && std::islower(value[1]) != 0;
+  if (!is_word || flag->words == nullptr) return std::string(right);
+  const std::vector<std::string> words = flag->words();
+  if (std::find(words.begin(), words.end(), value.substr(1)) == words.end())
+    return fmt::format("{} takes {}", name, joined(words, ", "));
+  return std::string(right);
+}
+
 /// Whether a message can show it as it is to be typed.
 bool can_be_shown(std::string_view word) { return escaped(word) == word; }
 
@@ -166,34 +202,58 @@ std::string hint_for_option(std::string_view word, Options::Command command,
     return fmt::format("a literal is --tensor {}", word);
   }
   const std::string_view typed = word.substr(0, word.find('='));
-  std::vector<std::string_view> names;
-  for (const Flag& flag : flags()) {
-    if (applies(flag, command)) names.push_back(flag.name);
-  }
   std::string plain(typed.substr(std::min(typed.find_first_not_of('-'), typed.size())));
+  std::replace(plain.begin(), plain.end(), '-', '_');
   const Activation* const activation = find_activation(plain);
+  const std::string parameter = plain;
   std::replace(plain.begin(), plain.end(), '_', '-');
-  if (typed.size() == 2) {  // a letter
+  std::vector<std::string_view> names;
+  std::vector<std::string> begun;       // the names that begin so
+  std::vector<std::string> with_words;  // and those in which these words stand
+  for (const Flag& flag : flags()) {
+    if (!applies(flag, command)) continue;
+    names.push_back(flag.name);
+    if (!plain.empty() && flag.name.substr(2).starts_with(plain)) begun.emplace_back(flag.name);
+    if (flag.name.find("-" + plain + "-") != std::string_view::npos ||
+        flag.name.ends_with("-" + plain))
+      with_words.emplace_back(flag.name);
+  }
+  const auto did_you_mean = [](const std::vector<std::string>& words) {
+    return fmt::format("did you mean {}?", joined(words, ", "));
+  };
+  // A letter of one's own, or with its value behind it: -F,
+  const bool is_letter =
+      typed.size() == 2 ||
+      (typed.size() == 3 && std::ispunct(static_cast<unsigned char>(typed[2])) != 0);
+  if (is_letter && typed[1] != '-') {
     for (const Synonym& letter : kLetters) {
-      if (plain == letter.word) return std::string(letter.right);
+      if (typed.substr(1, 1) == letter.word) return std::string(letter.right);
     }
-    std::vector<std::string> with_letter;
-    for (const std::string_view name : names) {
-      if (name.size() > 2 && name.substr(2, 1) == plain) with_letter.emplace_back(name);
-    }
-    if (!with_letter.empty()) return fmt::format("did you mean {}?", joined(with_letter, ", "));
+    if (!begun.empty()) return did_you_mean(begun);
   } else {
     for (const Synonym& synonym : kSynonyms) {
-      if (plain == synonym.word) return std::string(synonym.right);
+      if (plain == synonym.word) return as_taken(synonym.right, command);
     }
-    if (activation != nullptr) return fmt::format("--mode {}", activation->name);
-    // -slope and --SLOPE are near enough, too.
-    const std::string_view meant = nearest("--" + plain, names);
-    if (!meant.empty()) return fmt::format("did you mean {}?", meant);
     for (const Flag& flag : flags()) {
       if (applies(flag, command) || flag.name != typed) continue;
       return flag.command == Flag::compare ? "it is an option of rectify compare"
                                            : "rectify compare does not take it";
+    }
+    if (activation != nullptr) return fmt::format("--mode {}", activation->name);
+    if (const auto dtype = find_dtype(plain)) return fmt::format("--dtype {}", name(*dtype));
+    if (!begun.empty()) return did_you_mean(begun);
+    // -slope and --SLOPE are near enough, too; of a few letters others are near by chance.
+    const std::string_view meant = nearest("--" + plain, names);
+    const auto begins_so = [&] {
+      return meant.size() > 2 && (plain[0] | ('a' - 'A')) == meant[2];  // -h is a name, too
+    };
+    if (!meant.empty() && (plain.size() > 4 || begins_so()))
+      return did_you_mean({std::string(meant)});
+    if (!with_words.empty()) return did_you_mean(with_words);
+    for (const Activation& row : activations()) {
+      for (const Parameter& one : row.parameters) {
+        if (one.name == parameter) return fmt::format("--mode '{}({}=X)'", row.name, one.name);
+      }
     }
   }
   return command == Options::Command::compare ? "rectify compare -h lists the options"
@@ -206,6 +266,18 @@ std::string hint_for_input(const std::string& input, const Options& options) {
     return fmt::format("rectify reads files and pipes: curl -sSL {} | rectify", for_shell(input));
   if (input.starts_with("s3://") || input.starts_with("gs://"))
     return "rectify reads files and pipes: copy it here, or pipe it in";
+  const bool has_files = std::any_of(options.inputs.begin(), options.inputs.end(), exists);
+  if (is_number(input) && has_files) {
+    // The value of an option that has one already, or takes none.
+    if (options.slopes.size() == 1)
+      return fmt::format("several slopes are one word: --slope {},{}", options.slopes[0], input);
+    const auto takes_one = [](const Module& mode) { return !mode.activation().parameters.empty(); };
+    const std::vector<Module>& modes = options.operation.modes;
+    if (!options.mode_text.empty() && modes.size() == 1 && takes_one(modes[0]))
+      return fmt::format("parameters belong to their mode: --mode '{}({})'",
+                         modes[0].activation().name, input);
+    return "it is the value of no option: some take none";
+  }
   if (are_numbers(input) || (input.starts_with('[') && input.ends_with(']'))) {
     const bool list = input.starts_with('[') || is_number(input);
     std::string text = input;
@@ -223,6 +295,8 @@ std::string hint_for_input(const std::string& input, const Options& options) {
     if (!options.mode_text.empty()) list = fmt::format("{},{}", options.mode_text, list);
     return fmt::format("an activation is chosen by --mode {}", for_shell(list));
   }
+  if (options.command == Options::Command::apply && input == "compare")
+    return "compare stands first: rectify compare FILE";
   if (options.command == Options::Command::apply && first) {
     constexpr std::string_view kCommand[] = {"compare"};
     if (!nearest(input, kCommand).empty()) return "did you mean rectify compare?";
@@ -249,7 +323,10 @@ void check_stray_words(const Options& options) {
     refuse("--randn takes its sizes in one word",
            fmt::format("--randn {}{}", sizes, joined(options.inputs, ",")));
   }
-  if (options.randn) refuse_stray();
+  // Nothing is printed of the files beside a word that is none. Who types words types few.
+  constexpr std::size_t kMostTyped = 16;
+  const bool beside_files = options.inputs.size() > 1 && options.inputs.size() <= kMostTyped;
+  if (options.randn || (beside_files && !options.tensor)) refuse_stray();
   if (!options.tensor) return;
   if (options.inputs.empty()) {
     if (exists(*options.tensor) && !are_numbers(*options.tensor)) {
@@ -273,6 +350,14 @@ void check_stray_words(const Options& options) {
     refuse("--tensor takes one word",
            fmt::format("--tensor '[{},{}]'", *options.tensor, joined(options.inputs, ",")));
   }
+  // [1, -2], without quotes.
+  const auto is_list = [](const std::string& text) {
+    return (text.starts_with('[') && text.ends_with(']')) ||
+           (text.starts_with('(') && text.ends_with(')'));
+  };
+  const std::string list = *options.tensor + " " + joined(options.inputs, " ");
+  if (!is_list(*options.tensor) && is_list(list) && can_be_shown(list))
+    refuse("--tensor takes one word", "--tensor " + for_shell(list));
   refuse_stray();
 }
 

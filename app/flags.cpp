@@ -41,15 +41,16 @@ namespace {
 
 // ---- values ------------------------------------------------------------------------------------
 
-/// A whole number from `low` to `high`.
+/// A whole number from `low` to `high`. `other` is a word that the option takes besides.
 template <class T>
-T whole(std::string_view option, const std::string& text, T low, T high) {
+T whole(std::string_view option, const std::string& text, T low, T high,
+        std::string_view other = {}) {
   T value{};
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, value);
   if (error != std::errc{} || stop != end || value < low || value > high) {
-    refuse(fmt::format("{} takes a whole number from {} to {}, not {}", option, low, high,
-                       in_quotes(text)));
+    refuse(fmt::format("{} takes a whole number from {} to {}{}{}, not {}", option, low, high,
+                       other.empty() ? "" : ", or ", other, in_quotes(text)));
   }
   return value;
 }
@@ -90,24 +91,38 @@ char one_character(std::string_view option, const std::string& text) {
       kTaken.find(text[0]) != std::string_view::npos) {
     refuse(fmt::format("{} takes one character that no number contains, not {}", option,
                        in_quotes(text)),
-           "\\t is a tab");
+           option == "--delimiter" ? "tab, or blanks for runs of blanks and tabs" : "tab is one");
   }
   return text[0];
 }
 
+std::string_view without_blanks(std::string_view text) {
+  while (text.starts_with(' ')) text.remove_prefix(1);
+  while (text.ends_with(' ')) text.remove_suffix(1);
+  return text;
+}
+
+/// As torch.randn takes them: 4 or 2, 3, in parentheses or brackets or not; () is a single number's.
 Shape sizes(const std::string& text) {
   Shape shape;
-  if (text == "()") return shape;
-  for (std::size_t begin = 0; begin <= text.size();) {
-    const std::size_t end = std::min(text.find(',', begin), text.size());
+  std::string_view rest = without_blanks(text);
+  const bool is_tuple = (rest.starts_with('(') && rest.ends_with(')')) ||
+                        (rest.starts_with('[') && rest.ends_with(']'));
+  if (is_tuple) rest = without_blanks(rest.substr(1, rest.size() - 2));
+  if (is_tuple && rest.empty()) return shape;
+  for (bool more = true; more;) {
+    const std::size_t comma = rest.find(',');
+    const std::string_view word = without_blanks(rest.substr(0, comma));
     std::int64_t size = -1;
-    const auto [stop, error] = std::from_chars(text.data() + begin, text.data() + end, size);
-    if (error != std::errc{} || stop != text.data() + end || size < 0) {
+    const auto [stop, error] = std::from_chars(word.data(), word.data() + word.size(), size);
+    if (error != std::errc{} || stop != word.data() + word.size() || size < 0) {
       refuse("--randn takes sizes such as 4 or 2,3, or () for a single number, not " +
              in_quotes(text));
     }
     shape.push_back(size);
-    begin = end + 1;
+    more = comma != std::string_view::npos;
+    if (more) rest.remove_prefix(comma + 1);
+    if (is_tuple && without_blanks(rest).empty()) more = false;  // (4,)
   }
   return shape;
 }
@@ -236,7 +251,8 @@ constexpr Flag kFlags[] = {
      .variable = "SIZES",
      .screen = Flag::apply,
      .brief = "normal noise such as 4 or 2,3, as torch.randn",
-     .manual = "Standard normal numbers of that shape, such as `4` or `2,3`; `()` is 0-d. Bit for "
+     .manual = "Standard normal numbers of that shape, such as `4`, `2,3` or, as in Python, "
+               "`(2, 3)`; `()` is 0-d. Bit for "
                "bit those of `torch.randn` on a CPU. Fewer than 16 values and 16 or more are drawn "
                "by different rules, as in PyTorch.",
      .take = [](Options& o, const std::string& word) { o.randn = sizes(word); }},
@@ -316,8 +332,10 @@ constexpr Flag kFlags[] = {
      .manual =
          "Of a file of several tensors, such as a JSON object, read the one called NAME, or those "
          "whose names match a pattern as in a shell (`'encoder.*'`). May be given several times. "
-         "Without it all tensors are read; those that are not floating pass unchanged to a file of "
-         "several, and are left out elsewhere, each with a note.",
+         "Without it all tensors are read; integers and booleans pass unchanged to a file of "
+         "several, "
+         "and are left out elsewhere, each with a note, unless `--dtype` converts them; what no "
+         "activation has values for (complex numbers, float8, strings) ends the run with an error.",
      .repeats = true,
      .take = [](Options& o, const std::string& word) { o.read.keys.push_back(word); },
      .field = "keys"},
@@ -352,6 +370,10 @@ constexpr Flag kFlags[] = {
      .name = "--delimiter",
      .value = Flag::text,
      .variable = "C",
+     .words =
+         [] {
+           return std::vector<std::string>{"blanks", "tab"};
+         },
      .standard = "a comma; tsv: a tab",
      .brief = "CSV: between fields",
      .manual =
@@ -518,7 +540,7 @@ constexpr Flag kFlags[] = {
      .screen = Flag::both,
      .brief = "leaky's negative_slope",
      .manual = "The `negative_slope` of Leaky ReLU, where the list gives none: any finite number "
-               "that the dtype can hold.",
+               "that what the dtype is computed in can hold (16 bits: float32).",
      .take = [](Options& o, const std::string& word) { o.slopes = {finite("--slope", word)}; }},
     {.command = Flag::apply,
      .group = Flag::operation,
@@ -575,6 +597,7 @@ constexpr Flag kFlags[] = {
      .name = "--unit-axis",
      .value = Flag::text,
      .variable = "N",
+     .words = [] { return std::vector<std::string>{"none"}; },
      .screen = Flag::both,
      .brief = "the axis of the units, or none",
      .manual = "The axis of the units; negative ones count from the last. Without it that is the "
@@ -585,7 +608,7 @@ constexpr Flag kFlags[] = {
            if (word == "none") {
              o.compare.unit_axis.reset();
            } else {
-             o.compare.unit_axis = whole<std::int64_t>("--unit-axis", word, -128, 127);
+             o.compare.unit_axis = whole<std::int64_t>("--unit-axis", word, -128, 127, "none");
            }
          }},
     {.command = Flag::compare,
@@ -824,7 +847,11 @@ constexpr Flag kFlags[] = {
      .brief = "CSV, JSON: numbers as %.4f, %.3e or %g",
      .manual = "CSV, JSON: how floating numbers are written, as in C: `%.4f`, `%.3e`, `%g`. For "
                "`--to torch` there is `--precision`.",
-     .take = [](Options& o, const std::string& word) { o.write.float_format = word; },
+     .take =
+         [](Options& o, const std::string& word) {
+           if (word.empty()) refuse("--float-format takes a format, such as %.4f");
+           o.write.float_format = word;
+         },
      .formats = number_formats},
     {.command = Flag::apply,
      .group = Flag::output,
@@ -877,6 +904,7 @@ constexpr Flag kFlags[] = {
      .name = "--threshold",
      .value = Flag::number,
      .variable = "N",
+     .words = [] { return std::vector<std::string>{"inf"}; },
      .standard = "1000",
      .screen = Flag::apply,
      .brief = "elements above which only edges show, or inf",
@@ -886,7 +914,7 @@ constexpr Flag kFlags[] = {
            o.write.print.threshold =
                word == "inf"
                    ? PrintOptions::kNoThreshold
-                   : whole<std::int64_t>("--threshold", word, 0, PrintOptions::kNoThreshold);
+                   : whole<std::int64_t>("--threshold", word, 0, PrintOptions::kNoThreshold, "inf");
          },
      .formats = printed_formats},
     {.command = Flag::apply,

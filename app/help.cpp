@@ -119,7 +119,13 @@ std::string help(Options::Command command) {
   return text + "\n" + exit_codes(command);
 }
 
-std::string usage() {
+std::string usage(Options::Command command) {
+  if (command == Options::Command::compare) {
+    return "rectify: nothing to read: name a file, or pipe something in\n"
+           "  rectify compare acts.csv\n"
+           "  rectify compare layer1.npy --mode relu,leaky,elu --fail-if-dead 0.1\n"
+           "rectify compare -h tells more\n";
+  }
   return "rectify: nothing to read: name a file, pipe something in, or give --tensor or --randn\n"
          "  rectify --tensor '[2,-4,5,-6]' --slope 0.4\n"
          "  rectify acts.csv --mode relu\n"

@@ -23,6 +23,6 @@ std::string short_help(Options::Command command);
 std::string help(Options::Command command);
 
 /// What is printed when there is nothing to read and nobody to read from.
-std::string usage();
+std::string usage(Options::Command command);
 
 }  // namespace rectify::app

@@ -93,7 +93,7 @@ int run(int argc, char** argv) {
       break;
   }
   if (options.inputs.empty() && !options.tensor && !options.randn && ::isatty(STDIN_FILENO) != 0) {
-    const std::string usage = rectify::app::usage();
+    const std::string usage = rectify::app::usage(options.command);
     [[maybe_unused]] const ssize_t written = ::write(STDERR_FILENO, usage.data(), usage.size());
     return kUsage;
   }

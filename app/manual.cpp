@@ -64,7 +64,8 @@ std::string paragraph(const Flag& flag) {
   head += bold(flag.name);
   if (!flag.variable.empty()) head += fmt::format(" \\fI{}\\fR", roff(flag.variable));
   std::string text = fmt::format(".TP\n{}\n{}\n", head, roff(flag.manual));
-  if (flag.words != nullptr) text += roff("Words: " + words_of(flag)) + "\n";
+  const bool has_list = flag.value == Flag::choice || flag.value == Flag::list;
+  if (flag.words != nullptr && has_list) text += roff("Words: " + words_of(flag)) + "\n";
   if (!flag.standard.empty()) {
     const bool typed = flag.standard.find(' ') == std::string_view::npos;
     text += fmt::format("Default: {}.\n", typed ? bold(flag.standard) : roff(flag.standard));

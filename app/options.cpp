@@ -7,6 +7,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <string_view>
 
@@ -86,6 +87,10 @@ std::vector<Module> with_slopes(const std::vector<Module>& modes,
   return all;
 }
 
+bool is_among(const std::string& word, const std::vector<std::string>& words) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
 /// The format of -o FILE where no --to gives it: the one that its extension names, or `otherwise`
 /// for what is written to directly, such as /dev/stdout or a FIFO.
 std::string format_of_output(const std::string& file, const std::string& otherwise,
@@ -126,8 +131,13 @@ void settle_list(Options& options, const std::vector<const Flag*>& given) {
 }
 
 void settle_apply(Options& options) {
-  if (options.write.format.empty() && options.output)
+  if (options.write.format.empty() && options.output) {
     options.write.format = format_of_output(*options.output, "torch", writable_formats());
+    if (!is_among(options.write.format, writable_formats()))
+      refuse(fmt::format("-o {}: {} is read, not written", in_quotes(*options.output),
+                         options.write.format),
+             "--to " + joined(writable_formats(), "|"));
+  }
   const Operation& operation = options.operation;
   for (const Module& mode : operation.modes) {
     if (operation.inplace && !mode.activation().traits.in_place)
@@ -162,6 +172,15 @@ void refuse_misplaced(const Options& options, const std::vector<const Flag*>& gi
         fmt::format("{} is for --to {}, and this is {}", flag->name, joined(formats, ", "), format),
         hint);
   }
+}
+
+/// Whether -o would put something in the place of an input.
+bool output_is_input(const Options& options) {
+  if (!options.output || !Output::puts_in_place(*options.output)) return false;
+  return std::any_of(options.inputs.begin(), options.inputs.end(), [&](const std::string& file) {
+    std::error_code none;
+    return file == *options.output || std::filesystem::equivalent(file, *options.output, none);
+  });
 }
 
 void settle_compare(Options& options) {
@@ -201,8 +220,10 @@ void settle_compare(Options& options) {
       refuse("--plot names an input: it would be lost", "another file for the plot");
   }
   if (options.output) {
+    if (output_is_input(options))
+      refuse("-o names an input: it would be lost", "another file for the report");
     const std::string format = format_of_extension(*options.output);
-    if (format == "npy")
+    if (!format.empty() && format != "torch" && !is_among(format, report_formats()))
       refuse("a report is not an array: " + in_quotes(*options.output), "FILE.json");
     if (options.partial && (format == "csv" || format == "tsv"))
       refuse("--partial writes JSON, not " + format);
@@ -220,6 +241,16 @@ void settle_compare(Options& options) {
     refuse(fmt::format("--top shortens a table or Markdown: {} has all", options.report_format));
 }
 
+/// The library takes the best for a name that it does not know.
+void check_target() {
+  const char* const given = std::getenv("RECTIFY_TARGET");
+  if (given == nullptr || *given == '\0') return;
+  const auto known = known_instructions();
+  if (std::find(known.begin(), known.end(), given) != known.end()) return;
+  refuse(fmt::format("RECTIFY_TARGET is one of {}, not {}",
+                     joined({known.begin(), known.end()}, ", "), in_quotes(given)));
+}
+
 }  // namespace
 
 bool draws(const Options& options) {
@@ -228,6 +259,7 @@ bool draws(const Options& options) {
 }
 
 Options parse_options(int argc, const char* const* argv) {
+  check_target();
   Options options;
   // A command only as the first argument: a file of that name is ./compare.
   if (argc > 1 && std::string_view(argv[1]) == "compare") {
@@ -283,8 +315,8 @@ Options parse_options(int argc, const char* const* argv) {
   std::for_each(values.begin(), values.end(), restored);
   for (std::vector<std::string>& list : lists) std::for_each(list.begin(), list.end(), restored);
 
-  std::string input_options;            // those that say how to read or what to compare
-  std::string text_option;              // one that says how to read text
+  std::string input_options;  // those that say how to read or what to compare
+  std::string text_option;    // one that says how to read text
   std::vector<const Flag*> all_given;
   std::vector<const Flag*> of_formats;  // those that are for some formats alone
   for (std::size_t i = 0; i < flags().size(); ++i) {
@@ -317,7 +349,12 @@ Options parse_options(int argc, const char* const* argv) {
     }
     check_plot_modes(*options.plot, options.operation.modes);
   }
-  if (options.ask != Options::Ask::run) return options;
+  if (options.ask != Options::Ask::run) {
+    // --help compare
+    if (options.inputs.size() == 1 && options.inputs[0] == "compare")
+      options.command = Options::Command::compare;
+    return options;
+  }
 
   check_stray_words(options);
   if ((options.tensor ? 1 : 0) + (options.randn ? 1 : 0) + (options.inputs.empty() ? 0 : 1) > 1) {
@@ -332,6 +369,8 @@ Options parse_options(int argc, const char* const* argv) {
   }
   if (options.read.part && (options.tensor || options.randn))
     refuse("--part divides files, not --tensor or --randn");
+  if (options.read.part && output_is_input(options))
+    refuse("-o names an input: all of it but the part would be lost", "another file for the part");
   if (options.merge && !input_options.empty()) {
     refuse("--merge takes figures as they are: " + input_options +
            " belongs to the runs of --partial");

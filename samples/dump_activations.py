@@ -11,10 +11,12 @@ Then, in a shell:
 
 `loader` is anything that gives batches: a DataLoader, a list of tensors. Of a pair (x, y) the first is what the model is
 called with. Memory does not grow with the number of batches: each layer goes to a file of its own until all have been
-seen. The model is left as it was: no hook stays, its mode (train or eval) is restored. Needs PyTorch alone, 1.13 or newer.
+seen. The model is left as it was: nothing stays in it, and each module is put back into its own mode (train or eval). Needs
+PyTorch alone, 1.13 or newer.
 
 Only modules are seen, such as torch.nn.ReLU: a call of torch.nn.functional.relu has nothing to hook. A module that is
-called several times in a forward pass gives several layers: "act", "act.1", "act.2".
+called several times in a forward pass gives several layers: "act", "act.1", "act.2" (with ' behind it where another module
+is called so).
 """
 import json
 import os
@@ -68,24 +70,38 @@ def dump(model, batches, path, kinds=RECTIFIERS, device=None):
     write = {".safetensors": write_safetensors, ".npz": write_npz}.get(os.path.splitext(path)[1])
     if write is None:
         raise ValueError(f"{path}: the name must end in .safetensors or .npz")
-    modules = [(name or type(module).__name__, module) for name, module in model.named_modules() if isinstance(module, kinds)]
+    modules = [(name, module) for name, module in model.named_modules() if isinstance(module, kinds)]
     if not modules:
         raise ValueError("the model has no rectifier among its modules: calls of torch.nn.functional cannot be seen")
     folder = tempfile.mkdtemp(prefix=".dump-", dir=os.path.dirname(os.path.abspath(path)))
     layers, calls = {}, {}
+    taken = {name for name, _ in modules if name}
 
-    def hook_of(name):
-        def hook(_, inputs):
+    def label_of(name, call):
+        """A name for a call of a module that no other module has, and no other call."""
+        label = (name or type(model).__name__) + (f".{call}" if call else "")
+        while label in taken and (call or not name):
+            label += "'"
+        taken.add(label)
+        return label
+
+    def watched(name, forward):
+        """Instead of a hook: a hook of older releases is not told of an argument that is given by its name."""
+        def call_of(*args, **kwargs):
+            if not args and not kwargs:
+                return forward()  # which tells what it misses
             call = calls[name] = calls.get(name, -1) + 1
-            key = name if call == 0 else f"{name}.{call}"
-            if key not in layers:
-                layers[key] = Layer(key, folder, len(layers))
-            layers[key].add(inputs[0])
-        return hook
+            if (name, call) not in layers:
+                layers[name, call] = Layer(label_of(name, call), folder, len(layers))
+            layers[name, call].add((*args, *kwargs.values())[0])
+            return forward(*args, **kwargs)
+        return call_of
 
-    was_training = model.training
-    handles = [module.register_forward_pre_hook(hook_of(name)) for name, module in modules]
+    was_training = [(module, module.training) for module in model.modules()]
+    own = [(module, vars(module).get("forward")) for _, module in modules]
     try:
+        for name, module in modules:
+            module.forward = watched(name, module.forward)
         model.eval()
         with torch.no_grad():
             for batch in batches:
@@ -98,11 +114,14 @@ def dump(model, batches, path, kinds=RECTIFIERS, device=None):
         write(whole, list(layers.values()))
         os.replace(whole, path)
     finally:
-        for handle in handles:
-            handle.remove()
-        model.train(was_training)
+        for module, forward in own:
+            vars(module).pop("forward", None)
+            if forward is not None:
+                module.forward = forward
+        for module, training in was_training:
+            module.training = training
         shutil.rmtree(folder)
-    return {name: tuple(layer.shape) for name, layer in layers.items()}
+    return {layer.name: tuple(layer.shape) for layer in layers.values()}
 
 
 def write_safetensors(path, layers):

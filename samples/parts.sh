@@ -39,6 +39,12 @@ INPUT=$1 PARTS=$2 OUT=$3 WORK=$3.parts
 export SCRIPT INPUT PARTS OUT WORK
 mkdir -p "$WORK"
 rm -f "$WORK/done"
+# Parts of another table, or of other sizes, are none of these.
+of="$PARTS $(stat -L -c '%n %s %y' -- "$INPUT")"
+if [ "$(cat "$WORK/of" 2>/dev/null)" != "$of" ]; then
+  rm -f "$WORK"/*.csv "$WORK"/*.json
+  printf '%s\n' "$of" >"$WORK/of"
+fi
 
 if [ "${4:-}" = slurm ]; then
   jobs=$(sbatch --parsable --job-name=rectify --array="1-$PARTS" --requeue --output="$WORK/%a.log" \

@@ -21,7 +21,7 @@ COMMENT_OR_STRING = re.compile(
 INNER = {
     "lib/src/activation/": r"activation/|kernels/target\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp",
     "lib/src/kernels/": r"kernels/|number/|rectify/|dispatch\.hpp|half\.hpp",
-    "lib/src/formats/": r"kernels/(columns|count|crc)\.hpp|io/(inflate|reader)\.hpp|(csv|json)_\w+\.hpp|(arrays|npy|npz|pickle|pt|zip|integers|float_format)\.hpp|format\.hpp|randn\.hpp|torch_printer\.hpp|workers\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp|utf8\.hpp",
+    "lib/src/formats/": r"kernels/(columns|count|crc)\.hpp|io/(inflate|reader)\.hpp|(csv|json)_\w+\.hpp|(arrays|npy|npz|pickle|pt|rewrite|zip|integers|float_format)\.hpp|format\.hpp|randn\.hpp|torch_printer\.hpp|workers\.hpp|rectify/|dispatch\.hpp|half\.hpp|number/number\.hpp|utf8\.hpp",
     "lib/src/formats/csv": r"(?!json)",
     "lib/src/formats/json": r"(?!csv)",
     "lib/src/error.cpp": r"rectify/error\.hpp|utf8\.hpp",

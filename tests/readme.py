@@ -7,7 +7,11 @@
    the document instead: review the result as a diff.
 2. Every `cpp` block of theirs is found, whole, in a file of samples/.
 3. Every option that --help lists stands in the manual (--man), which names no option that --help does not list.
-4. -h fits a screen of 24 lines and 80 columns, README.md has at most 300 lines.
+4. Each stands in README.md or guide.md, too, and so does each word that it takes.
+5. What --help says holds where an option is not given stands in the manual, in the completion of zsh and fish, and in
+   guide.md's table of defaults, which has no other rows. Where it is a word that the option takes, giving it changes
+   nothing.
+6. -h fits a screen of 24 lines and 80 columns, README.md has at most 300 lines.
 
 The exit status is 1 when something failed.
 """
@@ -83,7 +87,7 @@ def sessions(document, binary, update):
             for i, following in zip(starts, [*starts[1:], end]):
                 command = lines[i][len(PROMPT):]
                 expected = "".join(line + "\n" for line in lines[i + 1:following])
-                absent = [name for name in re.findall(r"\| *(jq|mlr)\b", command) if not shutil.which(name)]
+                absent = [name for name in re.findall(r"\| *(jq|mlr|parallel)\b", command) if not shutil.which(name)]
                 if absent:
                     print(f"skipped: {document.name}:{i + 1}: {absent[0]} is not installed")
                     result += lines[copied:following]
@@ -109,28 +113,129 @@ def snippets(document):
               any(text in sample for sample in samples.values()))
 
 
-def options(binary):
-    def printed(*words):
-        return subprocess.run([binary, *words], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+def printed(binary, *words):
+    return subprocess.run([binary, *words], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
 
+
+def unmarked(manual):
+    return re.sub(r"\\f.", "", manual).replace(r"\-", "-").replace(r"\(aq", "'").replace(r"\&", "")
+
+
+def options(binary):
     def words(text):
         return set(re.findall(r"(?<![\w-])--?[a-z][a-z-]*\b", text))
 
     # An option's line begins with two blanks; its explanation stands further to the right.
-    pages = printed("--help") + printed("compare", "--help")
+    pages = printed(binary, "--help") + printed(binary, "compare", "--help")
     listed = set().union(*(words(head) for head in re.findall(r"^  (-.*?)(?:  |$)", pages, re.MULTILINE)))
-    named = words(re.sub(r"\\f.", "", printed("--man")).replace(r"\-", "-"))
+    named = words(unmarked(printed(binary, "--man")))
     check("--help lists options", len(listed) > 10, f"only {sorted(listed)}")
     for option in sorted(listed):
         check(f"the manual names {option}", option in named)
     for option in sorted(word for word in named if word.startswith("--")):
         check(f"--help lists {option}, which the manual names", option in listed)
 
+    text = "".join(document.read_text(encoding="utf-8") for document in DOCUMENTS)
+    documents = words(text)
+    for option in sorted(word for word in listed if word.startswith("--")):
+        check(f"README.md or guide.md shows {option}", option in documents)
+    # What an option takes is what it says when it is given something else.
+    for option in sorted(word for word in listed if word.startswith("--")):
+        for command in [], ["compare"]:
+            said = subprocess.run([binary, *command, f"{option}=?!"], stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, timeout=SECONDS, check=False).stderr
+            found = re.fullmatch(rf"rectify: {option} takes ([\w, ]+), not '\?!'\n", said)
+            choices = found[1] if found and "," in found[1] and "whole number" not in found[1] else ""
+            for choice in re.findall(r"[a-z]\w*", choices):
+                check(f"README.md or guide.md shows {choice} of {option}", re.search(rf"\b{choice}\b", text))
+
     for command in ["-h"], ["compare", "-h"]:
-        screen = printed(*command).splitlines()
+        screen = printed(binary, *command).splitlines()
         check(f"{' '.join(command)} fits 24 lines", len(screen) <= 24, f"it has {len(screen)}")
         for i, line in enumerate(screen, 1):
             check(f"{' '.join(command)}, line {i} fits 80 columns", len(line) <= 80, line)
+
+
+def defaults_of_help(page):
+    """{option: what stands in brackets behind its text}, of all options."""
+    found, text_begins = {}, 24
+    for line in page.splitlines():
+        if re.match(r"  -", line):
+            name = re.match(r"  (?:-\w, )?(-[-\w]+)", line)[1]
+            found[name] = line[text_begins:] if line[text_begins - 1:text_begins] == " " else ""
+        elif re.match(rf" {{{text_begins}}}\S", line) and found:
+            found[name] += " " + line.strip()
+    brackets = {name: re.search(r"(?:^| )\[(.*)\]$", text) for name, text in found.items()}
+    return {name: bracket and bracket[1] for name, bracket in brackets.items()}
+
+
+def defaults_of_manual(page):
+    found = {}
+    for entry in unmarked(page).split(".TP\n")[1:]:
+        name = re.match(r"(?:-\w, )?(-[-\w]+)", entry)
+        default = re.search(r"^Default:\s(.*?)\.$(?=\n[.]|\Z)", entry.rstrip("\n") + "\n.", re.DOTALL | re.MULTILINE)
+        if name:
+            found[name[1]] = default and re.sub(r"\s+", " ", default[1])
+    return found
+
+
+def defaults(binary):
+    apply, compare = (defaults_of_help(printed(binary, *command, "--help")) for command in ([], ["compare"]))
+    said = {("", name): default for name, default in apply.items() if default}
+    said.update({("compare ", name): default for name, default in compare.items()
+                 if default and default != apply.get(name)})
+    check("--help has defaults", len(said) > 20, f"only {sorted(said)}")
+
+    guide = (TOP / "samples" / "guide.md").read_text(encoding="utf-8")
+    table = guide.partition("\n## What holds where nothing is said\n")[2].partition("\n## ")[0]
+    rows = dict(re.findall(r"^\| `(.*?)`(?:, `-\w`)? \| (.*?) \|$", table, re.MULTILINE))
+    wanted = {command + name: f"`{default}`" if " " not in default else default
+              for (command, name), default in said.items()}
+    for row in sorted({*wanted, *rows}):
+        check(f"guide.md and --help have the same default of {row}", wanted.get(row) == rows.get(row),
+              f"guide.md {rows.get(row)}, --help {wanted.get(row)}")
+
+    before, _, behind = printed(binary, "--man").partition("\n.SS Compare\n")
+    check("the manual has a section for compare", behind)
+    pages = {"": defaults_of_manual(before), "compare ": defaults_of_manual(behind)}
+    for (command, name) in {*said, *(("", name) for name in pages[""]), *(("compare ", name) for name in pages["compare "])}:
+        # What both commands take stands among the options of the first.
+        default = said.get((command, name)) or (command and apply.get(name)) or None
+        check(f"the manual and --help have the same default of {command}{name}", pages[command].get(name) == default,
+              f"the manual {pages[command].get(name)}, --help {default}")
+
+    def bare(text):
+        return re.sub(r"[\\']", "", text)
+    for shell in "zsh", "fish":
+        script = bare(printed(binary, "--completion", shell))
+        for (command, name), default in said.items():
+            dashed = {"zsh": f"{name}=", "fish": f"-l {name[2:]} "}[shell]
+            lines = [line for line in script.splitlines() if dashed in line]
+            check(f"the completion of {shell} has the default of {command}{name}",
+                  any(bare(f"[{default}]") in line for line in lines), "\n".join(lines))
+
+    # Tables in which another value than the default would show.
+    with tempfile.TemporaryDirectory(prefix="rectify-readme-") as name:
+        folder = pathlib.Path(name)
+        shutil.copytree(TOP / "samples" / "data", folder / "data")
+        (folder / "data" / "column.csv").write_text("a\n1.25\nnan\n-0.5\n")
+        calls = {"": (["digits.csv"], ["--tensor", "[1e-9,-12345]"], ["column.csv", "--to", "csv"], ["column.csv", "--to", "json"]),
+                 "compare ": (["layer1.npy", "--to", "csv"], ["digits.csv", "--to", "csv"], ["digits.csv", "--to", "json", "--per-unit"])}
+
+        def result(*words):
+            return subprocess.run([binary, *words], cwd=folder / "data", stdin=subprocess.DEVNULL, capture_output=True,
+                                  text=True, timeout=SECONDS, check=False)
+        for (command, option), default in said.items():
+            if " " in default:
+                continue
+            taken = 0
+            for call in calls[command]:
+                given = result(*command.split(), *call, option, default)
+                if given.returncode != 2:
+                    taken += 1
+                    check(f"{command}{' '.join(call)} is the same with {option} {default}",
+                          given.stdout == result(*command.split(), *call).stdout)
+            check(f"{command}{option} takes {default}, which --help calls its default", taken)
 
 
 def main():
@@ -143,6 +248,7 @@ def main():
         snippets(document)
     check("README.md has at most 300 lines", len(DOCUMENTS[0].read_text(encoding="utf-8").splitlines()) <= 300)
     options(binary)
+    defaults(binary)
     print(f"{passed} passed, {failed} failed")
     sys.exit(1 if failed else 0)
 

@@ -135,9 +135,11 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
   std::string text;
   add_check(text, options.check, "dead");
   add_check(text, options.dormant_check, "dormant");
+  std::vector<const NamedReport*> order;
+  for (const NamedReport& report : reports) order.push_back(&report);
+  std::size_t shown = order.size();
   if (reports.size() > 1) {
-    std::vector<const NamedReport*> order;
-    for (const NamedReport& report : reports) order.push_back(&report);
+    shown = std::min(shown, options.top.value_or(shown));
     const auto judged = [&](const NamedReport* report) -> const ActivationFigures& {
       return report->figures.activations[judge(report->figures, options)];
     };
@@ -150,7 +152,7 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
     std::vector<std::string> heads = {"tensor", "units", "dead units", "active", "grad mean"};
     if (options.dormant_check) heads.insert(heads.begin() + 3, "dormant units");
     add_heads(text, heads);
-    for (const NamedReport* report : order) {
+    for (const NamedReport* report : std::span(order).first(shown)) {
       const ActivationFigures& row = judged(report);
       std::vector<std::string> cells = {
           plain(report->source), fmt::format("{}", report->figures.units),
@@ -162,9 +164,15 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
       }
       add_row(text, cells);
     }
+    if (shown != order.size())
+      text += fmt::format("\n{}\n", plural(order.size() - shown, "more tensor"));
     text += '\n';
   }
-  for (const NamedReport& report : reports) add_tensor(text, report, options);
+  // In the order in which they were given.
+  const auto last = order.begin() + static_cast<std::ptrdiff_t>(shown);
+  for (const NamedReport& report : reports) {
+    if (std::find(order.begin(), last, &report) != last) add_tensor(text, report, options);
+  }
   while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }

@@ -29,9 +29,10 @@ class TableWriter {
         reports_(reports) {}
 
   /// Of several tensors a line each, those with the greatest share of dead units first, or of dormant
-  /// ones if these alone are asked about, and totals.
-  void overview(std::span<const NamedReport> reports) {
-    if (reports.size() < 2) return;
+  /// ones if these alone are asked about, and totals. Returns the tensors that are shown.
+  std::vector<const NamedReport*> overview(std::span<const NamedReport> reports) {
+    if (reports.size() == 1) return {&reports[0]};
+    if (reports.empty()) return {};
     std::uint64_t dead = 0;
     std::uint64_t units = 0;
     const auto judged = [&](const NamedReport& report) -> const ActivationFigures& {
@@ -91,6 +92,8 @@ class TableWriter {
           Style::dim);
     }
     line("");
+    order.resize(shown);
+    return order;
   }
 
   void tensor(const NamedReport& report) {
@@ -577,10 +580,13 @@ class TableWriter {
 
 std::string report_table(const std::vector<NamedReport>& reports, const ReportOptions& options) {
   TableWriter table(options, reports.size());
-  table.overview(reports);
-  for (std::size_t i = 0; i < reports.size(); ++i) {
-    if (i != 0) table.line("");
-    table.tensor(reports[i]);
+  const std::vector<const NamedReport*> shown = table.overview(reports);
+  bool first = true;
+  for (const NamedReport& report : reports) {  // in the order in which they were given
+    if (std::find(shown.begin(), shown.end(), &report) == shown.end()) continue;
+    if (!first) table.line("");
+    first = false;
+    table.tensor(report);
   }
   table.checks();
   return table.take();

@@ -32,10 +32,11 @@ applies ReLU, Leaky ReLU and their family, and prints what PyTorch prints.
 Compares activations and tells which units are dead.")
 set(CPACK_COMPONENT_DEV_DESCRIPTION "The library that rectify stands on: a static archive, its headers, and files
 for CMake and pkg-config.")
-# zlib is in the program for the sake of its start (Dependencies.cmake).
-if(CMAKE_INSTALL_PREFIX STREQUAL "/usr")
-  file(CONFIGURE OUTPUT lintian-overrides CONTENT "rectify: embedded-library zlib *\n")
-  install(FILES ${PROJECT_BINARY_DIR}/lintian-overrides DESTINATION ${CMAKE_INSTALL_DATADIR}/lintian/overrides RENAME rectify
-    COMPONENT runtime)
-endif()
+# zlib is in the program for the sake of its start (Dependencies.cmake). A Debian package, of whatever preset, says so to lintian;
+# what is installed elsewhere has no use for it.
+file(CONFIGURE OUTPUT lintian-overrides CONTENT "rectify: embedded-library zlib *\n")
+install(CODE "if(CMAKE_INSTALL_PREFIX STREQUAL \"/usr\")
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/lintian/overrides\" TYPE FILE RENAME rectify
+    FILES \"${PROJECT_BINARY_DIR}/lintian-overrides\")
+endif()" COMPONENT runtime)
 include(CPack)

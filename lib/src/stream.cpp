@@ -108,6 +108,17 @@ bool is_by_rows(const Operation& operation) {
   });
 }
 
+/// Whether what is positive stays as it is, and nothing but the result is written. What is negative
+/// is changed in place then.
+bool keeps_positive(const Operation& operation) {
+  if (operation.modes.size() != 1 || operation.gradient || operation.inplace || operation.echo)
+    return false;
+  const Module& mode = operation.modes[0];
+  const Traits& traits = mode.activation().traits;
+  return traits.keeps_positive && traits.in_place && mode.scope() == Scope::element &&
+         !mode.is_random();
+}
+
 bool is_elementwise(const Operation& operation) {
   return std::all_of(operation.modes.begin(), operation.modes.end(), [](const Module& mode) {
     return mode.scope() == Scope::element && !mode.is_random();
@@ -117,7 +128,7 @@ bool is_elementwise(const Operation& operation) {
 }  // namespace
 
 /// The sink of run(): operates on each tensor and writes it.
-class Convert {
+class Convert final : public Rewriting {
  public:
   struct Work {
     std::string text;               // of the Results, one after the other
@@ -146,8 +157,25 @@ class Convert {
         .line_per_tensor = encoder_.line_per_tensor(),
         .tells_rows_from_vectors = !is_by_rows(operation_) || encoder_.tells_rows_from_vectors(),
         .skipped_of = encoder_.writes_skipped_of(),
-        .tells_records = encoder_.tells_records()};
+        .tells_records = encoder_.tells_records(),
+        .needs_floating = !encoder_.is_container(),
+        .widest_first = encoder_.wants_widest_first(),
+        .rewriting = keeps_positive(operation_) ? this : nullptr};
   }
+
+  bool takes(DType dtype, const TableStyle& style) const override {
+    try {
+      operation_.modes[0].check(dtype, {});
+      return encoder_.keeps(style);
+    } catch (const Error&) {
+      return false;  // it is told of a Result
+    }
+  }
+  bool negatives_become_alike() const override {
+    const Activation& activation = operation_.modes[0].activation();
+    return activation.traits.rectifier && activation.parameters.empty();
+  }
+  void change(Elements values) const override { apply(operation_.modes[0], values); }
 
   const PrintOptions* edges() const { return elementwise_ ? encoder_.edges() : nullptr; }
 
@@ -169,8 +197,14 @@ class Convert {
   }
 
   void work(Result& result, std::size_t, Work& work) const {
-    if (!result.passed) operate(operation_, result, true);
-    if (!result.passed || encoder_.is_container()) encoder_.encode(result, work.text);
+    if (!result.passed && !result.text) operate(operation_, result, true);
+    if (result.text && work.text.empty()) {
+      work.text.swap(*result.text);
+    } else if (result.text) {
+      work.text += *result.text;
+    } else if (!result.passed || encoder_.is_container()) {
+      encoder_.encode(result, work.text);
+    }
     work.ends.push_back(work.text.size());
   }
 
@@ -190,11 +224,12 @@ class Convert {
  private:
   void note_passed(const Result& result) const {
     const Tensor& tensor = result.columns[0].tensor;
-    note_(Error(ErrorKind::unsupported,
-                std::string(name(tensor.dtype())) + " is not floating: it " +
-                    (encoder_.is_container() ? "passes unchanged" : "is left out"),
-                option("keys", in_quotes(result.name)) + " takes it",
-                {source_ + ":" + result.name}));
+    note_(Error(
+        ErrorKind::unsupported,
+        std::string(name(tensor.dtype())) + " is not floating: it " +
+            (encoder_.is_container() ? "passes unchanged" : "is left out"),
+        option("keys", in_quotes(result.name)) + " " + option("dtype", "float32") + " takes it",
+        {source_ + ":" + result.name}));
   }
 
   const Operation& operation_;

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <random>
 #include <string>
+#include <type_traits>
 #include <vector>
 
 #include "rectify/compare.hpp"
@@ -69,7 +70,10 @@ void add(const std::string& what, const Shape& shape, double spread) {
     benchmark::DoNotOptimize(
         count_signs(tensor.data<T>().data(), static_cast<std::size_t>(tensor.numel())));
   });
-  for (const char* const modes : {"relu,leaky", "relu,leaky,relu6", "relu,leaky,elu"}) {
+  std::vector<const char*> lists = {"relu"};
+  if constexpr (std::is_floating_point_v<T>)
+    lists = {"relu,leaky", "relu,leaky,relu6", "relu,leaky,elu"};
+  for (const char* const modes : lists) {
     run(modes, [=](const Tensor& tensor) {
       const CompareOptions options{-1, Module::parse_list(modes), false};
       Tally tally(options, tensor.dtype(), tensor.shape());
@@ -93,5 +97,8 @@ int main(int argc, char** argv) {
   add<float>("float32 [n/3,3]", {n / 3, 3}, 0);
   add<float>("float32 [n/32,32] 80 binades", {n / 32, 32}, 40);
   add<double>("float64 [n/32,32]", {n / 32, 32}, 0);
+  add<std::int8_t>("int8 [n/32,32]", {n / 32, 32}, 4);
+  add<std::uint8_t>("uint8 [n/32,32]", {n / 32, 32}, 4);
+  add<std::int32_t>("int32 [n/32,32]", {n / 32, 32}, 4);
   benchmark::RunSpecifiedBenchmarks();
 }

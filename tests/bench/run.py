@@ -236,6 +236,11 @@ def rectify(*arguments, **how):
     return Contestant("rectify " + " ".join(arguments), [BINARY, *arguments], **how)
 
 
+def other(*arguments, **how):
+    """rectify, too, with an answer of its own."""
+    return Contestant("rectify " + " ".join(arguments), [BINARY, *arguments], answers=False, **how)
+
+
 def tool(*arguments, **how):
     """What moves the bytes: the limit."""
     return Contestant(" ".join(arguments), [shutil.which(arguments[0]), *arguments[1:]], answers=False, **how)
@@ -338,6 +343,15 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
         race(f"CSV to CSV, relu: 1000 columns, 6 digits, {size / 1e6:.1f} MB", [
             rectify("digits6.csv", "--mode", "relu", "--to", "csv", stdout="out.csv"),
             *peer("sed", "-E", r"s/(^|,)-[^,]*/\10/g", "digits6.csv", stdout="out.csv"),
+        ], folder, rounds, size, "MB/s")
+
+    def columns():
+        size = make("narrow6.csv", f"{max(numbers // 10, 1)},10", "--float-format", "%.6g")
+        call = ("narrow6.csv", "--header", "no", "--to", "csv", "--threads", "1")
+        race(f"CSV to CSV, columns kept and left out: 10 columns, {size / 1e6:.1f} MB", [
+            rectify(*call, stdout="out.csv"),
+            *(other(*call, *columns, stdout="out.csv") for columns in (
+                ("--keep", "1"), ("--keep", "5"), ("--keep", "1,6"), ("--keep", "10"), ("--columns", "2-10"))),
         ], folder, rounds, size, "MB/s")
 
     def json():
@@ -451,8 +465,8 @@ def races(folder, numbers, rounds, scaling):  # pylint: disable=too-many-stateme
                 rectify(name, "--to", to, "--threads", "2"), tool("cat", name),
             ], folder, rounds, size, "MB/s")
 
-    return [("start-up", start_up), ("csv", csv), ("json", json), ("jsonl", jsonl), ("npy", npy), ("print", full_print),
-            ("randn", randn), ("compare", compare), ("files", small_files), ("pipe", pipe), *([("scaling", scale)] if scaling else [])]
+    return [("start-up", start_up), ("csv", csv), ("columns", columns), ("json", json), ("jsonl", jsonl), ("npy", npy),
+            ("print", full_print), ("randn", randn), ("compare", compare), ("files", small_files), ("pipe", pipe), *([("scaling", scale)] if scaling else [])]
 
 
 # ---------------------------------------------------------------- machine

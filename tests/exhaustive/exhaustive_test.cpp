@@ -1,9 +1,10 @@
 // float32 patterns through what the library does with each of them, against reference.cpp: relu and
 // leaky_relu and their gradients, text out and back, print; and the whole family, many values at once
-// against each of them alone. Every input is a block of patterns,
-// and every answer is compared bit for bit, or byte for byte.
-//   exhaustive_test        one pattern in 4096, and all neighbours of the special ones
-//   exhaustive_test all    all 2^32, on all processors
+// against each of them by itself, of float16 and bfloat16, too, and of random doubles. Every input is a
+// block of patterns, and every answer is compared bit for bit, or byte for byte.
+//   exhaustive_test        one pattern in 4096, and all neighbours of the special ones; 26,000 doubles
+//   exhaustive_test all    all 2^32, and 10^8 doubles, on all processors
+//   exhaustive_test 2/8    the second of eight parts of them
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -37,18 +38,20 @@ constexpr std::size_t kBlock = 65533;
 /// multiplicative hash).
 constexpr std::uint32_t kOdd = 0x9E3779B1;
 
+constexpr std::size_t kPatternsToADouble = 42;  // 10^8 for 2^32
+
 /// Two of them are zero in float32, one is subnormal, and one takes almost everything to infinity.
 constexpr double kSlopes[] = {0.0, -0.0, 0.01, 0.3, 0.5, 1.0, 2.0, -0.1, -1.0, 1e-40, 1e-46, 3e38};
 
 std::atomic<int> mistakes = 0;
 std::atomic<int> lengthened = 0;  // texts that need a digit more to read back by way of a double
 
-void report(std::uint32_t pattern, const std::string& what, std::string_view got,
+void report(std::uint64_t pattern, const std::string& what, std::string_view got,
             std::string_view expected) {
   if (++mistakes > 20) return;
-  std::fprintf(stderr, "0x%08X, %s: %.*s, expected %.*s\n", static_cast<unsigned>(pattern),
-               what.c_str(), static_cast<int>(got.size()), got.data(),
-               static_cast<int>(expected.size()), expected.data());
+  std::fprintf(stderr, "0x%08llX, %s: %.*s, expected %.*s\n",
+               static_cast<unsigned long long>(pattern), what.c_str(), static_cast<int>(got.size()),
+               got.data(), static_cast<int>(expected.size()), expected.data());
 }
 
 template <class T>
@@ -58,7 +61,9 @@ std::string formatted(const char* format, T value) {
   return text;
 }
 
-std::string hexadecimal(std::uint32_t bits) { return formatted("0x%08X", bits); }
+std::string hexadecimal(std::uint64_t bits) {
+  return formatted("0x%08llX", static_cast<unsigned long long>(bits));
+}
 
 void check_bits(const Patterns& x, const Tensor& got, const Patterns& expected,
                 const std::string& what) {
@@ -108,29 +113,57 @@ std::vector<Module> family() {
   return modes;
 }
 
-/// What the loops give for many values at once is what they give for each of them alone.
-void check_family(const Patterns& x, const Tensor& tensor) {
+/// What the loops give for many values at once is what they give for each of them by itself. `infinity`:
+/// its bits, above which are NaN's.
+template <class B>
+void check_family(DType dtype, const std::vector<B>& x, B infinity) {
   static const std::vector<Module> modes = family();
-  std::vector<float> together(x.size());
-  const std::byte* const from = tensor.bytes();
-  auto* const to = reinterpret_cast<std::byte*>(together.data());
+  // So many are fewer than any vector holds, and a call does for all of them.
+  constexpr std::size_t kFew = sizeof(B) == 8 ? 1 : 3;
+  const auto is_nan = [&](B bits) {
+    return static_cast<B>(bits << 1) > static_cast<B>(infinity << 1);
+  };
+  std::vector<B> together(x.size());
+  const auto* const from = reinterpret_cast<const std::byte*>(x.data());
   for (const Module& mode : modes) {
     for (const bool forward : {true, false}) {
       const Activation::Kernel kernel =
           forward ? mode.activation().forward : mode.activation().backward;
-      kernel(DType::float32, from, to, {.outer = x.size()}, mode.values());
-      for (std::size_t i = 0; i < x.size(); ++i) {
-        float alone = 0;
-        kernel(DType::float32, from + i * sizeof alone, reinterpret_cast<std::byte*>(&alone), {},
+      kernel(dtype, from, reinterpret_cast<std::byte*>(together.data()), {.outer = x.size()},
+             mode.values());
+      for (std::size_t i = 0; i < x.size(); i += kFew) {
+        B alone[kFew];
+        const std::size_t few = std::min(kFew, x.size() - i);
+        kernel(dtype, from + i * sizeof(B), reinterpret_cast<std::byte*>(alone), {.outer = few},
                mode.values());
-        const auto got = std::bit_cast<std::uint32_t>(together[i]);
-        const auto expected = std::bit_cast<std::uint32_t>(alone);
-        if (got == expected || (std::isnan(together[i]) && std::isnan(alone))) continue;
-        report(x[i], mode.text() + (forward ? "" : ", its gradient"), hexadecimal(got),
-               hexadecimal(expected));
+        for (std::size_t j = 0; j < few; ++j) {
+          const B got = together[i + j];
+          if (got == alone[j] || (is_nan(got) && is_nan(alone[j]))) continue;
+          report(x[i + j],
+                 mode.text() + (forward ? " of " : "'s gradient of ") + std::string(name(dtype)),
+                 hexadecimal(got), hexadecimal(alone[j]));
+        }
       }
     }
   }
+}
+
+/// Doubles of any bits, and as many near 1.
+std::vector<std::uint64_t> doubles(std::size_t count, std::uint64_t seed) {
+  std::mt19937_64 random(seed);
+  std::normal_distribution<double> normal(0, 3);
+  std::vector<std::uint64_t> bits;
+  for (std::size_t i = 0; i < count; ++i)
+    bits.push_back(i % 2 == 0 ? random() : std::bit_cast<std::uint64_t>(normal(random)));
+  return bits;
+}
+
+void check_halves() {
+  std::vector<std::uint16_t> all;
+  for (std::uint32_t bits = 0; bits < 1u << 16; ++bits)
+    all.push_back(static_cast<std::uint16_t>(bits * 40503u));  // odd, as kOdd is
+  check_family<std::uint16_t>(DType::float16, all, 0x7C00);
+  check_family<std::uint16_t>(DType::bfloat16, all, 0x7F80);
 }
 
 /// The patterns, where all NaN are one.
@@ -241,7 +274,9 @@ Tensor tensor_of(const Patterns& x) {
 /// that is printed, which takes the most time.
 void check(const Patterns& x, const Patterns& mixed, std::size_t print_step) {
   check_activations(mixed, tensor_of(mixed));
-  check_family(mixed, tensor_of(mixed));
+  check_family<std::uint32_t>(DType::float32, mixed, 0x7F800000);
+  check_family<std::uint64_t>(DType::float64, doubles(x.size() / kPatternsToADouble, mixed[0]),
+                              0x7FF0000000000000);
   const Tensor tensor = tensor_of(x);
   check_text(x, tensor);
   std::vector<float> to_print;
@@ -284,20 +319,27 @@ Patterns sample() {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const bool all = argc == 2 && std::string_view(argv[1]) == "all";
+  std::size_t part = 1;
+  std::size_t parts = 1;
+  const bool all =
+      argc == 2 && (std::string_view(argv[1]) == "all" ||
+                    (std::sscanf(argv[1], "%zu/%zu", &part, &parts) == 2 && part - 1 < parts));
   if (argc > 1 && !all) {
-    std::fputs("usage: exhaustive_test [all]\n", stderr);
+    std::fputs("usage: exhaustive_test [all | PART/PARTS]\n", stderr);
     return 2;
   }
   const Patterns some = all ? Patterns{} : sample();
   Patterns shuffled = some;
   std::shuffle(shuffled.begin(), shuffled.end(), std::mt19937(0));
-  const std::size_t count = all ? std::size_t{1} << 32 : some.size();
+  const std::size_t whole = all ? std::size_t{1} << 32 : some.size();
+  const std::size_t first = whole / parts * (part - 1);
+  const std::size_t end = part == parts ? whole : whole / parts * part;
 
-  std::atomic<std::size_t> next = 0;
+  if (part == 1) check_halves();
+  std::atomic<std::size_t> next = first;
   const auto work = [&] {
-    for (std::size_t begin; (begin = next.fetch_add(kBlock)) < count && mistakes == 0;) {
-      Patterns x(std::min(kBlock, count - begin));
+    for (std::size_t begin; (begin = next.fetch_add(kBlock)) < end && mistakes == 0;) {
+      Patterns x(std::min(kBlock, end - begin));
       Patterns mixed(x.size());
       for (std::size_t i = 0; i < x.size(); ++i) {
         const auto pattern = static_cast<std::uint32_t>(begin + i);
@@ -318,9 +360,9 @@ int main(int argc, char** argv) {
   for (std::thread& worker : workers) worker.join();
 
   // 7.038531e-26 and its negative are halfway between two float32 once they are doubles.
-  if (mistakes == 0 && lengthened != 2) {
+  if (mistakes == 0 && parts == 1 && lengthened != 2) {
     report(0x15AE43FD, "texts of a digit more", std::to_string(lengthened), "2");
   }
-  std::printf("%zu patterns, %d mistakes\n", count, mistakes.load());
+  std::printf("%zu patterns, %d mistakes\n", end - first, mistakes.load());
   return mistakes == 0 ? 0 : 1;
 }

@@ -182,6 +182,15 @@ Loaded check_ways(std::string_view text, const ReadOptions& read, const WriteOpt
   const Ran whole = converted(text, read, write, operation, plain);
   if (whole.error) check_error(*whole.error);
   check_same(whole, converted(text, read, write, operation, other));
+  // In place it is the values that are operated on, and not the text of a table where it stands.
+  for (const char* mode : {"relu", "leaky(-0.5)"}) {
+    if (integers) break;
+    operation.modes = Module::parse_list(mode);
+    operation.inplace = false;
+    const Ran out_of_place = converted(text, read, write, operation, other);
+    operation.inplace = true;
+    check_same(out_of_place, converted(text, read, write, operation, other));
+  }
 
   Loaded tensors = loaded(text, read, plain);
   const Loaded others = loaded(text, read, other);

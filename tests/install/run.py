@@ -3,7 +3,7 @@
 
 Installs a build into a scratch prefix, which is then moved; builds an outside project against it by find_package(), and
 another by add_subdirectory(); does the same with a shared library; and looks at the program for what RECTIFY_HARDENING promises. The outside projects are
-built with the compiler and the flags of the build. A row that misses cmake or readelf is skipped with a word. FILTER
+built with the compiler and the flags of the build. A row that misses a tool, such as readelf or lintian, is skipped with a word. FILTER
 picks the rows whose name contains it. The exit status is 1 when a row failed.
 """
 import os
@@ -60,7 +60,7 @@ def built(source, build, *definitions):
 
 
 def outside(path, *definitions):
-    """The output of an outside project, built."""
+    """The output of an outside project that finds the package, built."""
     built(HERE / "consumer", path / "build", f"-DSAMPLE={SOURCE / 'samples' / 'basic.cpp'}", *definitions)
     return call(path / "build" / "consumer")
 
@@ -132,11 +132,46 @@ def packages_have_what_they_promise_and_run(path):
     need(call(programs[0], "--tensor", "[2,-4]") == "tensor([ 2.0000, -0.0400])\n", "it prints something else")
     need(list((path / "librectify-dev").rglob("rectify.hpp")), "there are no headers")
 
+    # Installed into a root with nothing else in it, and removed again. What they depend on is the system's around it.
+    root = path / "root"
+    admin = root / "var" / "lib" / "dpkg"
+    for folder in ("info", "updates", "triggers"):
+        (admin / folder).mkdir(parents=True)
+    for file in ("status", "available"):
+        (admin / file).write_text("")
+    dpkg = ["dpkg", f"--root={root}", "--force-not-root", "--force-depends", "--force-bad-path", "--log=/dev/null"]
+    call(*dpkg, "--install", *packages.values())
+    need(call(root / "usr" / "bin" / "rectify", "--tensor", "[2,-4]") == "tensor([ 2.0000, -0.0400])\n", "it does not run")
+    call(*dpkg, "--purge", *packages)
+    left = [str(file.relative_to(root)) for file in root.rglob("*") if not file.is_relative_to(root / "var")]
+    need(not left, f"left behind: {left}")
+
 
 @row
-def an_outside_project_takes_the_sources(path):
-    shown = outside(path, f"-DRECTIFY_SOURCE={SOURCE}")
-    need(shown == EXPECTED, f"the sample prints {shown!r}")
+def lintian_finds_no_error_in_the_packages(path):
+    lintian = tool("lintian")
+    if cache().get("RECTIFY_STATIC") == "ON" or "-fsanitize" in cache()["CMAKE_CXX_FLAGS"]:
+        raise Skip("packages are not made of such a build, but by the preset package")
+    call(tool("cpack"), "-G", "DEB", "-B", path, cwd=BUILD)
+    packages = sorted(path.glob("*.deb"))
+    need(len(packages) == 2, f"there are {packages}")
+    call(lintian, "--allow-root", "--fail-on", "error", *packages)
+
+
+@row
+def the_project_in_the_readme_takes_the_sources(path):
+    """As it is printed, and told that JSON is there, which is not looked for again then."""
+    readme = (SOURCE / "README.md").read_text(encoding="utf-8")
+    for file, language in ("CMakeLists.txt", "cmake"), ("main.cpp", "cpp"):
+        blocks = re.findall(rf"^```{language}\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+        need(len(blocks) == 1, f"README.md has {len(blocks)} blocks of {language}")
+        (path / file).write_text(blocks[0], encoding="utf-8")
+    (path / "rectify").symlink_to(SOURCE)
+    built(path, path / "build", f"-DCMAKE_PROJECT_INCLUDE={HERE / 'consumer' / 'json.cmake'}")
+    need(call(path / "build" / "mine") == EXPECTED, "it prints something else")
+    targets = call(tool("cmake"), "--build", path / "build", "--target", "help")
+    found = re.findall(r"\b(?:rectify_app|sample_basic|number_test)\b", targets)
+    need(not found, f"built inside another project: {found}")
 
 
 @row
@@ -164,6 +199,18 @@ def a_program_with_a_shared_library_starts_in_whatever_prefix_the_two_are_instal
         if name is None or not set(re.findall(r"\w+", name[1])) <= words or re.search(r"::State\b", name[1]):
             strange.append(symbol)
     need(len(symbols) > 100 and not strange, f"of {len(symbols)} symbols that it shows these are not in its headers: {strange}")
+
+
+@row
+def without_a_library_and_a_network_the_packages_to_install_are_told(path):
+    """Not what git has to say, forty lines long."""
+    variables = cache()
+    done = subprocess.run([tool("cmake"), "-G", variables["CMAKE_GENERATOR"], "-S", SOURCE, "-B", path / "build", "-DGIT_EXECUTABLE=/bin/false",
+                           "-DCMAKE_DISABLE_FIND_PACKAGE_fmt=ON", f"-DCMAKE_CXX_COMPILER={variables['CMAKE_CXX_COMPILER']}"],
+                          capture_output=True, text=True, timeout=SECONDS, check=False)
+    said = " ".join(done.stderr.split())
+    need(done.returncode != 0 and "fmt is not installed, and cannot be fetched. On Debian: apt-get install libcli11-dev libfmt-dev "
+         "nlohmann-json3-dev zlib1g-dev" in said and len(done.stderr.splitlines()) < 12, done.stderr)
 
 
 @row

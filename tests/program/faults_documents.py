@@ -60,6 +60,17 @@ def eight_megabytes_of_commas_are_answered(s):
 
 
 @row
+def lines_of_many_words_are_answered(s):
+    names, units, words, numbers = (b",".join([word] * 60000) + b"\n" for word in (b"c", b"m", b"x", b"1"))
+    for rows in ((names, units, words, numbers), (names, units, numbers, words), (names, units, words)):
+        s.run("-", "--from", "csv", data=b"".join(rows)).refuses("<stdin>:2:1: 'm' is not a number")
+    s.run("-", "--from", "csv", data=names + numbers + words).refuses("<stdin>:3:1: 'x' is not a number")
+    half = b",".join([b"x", b"1"] * 30000) + b"\n"
+    s.run("-", "--from", "csv", "--header", "no", data=half).refuses("<stdin>:1:1: 'x' is not a number")
+    s.run("-", "--from", "csv", "--skip-after-header", "1", data=names + units + words + numbers).refuses("<stdin>:3:1: ")
+
+
+@row
 def a_line_of_a_million_quoted_numbers_is_read(s):
     outcome = s.run("-", "--from", "csv", "--to", "npy", data=b'"1",' * 1000000 + b'"1"\n')
     need(outcome.status == 0 and len(outcome.stdout) == 128 + 4 * 1000001, outcome)
@@ -191,7 +202,7 @@ BAD = {
     "json": (b"", b" \n\t ", b"[", b"]", b"[1,2", b"[[1,2],[3", b"[1 2]", b"[1,]", b"[1,,2]", b"nan", b"[NaN1]",
              b"[-NaN]", b"[+Infinity]", b"[Infinit]", b"[01]", b"[+1]", b"[.5]", b"[5.]", b"[0x10]", b"[1_000]",
              b"[1e]", b"[1e+]", b"[-]", b"[1] // one", b"/* one */ [1]", b"['1']", b'["1"]', b"[true]", b"[{}]",
-             b"{}", b'{"a": "1"}', b'{"a": [1], "b": {}}', b'{"a": [1]', b'{"a": [1],}', b'{"a": [1} ]', b'{"": [1]}',
+             b"{}", b'{"a": "1"}', b'{"a": [1], "b": {}}', b'{"a": [1]', b'{"a": [1],}', b'{"a": [1} ]',
              b'{"a": [1]}]', b'{"a": 1, "a": 1}', b"{a: 1}", b"{'a': 1}", b'{"a" 1}', b"[[1,2],[3]]", b"[1,[2]]", b"[[],[1]]", b"[1\x00]", b"[1]\x00", b"[1]]",
              b"\xff\xfe[\x001\x00]\x00", b"[\xef\xbc\x91]", b"[\xe2\x88\x921]"),
     "csv": (b"", b"\n\n", b"a,b\n", b"1,2\n3\n", b"1,2\n3,4,5\n", b"1,2\n3,\n", b"1,2\n3,-\n", b"1,2\n3,nan1\n",

@@ -46,6 +46,28 @@ s3://bucket/acts.csv               | copy it here, or pipe it in
 -z {}                              | rectify -h lists the options
 -slope 0.1 {}                      | did you mean --slope?
 --slop 0.1 {}                      | did you mean --slope?
+--thres 3 {}                       | did you mean --threshold?
+--miss nan {}                      | did you mean --missing, --missing-words?
+--dt float64 {}                    | did you mean --dtype?
+compare --tau 0.1 {}               | --dormant-below T
+--top 3 {}                         | it is an option of rectify compare
+compare --nan null {}              | rectify compare does not take it
+compare --threshold 3 {}           | rectify compare does not take it
+compare --digits 3 {}              | --precision, which rectify compare does not take
+compare --npy {}                   | --to takes table, json, jsonl, csv, tsv, markdown
+-F, {}                             | --delimiter C
+--float64 {}                       | --dtype float64
+--leaky-relu {}                    | --mode leaky
+--lambd 1 {}                       | --mode 'hardshrink(lambd=X)'
+--skiprows 1 {}                    | --skip N
+--usecols 1 {}                     | --columns LIST
+--tensor [ 1, -2 ]                 | --tensor '[ 1, -2 ]'
+--tensor [1, -2]                   | --tensor '[1, -2]'
+{} compare                         | compare stands first
+compare --slope 0.1 0.2 {}         | several slopes are one word: --slope 0.1,0.2
+--mode leaky 0.2 {}                | parameters belong to their mode: --mode 'leaky(0.2)'
+--mode swish {}                    | did you mean silu?
+--mode lrelu {}                    | did you mean leaky?
 --Slope 0.1 {}                     | did you mean --slope?
 --negative_slope 0.1 {}            | --slope X
 --negative-slope=0.1 {}            | --slope X
@@ -72,7 +94,7 @@ s3://bucket/acts.csv               | copy it here, or pipe it in
 --gradient {}                      | --grad
 --sep ';' {}                       | --delimiter C
 --delim ';' {}                     | --delimiter C
---na-values NA {}                  | --missing nan
+--na-values NA {}                  | --missing-words WORDS
 --fillna 0 {}                      | --missing X
 --type float64 {}                  | --dtype T
 --jobs 4 {}                        | --threads N

@@ -4,7 +4,7 @@ import signal
 import subprocess
 
 from faults import ROOT, Outcome, commands
-from harness import ENVIRONMENT, SECONDS, Skip, need, row
+from harness import ENVIRONMENT, SECONDS, Skip, need, row, short
 
 
 @row
@@ -185,3 +185,11 @@ cat out; ls -A"""
     outcome = on_a_small_disk(s, script)
     need(outcome.stdout == b"1\n" * 4 + b"old\nballast\nbig.csv\nout\npart.json\n"
          and outcome.stderr.count(b"Read-only file system\n") == 4 == outcome.stderr.count(b"\n"), outcome)
+
+
+@row
+def blank_lines_take_no_memory_of_rows(s):
+    line = b",".join([b"1"] * 5000) + b"\n"
+    got = s.result("--from", "csv", "--to", "csv", "--header", "no", "--keep", "1-2500", "--mode", "tanh", "--dtype", "float64",
+                   data=line * 2 + b"\n" * 300000 + line, before=s.limited_memory())
+    need(got == (b"1," * 2500 + b",".join([b"0.7615941559557649"] * 2500) + b"\n") * 3, short(got))

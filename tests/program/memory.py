@@ -179,11 +179,13 @@ INPUTS = (  # name, what makes it, its share of MIB, the calls on it: arguments,
     ("plain.json", numbers_file, 0.5, ((["--to", "json"], False),)),
     ("in.npy", npy_file, 1, (
         (["--to", "npy", "-o", "out.npy"], False), (["--to", "npy", "-o", "out.npy"], True), (["--to", "csv"], False),
-        ([], True), (["compare"], False), (["compare"], True))),
+        (["--mode", "relu,leaky", "-o", "out.npz"], False), ([], True), (["compare"], False), (["compare"], True))),
     ("in.safetensors", safetensors_file, 1, (
         (["-o", "out.npz"], False), (["-o", "out.safetensors"], False), (["--mode", "elu", "-o", "out.npz"], False),
+        (["--mode", "relu,leaky", "-o", "out.safetensors"], False), (["--echo", "-o", "out.npz"], True),
         (["-o", "out.npz"], True), (["compare"], False))),
-    ("in.npz", npz_file, 1, ((["-o", "out.safetensors"], False), (["compare"], False))),
+    ("in.npz", npz_file, 1, (
+        (["-o", "out.safetensors"], False), (["--mode", "relu,leaky,elu", "-o", "out.npz"], False), (["compare"], False))),
     ("deflated.npz", deflated_file, 1, ((["-o", "out.safetensors"], False), (["compare"], False))),
     ("fortran.npy", fortran_file, 1, ((["--to", "npy", "-o", "out.npy"], False), (["compare"], False))),
 )

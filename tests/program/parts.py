@@ -117,7 +117,7 @@ def blank_lines(s):
 
 @row
 def blank_lines_of_a_single_column_are_rows(s):
-    """Those between its rows, wherever a part or a block (1 MiB at most) ends among them."""
+    """Those between its rows, wherever a part or a block (256 KiB at most) ends among them."""
     lines = numbers(11, 60, 1).splitlines()
     blank = random.Random(12)
     column = b"".join(line + b"\n" * blank.choice((1, 1, 2, 3, 40)) for line in lines)
@@ -130,6 +130,16 @@ def blank_lines_of_a_single_column_are_rows(s):
     # Of the parts the first that has a blank line gives the error of the whole.
     for count in (1, 3, 8):
         s.run("a.csv", "--part", f"1/{count}", "--to", "csv").says(r"a\.csv:3:1: field 1 of 1 is missing", 1)
+
+
+@row
+def a_comment_that_a_block_cuts_behind_blank_lines_is_no_row(s):
+    """Where a part ends, what follows is looked at 64 KiB at a time."""
+    for blank in range(131066, 131075):
+        for comment in (b"//x", b"  // " + b"x" * 70000, b" " * 70000 + b"//"):
+            whole = b"1\n" + b"\n" * blank + comment + b"\n"
+            s.adds_up("a.csv", whole, "--comment", "//", "--missing", "nan", "--header", "no", to=("csv",), counts=(2,))
+            s.adds_up("a.csv", whole + b"2\n", "--comment", "//", "--missing", "0", "--header", "no", to=("csv",), counts=(2,))
 
 
 @row

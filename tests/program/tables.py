@@ -19,6 +19,7 @@ except ImportError:
 
 Scratch = harness.Scratch
 DIALECTS = 300
+PLAIN = 400  # tables, of the kind that people have
 SAME = ["--slope", "1"]  # leaky of slope 1 leaves every value as it is
 MISSING_WORDS = ("NA", "null", "-", "n/a", "\\N", "-999", "None", "#N/A", "?")
 MARK = b"\xef\xbb\xbf"
@@ -317,6 +318,68 @@ def many_rows_are_taken_apart_as_few_are(s):
 
 
 @row
+def text_that_is_changed_where_it_stands_is_what_values_would_be(s):
+    # In place it is the values that are operated on, and not the text of a table where it stands.
+    chance = random.Random(14)
+    words = ("x", "", "2026-11-27 12:00", " blank ", "# c", "\u00fc", "1.50", "-0", "+3", "y" * 70, "z" * 300)
+    odd = ('"quoted"', '"a,b"', "c\rd", '"', "NA", "1e5", " 2.5", "-0.0", "nan", "0.10")
+    for round_ in range(150):
+        width = chance.choice((2, 3, 5, 10, 70))
+        kept = sorted(chance.sample(range(width), chance.choice((0, 1, 1, 2)) if width > 2 else 1))
+        others = [i for i in range(width) if i not in kept]
+        oddness = chance.choice((0, 0, 1e-4, 1e-2))
+        lines = [",".join(f"c{i}" for i in range(width))]
+        for _ in range(chance.choice((1, 3, 40, 3000 // width))):
+            fields = [chance.choice(words[:-1]) if i in kept else f"{chance.gauss(0, 10):.{chance.choice((2, 4, 5))}f}"
+                      for i in range(width)]
+            if chance.random() < oddness * width:
+                fields[chance.randrange(width)] = chance.choice(odd + words[-1:])
+            lines.append(",".join(fields))
+            if chance.random() < oddness:
+                lines.append(chance.choice(("", "# a comment", " ")))
+        s.write("a.csv", ("\n".join(lines) + chance.choice(("\n", ""))).encode())
+        call = ["a.csv", "--to", "csv", "--header", "yes", "--mode", chance.choice(("relu", "leaky", "leaky(-2)"))]
+        if kept:
+            call += ["--keep", ",".join(f"c{i}" for i in chance.sample(kept, len(kept)))]
+        if not kept or chance.random() < 0.4:
+            chosen = chance.sample(others, chance.randint(1, len(others)))
+            call += ["--columns", ",".join(f"c{i}" for i in (sorted(chosen) if chance.random() < 0.7 else chosen))]
+        call += chance.choice(([], ["--comment", "#"], ["--missing", "7"]))
+        call += ["--threads", chance.choice("12")]
+        one, other = s.run(*call), s.run(*call, "--inplace")
+        need((one.status, one.stdout, one.stderr) == (other.status, other.stdout, other.stderr),
+             f"table {round_}, {call}: {one} and in place {other}")
+
+
+@row
+def json_that_is_changed_where_it_stands_is_what_values_would_be(s):
+    chance = random.Random(16)
+    odd = ("1", "-0", "0.10", "NaN", "null", "Infinity", "1e5", "-1e400", "12345678901234567890", "1.", "x", " 2.5", "3.5 ",
+           "[1.0]", "0.0001")
+    for round_ in range(100):
+        kind = chance.choice(("json", "jsonl"))
+        width = chance.choice((1, 2, 3, 8, 100))
+        oddness = chance.choice((0, 0, 1e-5, 1e-3))
+        rows = []
+        for _ in range(chance.choice((1, 2, 50, 20000 // width))):
+            fields = width + (chance.choice((-1, 1)) if chance.random() < oddness / 10 else 0)
+            rows.append(", ".join(chance.choice(odd) if chance.random() < oddness else f"{chance.gauss(0, 10):.4f}"
+                                  for _ in range(fields)))
+            if chance.random() < oddness / 5:
+                rows[-1] += chance.choice(("],[", "],\n[", "]\n[", "], [ ")) + rows[-1]
+        if kind == "json":
+            text = "[[" + "], [".join(rows) + "]]" + chance.choice(("\n", "", " \n[[1.0, 2.0]]\n", " [[", "x"))
+        else:
+            text = "[" + "]\n[".join(rows) + "]" + chance.choice(("\n", ""))
+        s.write("a", text.encode())
+        call = ["a", "--from", kind, "--to", kind, "--mode", chance.choice(("relu", "leaky", "leaky(-2)", "leaky(1e300)")),
+                "--dtype", chance.choice(("float32", "float64")), "--threads", chance.choice("12")]
+        one, other = s.run(*call), s.run(*call, "--inplace")
+        need((one.status, one.stderr) == (other.status, other.stderr) and (one.status or one.stdout == other.stdout),
+             f"text {round_}, {call}: {one.stderr} and in place {other.stderr}")
+
+
+@row
 def a_table_is_written_over_itself_again_and_again(s):
     for seed, dialect in dialects():
         name, call = dialect.file(), dialect.call()
@@ -441,3 +504,94 @@ def whoever_follows_a_hint_gets_past_that_error(s):
     wanted = {"--comment", "--decimal", "--delimiter", "--header", "--keep", "--missing", "--missing-words",
               "--skip-after-header", "tr", "sed"}
     need(wanted <= kinds, "no hint names", wanted - kinds)
+
+
+class Plain:
+    """An ordinary table, what somebody says of it who does not know hint from option, and the numbers that are in it."""
+
+    LABELS = ("x", "setosa", "A1", "#1", "a/b", "é", "img_01", "in use", "b,c", "p;q")
+    TIMES = ("10:0{}", "2020-01-0{}", "2020-01-0{} 10:30:00", "0{}.02.2020", "2/0{}/2020", "2020-01-0{}T10:00:00Z")
+    NAMES = ("a", "temp", "time", "t s", "col_1", "v.1")
+
+    def __init__(self, seed):
+        self.chance = chance = random.Random(seed)
+        self.delimiter = chance.choice((",", ",", ";", ";", "\t", "|", " ", "blanks"))
+        self.is_blank = self.delimiter in (" ", "blanks")
+        self.decimal = "." if self.delimiter == "," else chance.choice(".,")
+        has_header = chance.random() < 0.7
+        kinds = ["number"] * chance.choice((2, 2, 3, 4))
+        for _ in range(chance.choice((0, 1, 1, 2))):
+            kinds[chance.randrange(len(kinds))] = chance.choice(("time", "label"))
+        if "number" not in kinds:
+            kinds[-1] = "number"
+        words = chance.choice(((), (), (chance.choice(MISSING_WORDS[:5]),), ("",), ("NA", "null")))
+        self.words = [word for word in words if word or not (self.is_blank or self.delimiter == "\t")]
+        times = [chance.choice(self.TIMES) for _ in kinds]
+        rows, self.values = [], []
+        for row_ in range(chance.choice((1, 2, 3, 5))):
+            cells = [self.number(has_header or row_ != 0) if kind == "number" else
+                     (self.text(times[i].format(row_ + 1) if kind == "time" else chance.choice(self.LABELS)), None)
+                     for i, kind in enumerate(kinds)]
+            rows.append([text for text, _ in cells])
+            self.values += [value for _, value in cells if value is not None]
+        self.shape = (len(rows), kinds.count("number"))
+        if has_header:
+            names = [chance.choice(self.NAMES) + str(i) for i in range(len(kinds))]
+            rows.insert(0, [name.replace(" ", "") if self.is_blank else name for name in names])
+            if chance.random() < 0.2:
+                rows.insert(1, [chance.choice(("s", "m", "[C]", "kg")) for _ in kinds])
+        quotes = chance.random() < 0.15
+        if quotes:
+            rows = [[text if text.startswith('"') else f'"{text}"' for text in fields] for fields in rows]
+        way = chance.randrange(10)
+        lines = [self.line(fields) + (self.delimiter if way == 0 and not self.is_blank else "") for fields in rows]
+        if way == 1 and has_header and not quotes:
+            lines[:0] = chance.choice((["Report"], ["Logger report", "Station: 5"], ["title", ""]))
+        elif way == 2 and not any(line.lstrip('"').startswith("#") for line in lines):
+            lines.insert(chance.randrange(len(lines) + 1), "# made by hand")
+        end = chance.choice(("\n", "\n", "\r\n", "\r"))
+        self.data = (end.join(lines) + end).encode()
+        self.options = chance.choice(([], [], [], ["--missing", "nan"], ["--header", "yes" if has_header else "no"],
+                                      ["--delimiter", self.delimiter]))
+
+    def number(self, may_be_missing):
+        if self.words and may_be_missing and self.chance.random() < 0.25:
+            return self.chance.choice(self.words), float("nan")
+        text = str(self.chance.randrange(-99, 1000))
+        if self.chance.random() < 0.6:
+            text = f"{self.chance.gauss(0, 30):.{self.chance.choice((1, 2, 3))}f}"
+        return text.replace(".", self.decimal), float(text)
+
+    def text(self, text):
+        if self.is_blank:
+            return text.replace(" ", "")
+        return f'"{text}"' if self.delimiter in text else text
+
+    def line(self, fields):
+        between = self.chance.choice((" ", "  ")) if self.delimiter == "blanks" else self.delimiter
+        return between.join(fields)
+
+
+@row
+def whoever_follows_hints_to_the_end_has_the_true_numbers(s):
+    ends = {"numbers": 0, "an error": 0}
+    for seed in range(PLAIN):
+        table = Plain(seed)
+        data, options, said = table.data, table.options, []
+        call = ["--from", "csv", "--mode", "leaky", *SAME, "--ndmin", "2", "--dtype", "float64", "--to", "npy"]
+        for _ in range(8):
+            got = s.run(*call, *options, data=data)
+            said.append(got.stderr.decode())
+            if got.status == 0:
+                need(got.stdout == npy(table.shape, table.values, "<f8"), f"table {seed}:", repr(table.data.decode()),
+                     table.options, *said, "gives other numbers with", options)
+                break
+            found = re.search(r" \((.*)\)\n\Z", said[-1], re.DOTALL)
+            # Whether the first row is names, the user has to know.
+            asks = found is None or " (" in found[1] or found[1].startswith("--header yes takes ")
+            then = None if asks else followed(found[1], data, options)
+            if then is None or then == (data, options):
+                break
+            data, options = then
+        ends["numbers" if got.status == 0 else "an error"] += 1
+    need(ends["numbers"] > PLAIN // 2, ends)

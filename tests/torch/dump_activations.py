@@ -111,6 +111,17 @@ def dead_by_rectify(binary, *arguments):
     return {tensor["source"]: tensor["activations"][0]["dead_at"] for tensor in json.loads(done.stdout)["tensors"]}
 
 
+class Nothing(torch.nn.Module):
+    """Calls its rectifier without an argument."""
+
+    def __init__(self):
+        super().__init__()
+        self.act = torch.nn.ReLU()
+
+    def forward(self, _):
+        return self.act()
+
+
 def main():
     binary = pathlib.Path(sys.argv[1]).resolve()
     model, batches = trained()
@@ -121,7 +132,7 @@ def main():
         for file, read in (("acts.safetensors", read_safetensors), ("acts.npz", read_npz)):
             model.train()
             shapes = dump_activations.dump(model, batches, folder / file)
-            check(model.training and len(model[1]._forward_pre_hooks) == hooks, "the model is left as it was")
+            check(model.training and len(model[1]._forward_pre_hooks) == hooks and "forward" not in vars(model[1]), "the model is left as it was")
             check(shapes == {key: tuple(x.shape) for key, x in expected.items()}, f"the shapes are {shapes}")
             got = read(folder / file)
             check(list(got) == list(expected), f"{file} has {list(got)}")
@@ -153,6 +164,41 @@ def main():
             whole = torch.cat([x for x, _ in pairs])
             check(torch.equal(got["act"], whole), f"{dtype}: act")
             check(torch.equal(got["act.1"], torch.nn.functional.leaky_relu(whole, 0.1) - 1), f"{dtype}: act.1")
+        # Submodules that are frozen stay so, whatever the others' mode; a rectifier's own forward stays its own.
+        frozen = torch.nn.Sequential(torch.nn.BatchNorm1d(3).eval(), torch.nn.ReLU(), torch.nn.Sequential(torch.nn.Dropout().eval(), torch.nn.ReLU()))
+        own = frozen[1].forward = lambda x: x - 1
+        modes = [module.training for module in frozen.modules()]
+        dump_activations.dump(frozen, [torch.ones(2, 3)], folder / "frozen.safetensors")
+        check([module.training for module in frozen.modules()] == modes, "each module's own mode")
+        check(vars(frozen[1])["forward"] is own and "forward" not in vars(frozen[2][1]), "a forward of its own")
+
+        # An argument by its name, and names that would be the same.
+        class Named(torch.nn.ReLU):
+            def __init__(self):
+                super().__init__()
+                self.add_module("1", torch.nn.ReLU())
+                self.Named = torch.nn.ReLU()
+
+            def forward(self, input):
+                return self.Named(input=getattr(self, "1")(input=input) + 1)
+
+        class Above(torch.nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.act = Named()
+
+            def forward(self, x):
+                return self.act(input=self.act(input=x) + 1)
+
+        x = torch.tensor([[-1.0, 2.0]])
+        dump_activations.dump(Above(), [x, x], folder / "above.safetensors")
+        got = {name: tensor[0].tolist() for name, tensor in read_safetensors(folder / "above.safetensors").items()}
+        check(got == {"act": [-1, 2], "act.1": [-1, 2], "act.Named": [1, 3], "act.1'": [2, 4], "act.1.1": [2, 4], "act.Named.1": [3, 5]}, got)
+        dump_activations.dump(Named(), [x], folder / "root.safetensors")
+        got = list(read_safetensors(folder / "root.safetensors"))
+        check(got == ["Named'", "1", "Named"], got)
+        raises(TypeError, "input", lambda: dump_activations.dump(Nothing(), [x], folder / "a.npz"))
+
         raises(TypeError, "bfloat16", lambda: dump_activations.dump(Twice(), [torch.zeros(2, 2, dtype=torch.bfloat16)], folder / "b.npz"))
 
         raises(ValueError, ".npz", lambda: dump_activations.dump(model, batches, folder / "acts.pt"))

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <limits>
+#include <random>
 #include <span>
 #include <string>
 #include <type_traits>
@@ -185,6 +187,18 @@ TEST_CASE("a module reads and writes PyTorch's repr") {
       {"PReLU(num_parameters=1)", "PReLU(num_parameters=1)", "prelu(0.25)", "a weight for all"},
       {"PReLU(num_parameters=3, init=0.1)", "PReLU(weight=[0.1, 0.1, 0.1])",
        "prelu([0.1, 0.1, 0.1])", "a weight for each channel"},
+      {"nn.PReLU(2)", "PReLU(num_parameters=2)", "prelu([0.25, 0.25])", "how many, first"},
+      {"PReLU(2, 0.1)", "PReLU(weight=[0.1, 0.1])", "prelu([0.1, 0.1])", "then what each is"},
+      {"torch.nn.prelu(1, init=0.5)", "PReLU(weight=0.5)", "prelu(0.5)", "a package's module"},
+      {"F.prelu(2)", "PReLU(weight=2.0)", "prelu(2)", "a function's weight"},
+      {"prelu(0.5)", "PReLU(weight=0.5)", "prelu(0.5)", "a weight"},
+      {"nn.RReLU(0.1, 0.2, False)", "RReLU(lower=0.1, upper=0.2)", "rrelu(0.1, 0.2)",
+       "a module's third is inplace"},
+      {"F.rrelu(0.1, 0.2, True, False)", "RReLU(lower=0.1, upper=0.2, training=True)",
+       "rrelu(0.1, 0.2, True)", "a function's fourth"},
+      {"nn.Hardtanh(-2, 2, False)", "Hardtanh(min_val=-2.0, max_val=2.0)", "hardtanh(-2, 2)",
+       "inplace by its place"},
+      {"nn.ReLU(False)", "ReLU()", "relu", "inplace alone"},
       {"prelu([0.1, -2])", "PReLU(weight=[0.1, -2.0])", "prelu([0.1, -2.0])", "a list"},
       {"rrelu", "RReLU(lower=0.125, upper=0.3333333333333333)", "rrelu", "in evaluation"},
       {"rrelu(0.1, 0.2, training)", "RReLU(lower=0.1, upper=0.2, training=True)",
@@ -238,6 +252,16 @@ TEST_CASE("a module that cannot be says why, and what is near") {
       {"prelu([])", "weight of prelu takes a number or [several, numbers], not '[]'", ""},
       {"prelu([1, x])", "weight of prelu takes a number or [several, numbers], not '[1, x]'", ""},
       {"PReLU(num_parameters=0)", "num_parameters is a whole number above zero, not '0'", ""},
+      {"PReLU(0.25)", "num_parameters is a whole number above zero, not '0.25'",
+       "prelu(0.25) takes the weight"},
+      {"PReLU(2, num_parameters=3)",
+       "num_parameters is given twice in 'PReLU(2, num_parameters=3)'", ""},
+      {"PReLU(2, 0.1, 3)", "prelu takes 1 parameter, and 'PReLU(2, 0.1, 3)' gives more", ""},
+      {"nn.RReLU(0.1, 0.2, True)", "a mode by itself is not in place: the operation as a whole is",
+       "leave it out: .inplace is of all modes"},
+      {"nn.LeakyReLU(0.1, True)", "a mode by itself is not in place: the operation as a whole is",
+       "leave it out: .inplace is of all modes"},
+      {"nn.Sigmoid(False)", "sigmoid takes no parameter, and 'nn.Sigmoid(False)' gives more", ""},
       {"PReLU(num_parameters=3, weight=[1, 2])",
        "'PReLU(num_parameters=3, weight=[1, 2])' gives a list and its length", ""},
       {"threshold",
@@ -249,8 +273,8 @@ TEST_CASE("a module that cannot be says why, and what is near") {
       {"leaky(=1)", "leaky has no parameter ''", "did you mean negative_slope?"},
       {"leaky(negative_slope=1, negative_slope=2)",
        "negative_slope is given twice in 'leaky(negative_slope=1, negative_slope=2)'", ""},
-      {"relu(inplace=True)", "a mode by itself is not in place",
-       "inplace is asked of the operation as a whole"},
+      {"relu(inplace=True)", "a mode by itself is not in place: the operation as a whole is",
+       "leave it out: .inplace is of all modes"},
   };
   for (const Row& row : kRows) {
     CAPTURE(row.text);
@@ -395,6 +419,35 @@ TEST_CASE("every activation has the same bits in the caller's memory, of every d
         }
         apply(module, elements);
         CHECK(same_bits(own, wanted));
+      }
+    }
+  }
+}
+
+TEST_CASE("relu and leaky past the caches have the bits that they have in them") {
+  std::mt19937 words(5);
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    const std::size_t item = itemsize(dtype);
+    const std::size_t bytes = (std::size_t{8} << 20) + 20 * item;
+    std::vector<std::byte> input(bytes + item), expected(bytes), beside(bytes + item);
+    for (std::byte& byte : input) byte = static_cast<std::byte>(words() >> 8);
+    for (const std::string_view name : {"relu", "leaky(0.3)"}) {
+      CAPTURE(name);
+      const Module mode = Module::parse(name);
+      for (const auto kernel : {mode.activation().forward, mode.activation().backward}) {
+        constexpr std::size_t kSmall = 4096;
+        for (std::size_t at = 0; at < bytes; at += kSmall) {
+          const Extent extent{.outer = std::min(kSmall, bytes - at) / item};
+          kernel(dtype, input.data() + item + at, expected.data() + at, extent, mode.values());
+        }
+        const Extent extent{.outer = bytes / item};
+        for (const std::size_t shift : {std::size_t{0}, item}) {
+          kernel(dtype, input.data() + item, beside.data() + shift, extent, mode.values());
+          CHECK(std::memcmp(beside.data() + shift, expected.data(), bytes) == 0);
+        }
+        std::vector<std::byte> own(input.begin() + static_cast<std::ptrdiff_t>(item), input.end());
+        kernel(dtype, own.data(), own.data(), extent, mode.values());
+        CHECK(std::memcmp(own.data(), expected.data(), bytes) == 0);
       }
     }
   }

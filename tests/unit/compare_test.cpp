@@ -16,12 +16,12 @@
 #include <utility>
 #include <vector>
 
-#include "compare/exact_sum.hpp"
 #include "compare/tally.hpp"
 #include "dispatch.hpp"
 #include "dyadic.hpp"
 #include "half.hpp"
 #include "kernels/exact.hpp"
+#include "number/exact_sum.hpp"
 #include "rectify/error.hpp"
 
 using namespace rectify;
@@ -510,8 +510,6 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
           const kernel::Block block{values.data(), stride, rows, lanes, values.data(), 0};
           kernel::Scan scan;
           functions.scan(block, scan);
-          kernel::Differences differences;
-          functions.differ_below(block, 0.25f, block, -0.3f, differences);
           std::vector<float> numbers = values;  // those that are, and others in some places
           for (float& x : numbers) x = std::isnan(x) ? 0.0f : x;
           std::vector<float> others = numbers;
@@ -523,6 +521,8 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
           };
           kernel::Differences between;
           functions.differ(block_of(numbers), block_of(others), between);
+          kernel::Totals totals;
+          functions.total(block_of(numbers), totals);
           const auto sums_of = [&](kernel::Part part, float slope, std::size_t lane) {
             const int top = part == kernel::Part::below ? row.top - 2 : row.top;  // x * 0.25
             std::pair<ExactSum, ExactSum> sums;
@@ -550,17 +550,17 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
             return in_layers;
           };
           for (std::size_t lane = 0; lane < lanes; ++lane) {
-            std::int32_t positive = 0, negative = 0, nan = 0, differing = 0, unlike = 0;
+            std::int32_t positive = 0, negative = 0, nan = 0, unlike = 0;
             float highest = -INFINITY, lowest = INFINITY;
             float least_positive = INFINITY, greatest_negative = -INFINITY;
-            double greatest = 0;
             double widest = 0;
-            ExactSum above, above_squares, below, below_squares;
+            ExactSum above, above_squares, below, below_squares, total;
             for (std::size_t r = 0; r < rows; ++r) {
               const float x = values[r * stride + lane];
               const float a = numbers[r * stride + lane];
               const float b = others[r * stride + lane];
               unlike += a != b;
+              total.add(static_cast<double>(a));
               widest = std::max(widest, std::abs(static_cast<double>(a) - static_cast<double>(b)));
               nan += std::isnan(x);
               if (std::isnan(x)) continue;
@@ -575,12 +575,8 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
                 ++negative;
                 greatest_negative = std::max(greatest_negative, x);
                 const float y = x * 0.25f;
-                const float z = x * -0.3f;
                 below.add(static_cast<double>(y));
                 below_squares.add_square(static_cast<double>(y));
-                differing += y != z;
-                greatest =
-                    std::max(greatest, std::abs(static_cast<double>(y) - static_cast<double>(z)));
               }
             }
             CHECK(scan.positive[lane] == positive);
@@ -590,8 +586,14 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
             CHECK(scan.lowest[lane] == lowest);
             CHECK(scan.least_positive[lane] == least_positive);
             CHECK(scan.greatest_negative[lane] == greatest_negative);
-            CHECK(differences.count[lane] == differing);
-            CHECK(differences.greatest[lane] == greatest);
+            CHECK(totals.zero[lane] == static_cast<std::int32_t>(rows) - positive - negative);
+            CHECK(totals.least[lane] == std::min(least_positive, -greatest_negative));
+            CHECK(totals.greatest[lane] == std::max({highest, -lowest, 0.0f}));
+            if (row.apart < kernel::kBinades) {
+              ExactSum found;
+              found.add(totals.sum[lane]);
+              CHECK(found.text() == total.text());
+            }
             CHECK(between.count[lane] == unlike);
             CHECK(between.greatest[lane] == widest);
             const auto [sum, squares] = sums_of(kernel::Part::above, 0, lane);
@@ -609,9 +611,9 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
 
 TEST_CASE("any list of modes can be compared, in any order") {
   std::mt19937_64 random(4);
-  const std::vector<Module> all = {leaky(0.01),  relu(),      leaky(0.0),   leaky(-0.0),
-                                   leaky(0.01),  leaky(1.0),  leaky(-2.0),  leaky(1e-30),
-                                   leaky(1e30),  leaky(1e-45), leaky(1e-300)};
+  const std::vector<Module> all = {leaky(0.01), relu(),       leaky(0.0),   leaky(-0.0),
+                                   leaky(0.01), leaky(1.0),   leaky(-2.0),  leaky(1e-30),
+                                   leaky(1e30), leaky(1e-45), leaky(1e-300)};
   for (std::size_t baseline = 0; baseline < all.size(); ++baseline) {
     CAPTURE(baseline);
     CompareOptions options;
@@ -718,7 +720,8 @@ TEST_CASE("any activation is compared by its own values and gradients") {
   const auto all = [](const char* modes) { return Module::parse_list(modes); };
   for (const char* const modes :
        {"relu,relu6,elu", "elu(0.5),leaky,relu,leaky(0.3)", "relu6,softmax", "softmax,relu",
-        "softmax(dim=0),elu(-1),relu", "softmax(0)", "leaky,softmax(dim=-2),relu6"}) {
+        "softmax(dim=0),elu(-1),relu", "softmax(0)", "relu,elu,relu6,celu(0.3)",
+        "celu,prelu(0.25),elu(3)", "leaky(-0.1),elu(0)", "leaky,softmax(dim=-2),relu6"}) {
     CAPTURE(modes);
     for (const DType dtype : kFloats) {
       CAPTURE(name(dtype));
@@ -739,6 +742,23 @@ TEST_CASE("any activation is compared by its own values and gradients") {
   }
   for (const DType dtype : {DType::int8, DType::int64, DType::uint8})
     check(random_tensor(random, dtype, {60, 7}, bits), {-1, all("relu6,relu"), false});
+}
+
+TEST_CASE("what is said to keep values above zero keeps them, with a gradient of one") {
+  std::mt19937_64 random(16);
+  const Tensor input = random_tensor(random, DType::float32, {5000}, bits);
+  for (const Activation& activation : activations()) {
+    if (!activation.traits.keeps_positive) continue;
+    CAPTURE(activation.name);
+    const Tensor output = rectify::apply(Module(activation), input);
+    const Tensor slope = gradient(Module(activation), input);
+    for (std::size_t i = 0; i < 5000; ++i) {
+      const float x = input.data<float>()[i];
+      if (!(x > 0)) continue;
+      CHECK(output.data<float>()[i] == x);
+      CHECK(slope.data<float>()[i] == 1);
+    }
+  }
 }
 
 TEST_CASE("a third activation leaves the figures of the others alone") {

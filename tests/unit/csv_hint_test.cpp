@@ -29,6 +29,8 @@ const Given kMissing = [](ReadOptions& o) { o.missing = "nan"; };
 const Given kWords = [](ReadOptions& o) { o.missing_words = {"NA"}; };
 const Given kKept = [](ReadOptions& o) { o.keep = {"1"}; };
 const Given kComment = [](ReadOptions& o) { o.comment = "#"; };
+const Given kFirstKept = [](ReadOptions& o) { o.keep = {"t"}; };
+const Given kNotAvailable = [](ReadOptions& o) { o.missing_words = {"#N/A"}; };
 const Given kUnits = [](ReadOptions& o) { o.skip_after_header = 1; };
 
 const std::string kAsk = ".header = yes takes it as names, .header = no as data";
@@ -183,6 +185,86 @@ const std::vector<Row>& rows() {
        "UTF-16 in the middle"},
       {"x\n1\n\x1A", kNone, "3:1", "the end-of-file mark of DOS: tr -d '\\032' takes it out",
        "DOS"},
+      {"1\r3\r", kNoHeader, "1:1",
+       "a carriage return inside the line: tr '\\r' '\\n' makes it a line break",
+       "two rows that must not become one"},
+      {"a\r\n1\r2\r\n", kNone, "2:1",
+       "a carriage return inside the line: tr -s '\\r' '\\n' makes it a line break",
+       "the same among others, of which none may become a blank line"},
+      // all that a row needs at once
+      {"time;temp\n10:00;-3,5\n", kNone, "2:1",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ',' .keep = 1",
+       "times and decimal commas"},
+      {"time|temp\n10:00|-3,5\n", kNone, "2:1",
+       "fields separated by bars: .delimiter = '|' .decimal = ',' .keep = 1", "between bars"},
+      {"time temp\n10:00 -3,5\n", kNone, "2:1",
+       "fields separated by blanks: .delimiter = blanks .decimal = ',' .keep = 1",
+       "between blanks"},
+      {"time\ttemp\n10:00\t-3,5\n", [](ReadOptions& o) { o.format = "csv"; }, "2:1",
+       "fields separated by tabs: .delimiter = tab .decimal = ',' .keep = 1", "between tabs"},
+      {"x;3,5\ny;4,5\n", kNone, "1:1",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ',' .keep = 1; " + kAsk,
+       "without names"},
+      {"x;3,5\ny;4,5\n", kNoHeader, "1:1",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ',' .keep = 1",
+       "without names, as was said"},
+      {"6;A1;-32,884\n39;\u00e9;35,74\n", kNone, "1:1",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ',' .keep = 2; " + kAsk,
+       "text in the middle"},
+      {"-90,5;6,7;\n-28,0;3,3;\n", kNone, "1:5",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ','; " + kAsk,
+       "a delimiter at the ends"},
+      {"x;y\n1;NA\n2;-3\n", kNone, "2:1",
+       "fields separated by semicolons: .delimiter = ';' .missing_words = NA", "a missing word"},
+      {"x;y\n1;\n2;-3\n", kNone, "2:1",
+       "fields separated by semicolons: .delimiter = ';' .missing = nan", "a missing field"},
+      {"x;y;time\n-3,5;1;10:00\n", kNone, "2:4",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ',' .keep = 3",
+       "no column of numbers is kept"},
+      {"t,a,b\n10:00,NA,1\n10:01,-3,2\n", kNone, "2:1",
+       "a column of text and a word for a missing value: .keep = t .missing_words = NA",
+       "text and a missing word"},
+      {"q,d\n1,NA\n2,-\n", kWords, "3:3", kForm, "a second missing word"},
+      {"a,a,b\nx,1,2\n", kNone, "2:1", ".keep = 1 leaves the column as it is",
+       "names that are one"},
+      {"t,v\nx,-\ny,-3\n", kFirstKept, "2:3", "a word for a missing value: .missing_words = '-'",
+       "no line of words"},
+      {"t,v\nx,\ny,-3\n", kFirstKept, "2:3", "to fill missing fields: .missing = nan, or a number",
+       "no line of words either"},
+      {"a,t\n1,x\n#N/A,y\n", kFirstKept, "3:1", "a word for a missing value: .missing_words = #N/A",
+       "no comment"},
+      {"id,t,v\n#1,q,-5\nx2,r,6\n", kNone, "2:1", ".keep = id,t leaves these columns as they are",
+       "labels that are no comments"},
+      {"a,b\n#N/A,2\n# note\n", kNotAvailable, "3:1", kForm, "a mark that rows begin with, too"},
+      {"u v\n1 200\n3 450\n", kNone, "2:1", "fields separated by blanks: .delimiter = blanks",
+       "as many names as groups of digits"},
+      {"1 200\n3 400\n", kNone, "1:1", "fields separated by blanks: .delimiter = blanks; " + kAsk,
+       "groups of which none begins with a zero"},
+      {"# x y\n1 200\n3 400\n", kNone, "2:1",
+       "a comment and fields separated by blanks: .comment = '#' .delimiter = blanks",
+       "names behind a mark"},
+      {"1 000,5\n2 000,5\n", kNone, "1:1", "thousands separators are not read; " + kAsk,
+       "thousands with decimal commas"},
+      {"a,b\n0.5,1.000.000\n", kNone, "2:5", "thousands separators are not read",
+       "points that mean something else in another field"},
+      {"col_a,b\n1_000,2\n", kNone, "2:1", "thousands separators are not read", "or in a name"},
+      {"a,b,c\n\nu,v,w\n1,2,3\n", kNone, "3:1",
+       "a line of words behind the header: .skip_after_header = 2", "a blank line counts"},
+      {"Logger report\nStation: 5\nz,t\n-28.7,11.2\n", kNone, "2:1",
+       "lines in front of the header: .skip = 2", "a report's head"},
+      {"title\n\na,b\n1,2\n", kNone, "2:1", "lines in front of the header: .skip = 2",
+       "a title and a blank line"},
+      {"\"a\" \"b\"\n\"r1\" 1 2\n", kNone, "1:5",
+       "fields separated by blanks: .delimiter = blanks .header = yes .keep = 1",
+       "quotes and other delimiters"},
+      {"\"a\";\"b\"\n\"1,5\";\"2,5\"\n", kNone, "1:4",
+       "fields separated by semicolons: .delimiter = ';' .decimal = ','", "all of it in quotes"},
+      {"| a | b |\n|---|---|\n| 1 | 2 |\n", delimiter('|'), "2:1",
+       "a line of words behind the header: .skip_after_header = 1", "a table of Markdown"},
+      {"1,2\n3,nan\n", [](ReadOptions& o) { o.dtype = DType::int32; }, "2:3",
+       "choose a floating dtype", "no wider integer has nan"},
+      {"1,99999999999999999999\n", [](ReadOptions& o) { o.dtype = DType::int64; }, "1:3",
+       ".dtype = float64 rounds it", "no integer is wider"},
       // nothing but a header
       {"a;b\n", kNone, "2:1", "", "no delimiter makes rows of it"},
       {"name\n", kNone, "2:1", "", "a name is not a number either"},
@@ -241,7 +323,9 @@ TEST_CASE("a row that cannot be read is met with what reads it, or with nothing"
 bool follow(const std::string& hint, ReadOptions& options) {
   static const std::regex kOption("\\.(\\w+) = ('[^']*'|[^ ;)]+)");
   bool any = false;
-  for (std::sregex_iterator at(hint.begin(), hint.end(), kOption), end; at != end; ++at) {
+  const std::string told = hint.substr(0, hint.find("; " + kAsk));
+  const bool asks = told.starts_with(kAsk);
+  for (std::sregex_iterator at(told.begin(), told.end(), kOption), end; at != end; ++at) {
     const std::string name = (*at)[1];
     std::string value = (*at)[2];
     if (value.starts_with('\'')) value = value.substr(1, value.size() - 2);
@@ -264,7 +348,6 @@ bool follow(const std::string& hint, ReadOptions& options) {
     } else if (name == "format") {
       options.format = value;
     } else if (name == "header") {
-      if (value == "no" && any && hint.find("takes it as names") != std::string::npos) break;
       options.header = value == "yes" ? Header::yes : Header::no;
     } else if (name == "missing") {
       CHECK(!options.missing);
@@ -281,10 +364,15 @@ bool follow(const std::string& hint, ReadOptions& options) {
     } else if (name == "skip_after_header") {
       CHECK(options.skip_after_header == 0);
       options.skip_after_header = std::stoul(value);
+    } else if (name == "skip") {
+      CHECK(options.skip == 0);
+      options.skip = std::stoul(value);
+    } else if (name == "dtype") {
+      options.dtype = DType::float64;
     } else {
       FAIL("a hint names " << name);
     }
-    if (name != "delimiter" && name != "header" && name != "format") break;
+    if (asks) break;
   }
   return any;
 }

@@ -213,7 +213,6 @@ TEST_CASE("an object of tensors is a file of several") {
       {"\x1E{\"a\":1}\x1E{\"b\":[2]}\n", "a [] 1.0; b [1] 2.0", "in a sequence"},
       {"\n{ \"a\" :\n[ 1 ]\t, \"b\":2\n}\n", "a [1] 1.0; b [] 2.0", "white space anywhere"},
       {"{}", "in:1:1: an object without a tensor", "an empty one"},
-      {R"({"": [1]})", "in:1:2: a tensor whose name is empty", "no name"},
       {R"({"a": 1, "b": 2, "a": 3})", "in:1:18: two tensors are called 'a'", "a name twice"},
       {R"({"a\u0062": 1, "ab": 3})", "in:1:16: two tensors are called 'ab'", "in two spellings"},
       {R"({"a": [1, 2)", "in:1:12: unexpected end of input inside a list", "cut in a list"},

@@ -5,9 +5,11 @@
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <random>
 #include <span>
 #include <string>
@@ -164,7 +166,16 @@ std::size_t check_read(std::string_view text, const Dialect& dialect, std::size_
       REQUIRE(*p == ']');
       break;
     }
-    const bool ends_row = !json && (column + i + 1) % dialect.fields == 0;
+    const bool ends_row = (!json || dialect.nested) && (column + i + 1) % dialect.fields == 0;
+    if (json && ends_row) {
+      for (const char c : std::string_view("],[")) {
+        REQUIRE(p != last);
+        if (*p != c) FAIL("another bracket");
+        ++p;
+        skip();
+      }
+      continue;
+    }
     if (ends_row && *p == '\r') ++p;
     REQUIRE(p != last);
     if (*p != (ends_row ? '\n' : dialect.delimiter)) FAIL("another separator");
@@ -263,6 +274,280 @@ TEST_CASE("a run goes through plain numbers to the last characters of the text")
   std::string integers;
   for (int i = 0; i < 3000; ++i) integers += std::to_string(i * 7 % 128) + ",";
   CHECK(check_read<std::int8_t>(integers, {.fields = 100000}) > 2900);
+}
+
+TEST_CASE("a run of rows is read as its numbers are, with the brackets between them") {
+  Fields fields;
+  const std::string_view brackets[] = {"], [", "],[", "],\n [", "] , [", "]\n,\n[  "};
+  const std::string_view wrong[] = {"]], [[", "], ",   ", [", "] [",  "]",
+                                    "], []",  "],, [", "][,", "], [,"};
+  std::size_t all = 0;
+  std::size_t passed = 0;
+  for (int round = 0; round < 4000; ++round) {
+    const Dialect dialect{.grammar = NumberGrammar::json,
+                          .fields = 1 + fields.below(fields.below(2) == 0 ? 4 : 40),
+                          .nested = true};
+    const std::uint64_t oddness = fields.below(3) == 0 ? 100000 : 10 + fields.below(300);
+    const std::string_view between = fields.below(2) == 0 ? ", " : ",";
+    const std::string_view after_row = brackets[fields.below(std::size(brackets))];
+    const std::size_t column = fields.below(dialect.fields);
+    const std::size_t count = fields.below(300);
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+      text += fields.next('.', fields.below(oddness * 4) == 0);
+      const bool ends_row = (column + i + 1) % dialect.fields == 0 || fields.below(oddness) == 0;
+      text += fields.below(oddness) == 0 ? wrong[fields.below(std::size(wrong))]
+              : ends_row                 ? after_row
+                                         : between;
+    }
+    text += std::string(fields.below(2) == 0 ? 0 : 100, ' ');
+    const std::size_t found = check_read<float>(text, dialect, column);
+    check_read<double>(text, dialect, column, 40);
+    check_read<std::int16_t>(text, dialect, column);
+    if (oddness == 100000) {
+      all += count;
+      passed += found;
+    }
+  }
+  if (target() != Target::baseline) CHECK(passed > all / 3);
+}
+
+// ---- Texts of which only some numbers change
+
+/// What single numbers make of a table whose numbers up to zero are multiplied; nothing, if it is not
+/// one.
+template <class T>
+std::optional<std::string> multiplied_singly(std::string_view text, const Dialect& dialect,
+                                             std::size_t column, T slope) {
+  std::string all;
+  const char* const last = text.data() + text.size();
+  const bool is_json = dialect.grammar == NumberGrammar::json;
+  for (const char* p = text.data(); p != last;) {
+    const char* const end = std::find_if(
+        p, last, [&](char c) { return c == dialect.delimiter || c == (is_json ? ']' : '\n'); });
+    const bool stays = dialect.staying != nullptr && dialect.staying[column] != 0;
+    const ParsedNumber<T> number = parse_number<T>(p, end, dialect.grammar);
+    const bool ends_row = ++column == dialect.fields;
+    if (stays) {
+      const std::string_view field(p, static_cast<std::size_t>(end - p));
+      if (field.size() >= 128 || field.find_first_of("\"\r") != std::string_view::npos ||
+          end == last || *end != (ends_row ? '\n' : dialect.delimiter))
+        return std::nullopt;
+      if (ends_row) column = 0;
+      all.append(p, end + 1);
+      p = end + 1;
+      continue;
+    }
+    if (number.status != NumberStatus::ok || number.end != end || end == last) return std::nullopt;
+    std::string_view gap(end, 1);
+    if (!is_json && *end != (ends_row ? '\n' : dialect.delimiter)) return std::nullopt;
+    if (is_json && !(ends_row && *end == ']' && end + 1 == last)) {
+      gap = !ends_row ? ", " : dialect.nested ? "], [" : "]\n[";
+      const std::string_view rest(end, static_cast<std::size_t>(last - end));
+      if (!rest.starts_with(gap) || rest.size() == gap.size()) return std::nullopt;
+    }
+    if (ends_row) column = 0;
+    char room[kNumberBytes];
+    const T value = number.value > 0   ? number.value
+                    : slope != 0       ? number.value * slope
+                    : number.value < 0 ? T{0}
+                                       : number.value;
+    all.append(room, format_number(room, value));
+    all += gap;
+    p = end + gap.size();
+  }
+  return all;
+}
+
+/// The same by what changes; counts that.
+template <class T>
+std::optional<std::string> multiplied(std::string_view text, const Dialect& dialect,
+                                      std::size_t column, T slope, std::size_t room,
+                                      std::size_t& changing) {
+  const std::unique_ptr<char[]> exact(new char[text.size()]);
+  std::copy(text.begin(), text.end(), exact.get());
+  const char* p = exact.get();
+  const char* const last = p + text.size();
+  const std::unique_ptr<Spot[]> spots(new Spot[room]);
+  const std::unique_ptr<T[]> values(new T[room]);
+  std::string all;
+  while (p != last) {
+    const Changing found = find_changing<T>(p, last, dialect, column, slope == 0,
+                                            {spots.get(), room}, {values.get(), room});
+    if (!found.good) return std::nullopt;
+    for (T& value : std::span(values.get(), found.count)) {
+      if (!(value > 0)) value = slope != 0 ? value * slope : value < 0 ? T{0} : value;
+    }
+    const std::size_t size =
+        static_cast<std::size_t>(found.end - p) + (found.count + 1) * kNumberBytes;
+    const std::unique_ptr<char[]> out(new char[size]);
+    all.append(out.get(),
+               write_changed<T>(out.get(), p, found.end, last, {spots.get(), found.count},
+                                {values.get(), found.count}));
+    changing += found.count;
+    column = found.column;
+    p = found.end;
+  }
+  return all;
+}
+
+template <class T>
+void check_multiplied(std::string_view text, const Dialect& dialect, std::size_t column, T slope,
+                      std::size_t room, std::size_t* changing = nullptr) {
+  std::size_t count = 0;
+  const auto found = multiplied<T>(text, dialect, column, slope, room, count);
+  const auto expected = multiplied_singly<T>(text, dialect, column, slope);
+  if (found != expected) {
+    CAPTURE(text.substr(0, 2000));
+    CAPTURE(name(dtype_of<T>));
+    CAPTURE(slope);
+    CHECK(found.value_or("nothing") == expected.value_or("nothing"));
+  }
+  if (changing != nullptr) *changing = count;
+}
+
+TEST_CASE("what stays of a text is written as its numbers are, in every layout of digits") {
+  if (target() == Target::baseline) return;
+  Fields fields;
+  for (std::uint64_t whole = 0; whole <= 9; ++whole) {
+    for (std::uint64_t behind = 0; behind <= 12; ++behind) {
+      for (const std::string_view sign : {"", "-", "?"}) {
+        std::string text;
+        for (int i = 0; i < 700; ++i) {
+          if (sign == "-" || (sign == "?" && fields.below(2) == 0)) text += '-';
+          const auto digits = [&](std::uint64_t count) {
+            std::string some = fields.digits(count);
+            // Zeros in front, behind and alone.
+            const std::uint64_t first = fields.below(count + 1);
+            if (fields.below(3) == 0) std::fill_n(some.begin(), first, '0');
+            if (fields.below(3) == 0) std::fill_n(some.rbegin(), first, '0');
+            return some;
+          };
+          text += digits(whole);
+          if (behind != 0) text += "." + digits(behind - 1);
+          text += (i + 1) % 7 == 0 ? '\n' : ',';
+        }
+        for (const float slope : {0.0f, 0.01f, -3.0f}) {
+          check_multiplied<float>(text, {.fields = 7}, 0, slope, 512);
+          check_multiplied<double>(text, {.fields = 7}, 0, static_cast<double>(slope), 100);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("a decimal of seven digits stays as float32 prints it, around powers of two and ten") {
+  if (target() == Target::baseline) return;
+  Fields fields;
+  std::string text;
+  const auto add = [&](double x) {
+    char number[32];
+    for (int digits = 5; digits <= 8; ++digits) {
+      const int exponent = static_cast<int>(std::floor(std::log10(x)));
+      text +=
+          std::string(number,
+                      static_cast<std::size_t>(std::snprintf(
+                          number, sizeof number, "%.*f", std::max(0, digits - 1 - exponent), x))) +
+          "\n";
+    }
+  };
+  for (int e = -14; e < 25; ++e) {
+    for (int i = -500; i < 500; ++i) add(std::ldexp(1.0, e) * (1 + 1e-7 * i));
+  }
+  for (int i = 0; i < 100000; ++i)
+    add(std::pow(10, static_cast<double>(fields.below(11000)) / 1000 - 4));
+  check_multiplied<float>(text, {}, 0, 0.5f, 512);
+}
+
+TEST_CASE("a text changes where a table of numbers is one, and nowhere else") {
+  if (target() == Target::baseline) return;
+  Fields fields;
+  for (int round = 0; round < 6000; ++round) {
+    Dialect dialect;
+    dialect.delimiter = ",;\t |"[fields.below(5)];
+    dialect.fields = fields.below(3) == 0 ? 1 : 1 + fields.below(40);
+    const std::uint64_t oddness = fields.below(4) == 0 ? 100000 : 2 + fields.below(300);
+    const std::size_t column = fields.below(dialect.fields);
+    // Some columns may be text that stays.
+    std::vector<std::uint64_t> staying;
+    if (fields.below(2) == 0) {
+      const std::uint64_t few = 1 + fields.below(4);
+      for (std::size_t i = 0; i < dialect.fields; ++i)
+        staying.push_back(fields.below(few) == 0 ? ~std::uint64_t{0} : 0);
+      while (staying.size() < dialect.fields + kLeastSpots)
+        staying.push_back(staying[staying.size() - dialect.fields]);
+      dialect.staying = staying.data();
+    }
+    const auto word = [&] {
+      std::string text(fields.below(fields.below(50) == 0 ? 140 : 12), '\0');
+      for (char& c : text) c = "abcXYZ0123456789-+.# \xC3\xBC"[fields.below(23)];
+      if (fields.below(oddness * 4) == 0) text += fields.below(2) == 0 ? '"' : '\r';
+      return text;
+    };
+    std::size_t count = fields.below(120) * (fields.below(20) == 0 ? 60 : 1);
+    if (fields.below(10) != 0) count -= std::min(count, (column + count) % dialect.fields);
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string field = fields.next('.', fields.below(oddness) == 0);
+      if (fields.below(2) == 0) std::replace(field.begin(), field.end(), '\n', '1');
+      text += staying.empty() || staying[(column + i) % dialect.fields] == 0 ? field : word();
+      text += (column + i + 1) % dialect.fields == 0 ? '\n' : dialect.delimiter;
+      if (fields.below(oddness * 20) == 0) text += fields.below(2) == 0 ? '\n' : dialect.delimiter;
+    }
+    const float slope = fields.below(2) == 0 ? 0.0f : 0.25f;
+    const std::size_t room = kLeastSpots + fields.below(600);
+    check_multiplied<float>(text, dialect, column, slope, room);
+    check_multiplied<double>(text, dialect, column, static_cast<double>(slope), room);
+  }
+}
+
+TEST_CASE("a text changes where rows in JSON are written as we write them, and nowhere else") {
+  if (target() == Target::baseline) return;
+  Fields fields;
+  for (int round = 0; round < 6000; ++round) {
+    Dialect dialect{.grammar = NumberGrammar::json};
+    dialect.fields = fields.below(3) == 0 ? 1 : 1 + fields.below(40);
+    dialect.nested = fields.below(2) == 0;
+    const std::uint64_t oddness = fields.below(2) == 0 ? 100000 : 2 + fields.below(1000);
+    const std::size_t column = fields.below(dialect.fields);
+    std::size_t count = 1 + fields.below(120) * (fields.below(20) == 0 ? 60 : 1);
+    if (fields.below(10) != 0)
+      count += (2 * dialect.fields - column - count % dialect.fields) % dialect.fields;
+    std::string text;
+    for (std::size_t i = 0; i < count; ++i) {
+      std::string field = fields.next('.', fields.below(oddness) == 0);
+      if (fields.below(4) != 0) std::replace(field.begin(), field.end(), '+', '1');
+      text += field;
+      const bool ends_row = (column + i + 1) % dialect.fields == 0;
+      std::string gap = !ends_row ? ", " : i + 1 == count ? "]" : dialect.nested ? "], [" : "]\n[";
+      if (fields.below(oddness * 4) == 0) {
+        const std::size_t at = fields.below(gap.size() + 1);
+        if (fields.below(2) == 0 && at != gap.size()) {
+          gap.erase(at, 1);
+        } else {
+          gap.insert(at, 1, ", ][\n0-"[fields.below(7)]);
+        }
+      }
+      text += gap;
+    }
+    const float slope = fields.below(2) == 0 ? 0.0f : 0.25f;
+    const std::size_t room = kLeastSpots + fields.below(600);
+    check_multiplied<float>(text, dialect, column, slope, room);
+    check_multiplied<double>(text, dialect, column, static_cast<double>(slope), room);
+  }
+}
+
+TEST_CASE("what is positive and as it would be printed does not change") {
+  if (target() == Target::baseline) return;
+  std::string text;
+  for (int i = 0; i < 10000; ++i) {
+    text += i % 10 == 0 ? "-" : "";
+    text += std::to_string(i % 1000) + "." + std::to_string(i % 999) + (i % 5 == 0 ? "5\n" : "1,");
+  }
+  std::size_t changing = 0;
+  check_multiplied<float>(text.substr(text.find('\n') + 1), {.fields = 5}, 0, 0.5f, 512, &changing);
+  CHECK(changing < 1100);
+  CHECK(changing >= 999);
 }
 
 TEST_CASE("a run ends at the bracket of its list") {

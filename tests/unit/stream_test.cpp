@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "formats/format.hpp"
+#include "io/reader.hpp"
 #include "streams.hpp"
 
 namespace rectify {
@@ -648,6 +649,95 @@ TEST_CASE("a print tells what it left out") {
   Writer writer(output, writing("csv"));
   writer.write(result_of(Tensor::of<float>(std::vector<float>(1600), {40, 40})));
   CHECK(writer.printed().tensors == 0);  // of other formats nothing is left out
+}
+
+/// A file that says to have more bytes than it gives.
+class ShortReader final : public Reader {
+ public:
+  ShortReader(std::string text, std::size_t there) : text_(std::move(text)), there_(there) {}
+
+  std::size_t read(char* to, std::size_t, std::size_t size, const std::function<bool()>&) override {
+    const std::size_t got = read_at(at_, to, size);
+    at_ += got;
+    return got;
+  }
+  std::optional<std::uint64_t> size() const override { return text_.size(); }
+  std::size_t read_at(std::uint64_t position, char* to, std::size_t size) const override {
+    if (position >= there_) return 0;
+    return text_.copy(to, std::min<std::size_t>(size, there_ - position), position);
+  }
+  void seek(std::uint64_t position) override { at_ = position; }
+
+ private:
+  std::string text_;
+  std::size_t there_;
+  std::uint64_t at_ = 0;
+};
+
+TEST_CASE("an array that ended too early was told without figures") {
+  std::string text;
+  Output output = Output::memory(text);
+  Writer writer(output, writing("safetensors"));
+  Result result;
+  result.name = "a";
+  result.columns.push_back({"", Tensor::empty({4}, DType::float32)});
+  writer.write(std::move(result));
+  writer.finish();
+  const auto message = [&](std::size_t missing, auto call) -> std::string {
+    Source source(std::make_shared<ShortReader>(text, text.size() - missing), "in");
+    try {
+      call(std::move(source));
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  const std::string expected =
+      "in:a: unexpected end in the data: shape [4] of float32 takes 16 bytes, and of the ";
+  CHECK(message(10, [](Source source) { load(std::move(source), reading("safetensors")); }) ==
+        expected + "16 from byte 0 on 6 are there (the file was cut short)");
+  CHECK(message(3, [](Source source) {
+          std::string print;
+          Output to = Output::memory(print);
+          WriteOptions options;
+          options.print.threshold = 2;
+          options.print.edgeitems = 1;
+          Writer printer(to, options);
+          run(source, reading("safetensors"), Operation{}, printer);
+        }) == expected + "4 from byte 12 on 1 are there (the file was cut short)");
+}
+
+TEST_CASE("several results of slabs in a container are those of the whole tensor") {
+  Tensor tensor = Tensor::empty({7, 3}, DType::float32);
+  for (std::size_t i = 0; i < 21; ++i) tensor.data<float>()[i] = static_cast<float>(i) - 10;
+  for (const std::string_view to : {"npz", "safetensors"}) {
+    CAPTURE(to);
+    const auto written = [&](std::int64_t rows, std::int64_t length) {
+      std::string text = "in front of it";
+      Output output = Output::memory(text);
+      Writer writer(output, writing(std::string(to)));
+      for (const std::string_view name : {"a", "b"}) {
+        for (std::int64_t row = 0; row < 7; row += rows) {
+          Tensor slab = Tensor::empty({std::min(rows, 7 - row), 3}, DType::float32);
+          std::memcpy(slab.bytes(), tensor.bytes() + row * 12, slab.nbytes());
+          Result result;
+          result.name = name;
+          result.length = length;
+          result.begins = row == 0;
+          result.ends = row + rows >= 7;
+          result.columns = {{"relu", slab}, {"half", Tensor::empty(slab.shape(), DType::float16)}};
+          std::memset(result.columns[1].tensor.bytes(), 1, result.columns[1].tensor.nbytes());
+          writer.write(std::move(result));
+        }
+      }
+      writer.finish();
+      return text;
+    };
+    const std::string whole = written(7, 7);
+    for (const std::int64_t rows : {1, 2, 3}) CHECK(written(rows, 7) == whole);
+    CHECK_THROWS_WITH_AS(written(2, 5), "a tensor has more rows than its length", Error);
+    CHECK_THROWS_WITH_AS(written(2, 9), "a tensor has fewer rows than its length", Error);
+  }
 }
 
 TEST_CASE("a tensor that cannot be saved leaves the file that was there") {

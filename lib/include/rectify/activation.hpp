@@ -98,7 +98,9 @@ enum class Scope : std::uint8_t {
 struct Traits {
   /// PyTorch has it for integer dtypes, and keeps them.
   bool integers = false;
-  /// y = x where x > 0; elsewhere y = x times the first parameter, or zero if there is none.
+  /// y = x where x > 0, with a gradient of 1.
+  bool keeps_positive = false;
+  /// And elsewhere y = x times the first parameter, or zero if there is none.
   bool rectifier = false;
   /// PyTorch has it in place.
   bool in_place = true;
@@ -149,6 +151,10 @@ std::span<const Activation> activations();
 /// every processor of the architecture has. The environment's RECTIFY_TARGET names lesser ones than
 /// the best; the bits do not depend on it.
 std::string_view instructions();
+
+/// The names that there are on any processor, in ascending order. RECTIFY_TARGET with another names
+/// nothing, and one that the processor has not stands for its best.
+std::span<const std::string_view> known_instructions();
 
 /// The activation called `name`: its own name, torch's function or module, in any case, with or
 /// without what Python writes before it ("nn.", "F.", "torch.nn.functional."); or null.

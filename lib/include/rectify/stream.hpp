@@ -61,8 +61,11 @@ struct Contents {
   std::vector<Entry> entries;
   /// What safetensors call so: texts by their names.
   std::vector<std::pair<std::string, std::string>> metadata;
-  /// Whether ReadOptions::keys chose the entries.
+  /// Whether all entries are operated on, not only floating ones: ReadOptions::keys chose them, or
+  /// ReadOptions::dtype converts them.
   bool chosen = false;
+  /// Whether it is not a file of several, but of one tensor without a name.
+  bool nameless = false;
 };
 
 /// A named part of a Result; the name is empty when there is only one.
@@ -90,6 +93,9 @@ struct TableStyle {
   std::vector<bool> quoted;
   /// Lines behind the header that were skipped: a field for each column of the table.
   std::vector<std::vector<std::string>> behind_header;
+  /// Those of another number of fields than the header, as they stand: sentences, rules of hyphens. Of
+  /// each line one or none; empty if columns are left out, or change places.
+  std::vector<std::optional<std::string>> behind_header_lines;
   /// The format it is that of, "csv" or "tsv".
   std::string format;
 };
@@ -152,6 +158,9 @@ struct Result {
   std::shared_ptr<KeptColumns> kept;
   /// In this slab.
   Inexact inexact;
+  /// Of a table: this slab's rows as they are written, where that is known without its values. The
+  /// tensor has no rows then.
+  std::optional<std::string> text;
 };
 
 // ---- options -----------------------------------------------------------------------------------
@@ -216,7 +225,7 @@ struct ReadOptions {
   /// (`layer?.*`); empty: all, those that are not floating without being operated on.
   std::vector<std::string> keys;
   /// How much is read at a time; results do not depend on it.
-  std::size_t block_bytes = std::size_t{1} << 20;
+  std::size_t block_bytes = std::size_t{256} << 10;
 };
 
 struct WriteOptions {
@@ -357,5 +366,5 @@ std::string format_of_extension(std::string_view path);
 std::vector<std::string> readable_formats();
 std::vector<std::string> writable_formats();
 
-}  // namespace v1
+}  // namespace RECTIFY_API
 }  // namespace rectify

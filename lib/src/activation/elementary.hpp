@@ -7,7 +7,8 @@
 //           gives the rest, and 2^q is multiplied in two steps, so that results may become
 //           subnormal.
 //   expm1   exp in two parts (T. J. Dekker, "A floating-point technique for extending the available
-//           precision", 1971), less one.
+//           precision", 1971), less one. Where SLEEF adds in two parts without knowing which is the
+//           greater, and we do, three operations give the bits of six.
 //   tanh    (e - 1/e) / (e + 1/e), e = exp |x| in two parts.
 //   log     The argument is 2^e m with m near 1; log m = 2 artanh((m - 1) / (m + 1)), a polynomial
 //           in the square of the quotient; e ln 2 is added in two parts. log1p likewise, with m - 1
@@ -141,6 +142,18 @@ RECTIFY_INLINE Two<T> add(T x, Two<T> y) {
   return {sum.high, sum.low + y.low};
 }
 
+/// The same of |x| >= |y|, by fewer operations: where Dekker's sum holds, its error is Knuth's.
+template <class T>
+RECTIFY_INLINE Two<T> add_smaller(T x, Two<T> y) {
+  const Two<T> sum = fast_add(x, y.high);
+  return {sum.high, sum.low + y.low};
+}
+template <class T>
+RECTIFY_INLINE Two<T> add_smaller(Two<T> x, Two<T> y) {
+  const Two<T> sum = fast_add(x.high, y.high);
+  return {sum.high, sum.low + (x.low + y.low)};
+}
+
 template <Fma kFma = Fma::once, class T>
 RECTIFY_INLINE Two<T> multiply(Two<T> x, T y) {
   const T product = x.high * y;
@@ -271,19 +284,28 @@ RECTIFY_INLINE Two<T> scaled(Two<T> x, Bits<T> q) {
   }
 }
 
+/// x - q ln 2, q the whole number nearest to x / ln 2. SLEEF adds both products by Knuth's sum, whose
+/// answer is known here. The first, which has as few digits as it needs, is exact, and so is the
+/// difference: x is from half to twice of it, or q is 0 (P. H. Sterbenz, "Floating-point computation",
+/// 1974). That is a multiple of the last place of the second product, and so Dekker's sum holds even
+/// where it is the smaller (C.-P. Jeannerod and P. Zimmermann, "FastTwoSum revisited", 2025).
+template <class T>
+RECTIFY_INLINE Two<T> without_ln2(T x, T q) {
+  return fast_add(std::fma(q, -kLn2High<T>, x), q * -kLn2Low<T>);
+}
+
 /// exp(x) in two parts; of Range::all, x > -104 (-1000).
 template <Range kRange>
 RECTIFY_INLINE Two<float> exp_in_two(float x) {
   const Whole<float> q = nearest_whole(x * kPerLn2<float>);
-  Two<float> s = add(x, q.value * -kLn2High<float>);
-  s = add(s, q.value * -kLn2Low<float>);
+  const Two<float> s = without_ln2(x, q.value);
   float u = 0.1980960224e-3f;
   u = std::fma(u, s.high, 0.1394256484e-2f);
   u = std::fma(u, s.high, 0.8333456703e-2f);
   u = std::fma(u, s.high, 0.4166637361e-1f);
-  Two<float> t = add(multiply(s, u), 0.166666659414234244790680580464f);
-  t = add(multiply(s, t), 0.5f);
-  t = add(s, multiply(square(s), t));
+  Two<float> t = add_smaller(0.166666659414234244790680580464f, multiply(s, u));
+  t = add_smaller(0.5f, multiply(s, t));
+  t = add_smaller(s, multiply(square(s), t));
   t = fast_add(1.0f, t);
   return scaled<kRange>(t, q.bits);
 }
@@ -296,8 +318,7 @@ RECTIFY_INLINE Two<double> exp_in_two(double x) {
                                         0.1984126984148071858e-3, 0.1388888888886763255e-2,
                                         0.8333333333333347095e-2, 0.4166666666666669905e-1};
   const Whole<double> q = nearest_whole(x * kPerLn2<double>);
-  Two<double> s = add(x, q.value * -kLn2High<double>);
-  s = add(s, q.value * -kLn2Low<double>);
+  const Two<double> s = without_ln2(x, q.value);
   const Two<double> s2 = square(s);
   const Two<double> s4 = square(s2);
   const double u = polynomial(s.high, s2.high, s4.high, s4.high * s4.high, kCoefficients);
@@ -323,12 +344,12 @@ RECTIFY_INLINE T expm1(T x) {
   return select(x == 0, x, y);  // keeps -0.0
 }
 
-/// The same of x <= 0; anything of others.
+/// The same of x < 0 and of -0.0; anything of others.
 template <class T>
 RECTIFY_INLINE T expm1_of_negative(T x) {
-  const Two<T> difference = add(exp_in_two<Range::near>(x), T{-1});
+  const Two<T> difference = add_smaller(T{-1}, exp_in_two<Range::near>(x));
   const T y = select(x < kMinusOne<T>, T{-1}, difference.high + difference.low);
-  return select(x == 0, x, y);  // keeps -0.0
+  return std::bit_cast<T>(std::bit_cast<Bits<T>>(y) | kSign<T>);  // of -0.0, too
 }
 
 template <class T>  // above it tanh is 1
@@ -459,9 +480,13 @@ RECTIFY_INLINE double exp_of_two(Two<double> x) {
   return select(x.high < -1000.0, 0.0, scaled(t.high + t.low, q.bits));
 }
 
-template <Fma = Fma::once>
+/// Up to here the double erf takes the first of its polynomials.
+inline constexpr double kErfNear = 2.5;
+
+/// kIsNear: |of| <= kErfNear, so that half of the work can be left out.
+template <Fma = Fma::once, bool kIsNear = false>
 RECTIFY_INLINE double erf(double of) {
-  // Two polynomials, of which each place of the arrays has a coefficient: up to 2.5, and beyond.
+  // Two polynomials, of which each place of the arrays has a coefficient: up to kErfNear, and beyond.
   constexpr double kNear[21] = {
       -0.2083271002525222097e-14, 0.7151909970790897009e-13,  -0.1162238220110999364e-11,
       0.1186474230821585259e-10,  -0.8499973178354613440e-10, 0.4507647462598841629e-9,
@@ -482,7 +507,7 @@ RECTIFY_INLINE double erf(double of) {
   const double x2 = x * x;
   const double x4 = x2 * x2;
   const double x8 = x4 * x4;
-  const bool near = x <= 2.5;
+  const bool near = kIsNear || x <= kErfNear;
   const auto c = [&](int i) RECTIFY_ALWAYS_INLINE { return select(near, kNear[i], kFar[i]); };
   const auto four = [&](int i) RECTIFY_ALWAYS_INLINE {
     return std::fma(x2, std::fma(x, c(i), c(i + 1)), std::fma(x, c(i + 2), c(i + 3)));
@@ -504,7 +529,9 @@ RECTIFY_INLINE double erf(double of) {
   Two<double> p =
       multiply_add(x2, multiply_add(x, Two<double>{t, 0.0}, c2), multiply_add(x, c1, c0));
   const Two<double> power = square(square(square(square(fast_add(1.0, multiply(p, x))))));
-  p = add(select(near, reciprocal(power), Two<double>{exp_of_two(p), 0.0}), -1.0);
+  Two<double> rest = reciprocal(power);
+  if constexpr (!kIsNear) rest = select(near, rest, Two<double>{exp_of_two(p), 0.0});
+  p = add(rest, -1.0);
   double y = -(p.high + p.low);
   y = select(x < 1e-8, x * 1.12837916709551262756245475959, y);
   y = select(x >= 6, 1.0, y);

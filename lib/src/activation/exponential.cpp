@@ -16,7 +16,6 @@ template <class T, bool kFalling = false>
 struct EluFamily {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
-  static constexpr bool doubts = true;
 
   EluFamily(double alpha, double of_scale, double input_scale, double gradient_input_scale)
       : scale(static_cast<C>(of_scale)),

@@ -80,6 +80,10 @@ struct ErfGelu {
 
   explicit ErfGelu(const Values&) {}
 
+  RECTIFY_INLINE static bool is_near(double x) {
+    return magnitude(x * kSqrtHalf) <= elementary::kErfNear;
+  }
+
   template <class How>
   RECTIFY_INLINE C forward(C x, How& how) const {
     return x * C(0.5) * (1 + how.erf(x * C(kSqrtHalf)));

@@ -41,6 +41,20 @@ std::string_view without_package(std::string_view name) {
   return name;
 }
 
+/// Whether it is spelled as the module of torch.nn is, of which the arguments may stand otherwise than
+/// those of the function.
+bool is_module(std::string_view name, const Activation& activation) {
+  const std::string_view word = without_package(name);
+  if (word.size() == name.size()) return word == activation.module;
+  const std::string_view package = name.substr(0, name.size() - word.size() - 1);
+  return same_word(package, "nn") || same_word(package, "torch.nn");
+}
+
+/// Whether PyTorch has an argument `inplace` for it, the last of those that may be given by place.
+bool has_inplace_flag(const Activation& activation) {
+  return activation.traits.in_place && activation.name != "sigmoid" && activation.name != "tanh";
+}
+
 [[noreturn]] void refuse(std::string message, std::string hint = {}) {
   throw Error(ErrorKind::usage, std::move(message), std::move(hint));
 }
@@ -58,6 +72,12 @@ std::string did_you_mean(std::string_view nearest) {
       names.push_back(known);
   }
   std::string hint = did_you_mean(nearest(without_package(name), names));
+  // What papers and other frameworks call them.
+  constexpr std::pair<std::string_view, std::string_view> kElsewhere[] = {
+      {"swish", "silu"}, {"lrelu", "leaky"}, {"step", "threshold"}, {"linear", "leaky(1)"}};
+  for (const auto& [word, ours] : kElsewhere) {
+    if (word == without_package(name)) hint = did_you_mean(ours);
+  }
   refuse("there is no activation " + in_quotes(name), hint.empty() ? "there are " + all : hint);
 }
 
@@ -198,6 +218,30 @@ Module Module::parse(std::string_view text) {
   std::array<bool, kMostParameters> given{};
   std::size_t position = 0;
   std::size_t count = 1;  // of a list, where the module is told its length
+  bool counted = false;
+  const bool as_module = is_module(name, *activation);
+  const auto take_count = [&](std::string_view argument, std::size_t i) {
+    const std::string what(parameters[i].count);
+    double number = 0;
+    if (!read_number(argument, number) || !(number >= 1 && number <= kMostWhole) ||
+        std::trunc(number) != number) {
+      refuse(what + " is a whole number above zero, not " + in_quotes(argument),
+             named ? ""
+                   : std::string(activation->name) + "(" + std::string(argument) + ") takes the " +
+                         std::string(parameters[i].name));
+    }
+    if (std::exchange(counted, true)) refuse(what + " is given twice in " + in_quotes(whole));
+    count = static_cast<std::size_t>(number);
+    module.given_[i] = true;
+  };
+  const auto take_inplace = [](std::string_view argument) {
+    if (argument == "False") return;
+    refuse("a mode by itself is not in place: the operation as a whole is",
+           "leave it out: " + option("inplace") + " is of all modes");
+  };
+  // Where `inplace` stands: RReLU's module has it where the function has `training`.
+  std::size_t inplace_position = parameters.size();
+  if (as_module && activation->name == "rrelu") --inplace_position;
   const auto take = [&](std::string_view argument) {
     std::size_t index = position++;
     const auto is_flag = [&](const Parameter& parameter) {
@@ -208,21 +252,13 @@ Module Module::parse(std::string_view text) {
       argument = trimmed(argument.substr(equals + 1));
       named = true;
       if (keyword == "inplace") {
-        if (argument == "False") return;
-        refuse("a mode by itself is not in place", "inplace is asked of the operation as a whole");
+        return take_inplace(argument);
       }
       index = module.index_of(keyword);
       for (std::size_t i = 0; i < parameters.size(); ++i) {
         if (parameters[i].each == keyword && !keyword.empty()) index = i;
         if (parameters[i].count != keyword || keyword.empty()) continue;
-        double number = 0;
-        if (!read_number(argument, number) || !(number >= 1 && number <= kMostWhole) ||
-            std::trunc(number) != number)
-          refuse(std::string(keyword) + " is a whole number above zero, not " +
-                 in_quotes(argument));
-        count = static_cast<std::size_t>(number);
-        module.given_[i] = true;
-        return;
+        return take_count(argument, i);
       }
       if (index == parameters.size()) {
         std::vector<std::string_view> names;
@@ -237,6 +273,13 @@ Module Module::parse(std::string_view text) {
       index = static_cast<std::size_t>(flag - parameters.begin());
     } else if (named) {
       refuse("a value without a name stands behind one with a name in " + in_quotes(whole));
+    } else if (index == inplace_position && has_inplace_flag(*activation) &&
+               (argument == "True" || argument == "False" || index < parameters.size())) {
+      return take_inplace(argument);
+    } else if (as_module && index < 2 && !parameters.empty() && !parameters[0].count.empty()) {
+      // How many there are, then what each of them is.
+      if (index == 0) return take_count(argument, 0);
+      index = 0;
     } else if (index >= parameters.size()) {
       refuse(std::string(activation->name) + " takes " +
              (parameters.empty() ? "no parameter"
@@ -485,7 +528,20 @@ Tensor apply(const Module& module, Tensor input, bool inplace) {
                                        : activation.shape_of(input.shape(), module.values()),
         activation.dtype_of == nullptr ? input.dtype() : activation.dtype_of(input.dtype()));
   }
-  activation.forward(input.dtype(), input.bytes(), output.bytes(), extent, module.values());
+  if (inplace || module.scope() != Scope::element || module.is_random() ||
+      output.dtype() != input.dtype()) {
+    activation.forward(input.dtype(), input.bytes(), output.bytes(), extent, module.values());
+    return output;
+  }
+  // What is not in place is new memory, which the system clears as it is touched first. Then it is in
+  // cache, past which kernels write no more than this.
+  constexpr std::size_t kPieceBytes = std::size_t{1} << 20;
+  const std::size_t item = itemsize(input.dtype());
+  for (std::size_t at = 0; at < input.nbytes(); at += kPieceBytes) {
+    const std::size_t size = std::min(kPieceBytes, input.nbytes() - at);
+    activation.forward(input.dtype(), input.bytes() + at, output.bytes() + at,
+                       Extent{.outer = size / item}, module.values());
+  }
   return output;
 }
 

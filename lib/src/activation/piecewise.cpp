@@ -13,9 +13,9 @@
 namespace rectify::inline v1 {
 namespace function {
 
-using elementary::is_nan;
 using elementary::magnitude;
 using elementary::select;
+using elementary::with_sign;
 
 /// A parameter in the type of the arithmetic; what is cut off an integer's is PyTorch's doing.
 template <class T>
@@ -42,6 +42,7 @@ template <class T>
 struct Relu {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::kept;
+  static constexpr bool at_memory_speed = true;
 
   explicit Relu(const Values&) {}
 
@@ -59,6 +60,7 @@ template <class T>
 struct LeakyRelu {
   using C = Compute<T>;
   static constexpr Integers integers = Integers::none;
+  static constexpr bool at_memory_speed = true;
 
   explicit LeakyRelu(const Values& values) : slope(constant<T>(values[0])) {}
 
@@ -208,8 +210,8 @@ struct Softshrink : Shrink<T> {
   using Shrink<T>::lambd;
 
   RECTIFY_INLINE C forward(C x) const {
-    const C shrunk = select(x > lambd, x - lambd, select(x < -lambd, x + lambd, C{0}));
-    return select(is_nan(x), x, shrunk);
+    // lambd is 0 at least; NaN stays.
+    return select(magnitude(x) <= lambd, C{0}, x - with_sign(lambd, x));
   }
 };
 

@@ -60,6 +60,13 @@ struct Exactly {
   RECTIFY_INLINE static float floor(float x) { return std::floor(x); }
 };
 
+/// The same of arguments for which is_near() of the function holds.
+struct Nearly : Exactly {
+  RECTIFY_INLINE static double erf(double x) {
+    return elementary::erf<elementary::Fma::once, true>(x);
+  }
+};
+
 /// Whether the target multiplies and adds in one instruction; if not, std::fma is a call.
 #if defined(__FP_FAST_FMA) && defined(__FP_FAST_FMAF)
 template <Target>

@@ -86,7 +86,7 @@ constexpr Activation kTable[] = {
      .summary = "x where x > 0, otherwise x * negative_slope",
      .gradient_at_zero = "negative_slope",
      .parameters = kNegativeSlope,
-     .traits = {.rectifier = true},
+     .traits = {.keeps_positive = true, .rectifier = true},
      .check = check_leaky_relu,
      .forward = forward<function::LeakyRelu>,
      .backward = backward<function::LeakyRelu>,
@@ -97,7 +97,7 @@ constexpr Activation kTable[] = {
      .module = "ReLU",
      .summary = "x where x > 0, otherwise 0",
      .gradient_at_zero = "0",
-     .traits = {.integers = true, .rectifier = true},
+     .traits = {.integers = true, .keeps_positive = true, .rectifier = true},
      .check = check_relu,
      .forward = forward<function::Relu>,
      .backward = backward<function::Relu>,
@@ -117,7 +117,7 @@ constexpr Activation kTable[] = {
      .summary = "x where x > 0, otherwise x * weight",
      .gradient_at_zero = "weight",
      .parameters = kWeight,
-     .traits = {.in_place = false},
+     .traits = {.keeps_positive = true, .in_place = false},
      .scope = Scope::channel,
      .check = check_prelu,
      .forward = prelu_forward,
@@ -128,7 +128,7 @@ constexpr Activation kTable[] = {
      .summary = "x where x > 0, otherwise x * (lower + upper) / 2, or a random slope in training",
      .gradient_at_zero = "the slope",
      .parameters = kBounds,
-     .traits = {.random = true},
+     .traits = {.keeps_positive = true, .random = true},
      .check = check_rrelu,
      .forward = rrelu_forward,
      .backward = rrelu_backward,
@@ -139,6 +139,7 @@ constexpr Activation kTable[] = {
      .summary = "x where x > 0, otherwise alpha * (exp(x) - 1)",
      .gradient_at_zero = "alpha",
      .parameters = kAlpha,
+     .traits = {.keeps_positive = true},
      .check = check_elu,
      .forward = forward<function::Elu>,
      .backward = backward<function::Elu>,
@@ -159,6 +160,7 @@ constexpr Activation kTable[] = {
      .summary = "x where x > 0, otherwise alpha * (exp(x / alpha) - 1)",
      .gradient_at_zero = "1",
      .parameters = kAlpha,
+     .traits = {.keeps_positive = true},
      .check = check_celu,
      .forward = celu_forward,
      .backward = celu_backward,
@@ -354,16 +356,8 @@ constexpr Activation kTable[] = {
 
 std::span<const Activation> activations() { return kTable; }
 
-std::string_view instructions() {
-  switch (target()) {
-    case Target::avx512:
-      return "avx512";
-    case Target::avx2:
-      return "avx2";
-    case Target::baseline:
-      break;
-  }
-  return "baseline";
-}
+std::string_view instructions() { return kTargets[static_cast<std::size_t>(target())]; }
+
+std::span<const std::string_view> known_instructions() { return kTargets; }
 
 }  // namespace rectify::inline v1

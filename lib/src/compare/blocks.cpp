@@ -1,5 +1,6 @@
 #include "compare/blocks.hpp"
 
+#include <algorithm>
 #include <array>
 #include <limits>
 #include <memory>
@@ -19,6 +20,10 @@ class Blocks {
  public:
   Blocks(const Modes& modes, Kept& kept, const Tensor& slab, const Layout& layout)
       : modes_(modes), kept_(kept), layout_(layout), slab_(slab.data<T>().data()) {
+    for (const Plan& plan : modes.plans) {
+      any_keeps_positive_ |= plan.keeps_positive;
+      all_keep_positive_ &= plan.keeps_positive || (plan.rectifier && !plan.by_tiles);
+    }
     for (const Module& mode : modes.modules) {
       Whole& whole = whole_.emplace_back();
       const Activation& activation = mode.activation();
@@ -37,20 +42,19 @@ class Blocks {
   void add() {
     for_each_tile(layout_, [&](const Tile& tile) {
       begin(tile);
-      evaluate(0, true, baseline_.get());
-      baseline_has_nan_ = has_nan(baseline_.get());
+      baseline_of_ = nullptr;
       for (std::size_t c = 0; c < modes_.plans.size(); ++c) {
         const Plan& plan = modes_.plans[c];
-        const C* y = baseline_.get();
-        if (c != 0 && (!plan.rectifier || plan.by_tiles)) {
-          evaluate(c, true, y_.get());
-          y = y_.get();
-        }
+        if (plan.rectifier && !plan.by_tiles) continue;
+        const Arguments& of = plan.keeps_positive ? below_ : all_;
+        evaluate(c, Wanted::values, of, y_.get());
+        scanned_ = false;
         if (!plan.rectifier) {
-          evaluate(c, false, g_.get());
-          collect(c, y);
+          evaluate(c, Wanted::gradients, of, g_.get());
+          collect(c, of);
         }
-        if (plan.by_tiles) compare(c, y);
+        if (plan.by_tiles) compare(c, of);
+        if (c == 0) take_as_baseline(of);
       }
     });
   }
@@ -60,17 +64,33 @@ class Blocks {
   struct Whole {
     std::unique_ptr<T[]> y, g;
   };
+  enum class Wanted : std::uint8_t { values, gradients };
+
+  /// What the tile's values and gradients are taken of.
+  struct Arguments {
+    std::unique_ptr<T[]> x = values<T>();
+    bool has_nan = false;
+    std::array<std::int32_t, kTileWidth> nan{};  // of a column
+  };
 
   static std::byte* bytes(T* values) { return reinterpret_cast<std::byte*>(values); }
 
   void begin(const Tile& tile) {
     tile_ = &tile;
     n_ = tile.rows * kTileWidth;
-    pack(layout_, tile, slab_, x_.get());
-    x_has_nan_ = has_nan(x_.get());
-    nan_of_.fill(0);
-    if (!x_has_nan_) return;
-    for (std::size_t i = 0; i < n_; ++i) nan_of_[i % kTileWidth] += is_nan(x_[i]) ? 1 : 0;
+    pack(layout_, tile, slab_, all_.x.get());
+    if constexpr (is_floating<T>) {
+      if (any_keeps_positive_) {
+        const T* const x = all_.x.get();
+        T* const below = below_.x.get();
+        for (std::size_t i = 0; i < n_; ++i) below[i] = widen(x[i]) < 0 ? x[i] : T{};
+      }
+    }
+    if (all_keep_positive_) return;
+    all_.has_nan = has_nan(all_.x.get());
+    all_.nan.fill(0);
+    if (!all_.has_nan) return;
+    for (std::size_t i = 0; i < n_; ++i) all_.nan[i % kTileWidth] += is_nan(all_.x[i]) ? 1 : 0;
   }
 
   static bool is_nan(T x) {
@@ -92,51 +112,52 @@ class Blocks {
   }
 
   /// The tile's values or gradients of a mode. Zero, which differs from nobody's, where x is NaN.
-  void evaluate(std::size_t mode, bool values, C* to) {
+  void evaluate(std::size_t mode, Wanted wanted, const Arguments& of, C* to) {
     T* narrow = nullptr;
     if constexpr (std::is_same_v<T, C>) {
       narrow = to;
     } else {
       narrow = narrow_.get();
     }
+    const bool values = wanted == Wanted::values;
     const Module& module = modes_.modules[mode];
     const Activation& activation = module.activation();
     if (module.scope() == Scope::element) {
       (values ? activation.forward : activation.backward)(
-          modes_.dtype, bytes(x_.get()), bytes(narrow), {.outer = n_}, module.values());
+          modes_.dtype, bytes(of.x.get()), bytes(narrow), {.outer = n_}, module.values());
     } else {
       pack(layout_, *tile_, (values ? whole_[mode].y : whole_[mode].g).get(), narrow);
     }
     if constexpr (!std::is_same_v<T, C>) {
       for (std::size_t i = 0; i < n_; ++i) to[i] = widen(narrow[i]);
     }
-    if (!x_has_nan_) return;
-    for (std::size_t i = 0; i < n_; ++i) to[i] = is_nan(x_[i]) ? C{0} : to[i];
+    if (!of.has_nan) return;
+    for (std::size_t i = 0; i < n_; ++i) to[i] = is_nan(of.x[i]) ? C{0} : to[i];
   }
 
   /// Calls use(unit, i) for each value of the tile that is there and not NaN.
   template <class Use>
-  void for_each_value(Use use) {
+  void for_each_value(const Arguments& of, Use use) {
     for (std::size_t r = 0; r < tile_->rows; ++r) {
       for (std::size_t l = 0; l < tile_->width; ++l) {
         const std::size_t i = r * kTileWidth + l;
-        if (!is_nan(x_[i])) use(tile_->units[l], i);
+        if (!is_nan(of.x[i])) use(tile_->units[l], i);
       }
     }
   }
 
-  kernel::Block block_of(const float* values) const {
+  kernel::Block block_of(const C* values) const {
     return {values, kTileWidth, tile_->rows, tile_->width, values, 0};
   }
 
   /// Adds the tile to a mode's outcomes.
-  void collect(std::size_t mode, const C* y) {
+  void collect(std::size_t mode, const Arguments& of) {
     std::vector<Outcome>& outcomes = kept_.outcomes[mode];
     if constexpr (has_kernels<T>) {
-      if (collect_by_kernels(outcomes, y)) return;
+      if (collect_by_kernels(outcomes, of)) return;
     }
     for_each_value(
-        [&](std::size_t unit, std::size_t i) { add_value(outcomes[unit], y[i], g_[i]); });
+        of, [&](std::size_t unit, std::size_t i) { add_value(outcomes[unit], y_[i], g_[i]); });
   }
 
   static void add_value(Outcome& to, C y, C g) {
@@ -144,7 +165,7 @@ class Blocks {
     if (g != 0) ++to.live;
     if constexpr (is_floating<T>) {
       const auto wide = static_cast<double>(y);
-      if (!std::isnan(wide)) to.range.add(key_of(y));
+      if (!std::isnan(wide) && wide != 0) to.range.add(key_of(y));
       if (to.y.admits(wide)) {
         (wide > 0 ? to.above : to.below).add(wide);
         to.squares.add_square(wide);
@@ -160,61 +181,90 @@ class Blocks {
   }
 
   /// False, and nothing is added, if there is a NaN or an infinity.
-  bool collect_by_kernels(std::vector<Outcome>& outcomes, const float* y) {
+  bool collect_by_kernels(std::vector<Outcome>& outcomes, const Arguments& of) {
     const std::size_t lanes = tile_->width;
     const kernel::Functions& kernel = kernel::best();
-    const kernel::Block of_y = block_of(y);
+    const kernel::Block of_y = block_of(y_.get());
     const kernel::Block of_g = block_of(g_.get());
-    kernel::Scan ys;
-    kernel::Scan gs;
-    kernel.scan(of_y, ys);
-    kernel.scan(of_g, gs);
-    const Extremes y_extremes(ys, lanes);
-    const Extremes g_extremes(gs, lanes);
-    if (tile_->rows == 1 || !y_extremes.finite() || !g_extremes.finite()) return false;
+    kernel::Totals gs;
+    kernel.scan(of_y, ys_);
+    kernel.total(of_g, gs);
+    const Extremes y_extremes(ys_, lanes);
+    if (tile_->rows == 1 || !y_extremes.finite()) return false;
     for (std::size_t l = 0; l < lanes; ++l) {
-      if (ys.nan[l] != 0 || gs.nan[l] != 0) return false;
+      if (ys_.nan[l] != 0 || !std::isfinite(gs.sum[l])) return false;
     }
-    for (std::size_t l = 0; l < lanes; ++l) {
-      Outcome& to = outcomes[tile_->units[l]];
-      const auto present = static_cast<std::int64_t>(tile_->rows) - nan_of_[l];
-      const std::int64_t zero = present - ys.positive[l] - ys.negative[l];
-      to.zero += static_cast<std::uint64_t>(zero);
-      to.live += static_cast<std::uint64_t>(gs.positive[l] + gs.negative[l]);
-      if (zero != 0) to.range.add(Key{0});
-      if (ys.positive[l] != 0) to.range.add({key_of(ys.least_positive[l]), key_of(ys.highest[l])});
-      if (ys.negative[l] != 0)
-        to.range.add({key_of(ys.lowest[l]), key_of(ys.greatest_negative[l])});
-    }
-    const auto add = [&](const kernel::Block& block, const kernel::Scan& scan, const Extremes& of,
-                         const auto& above, const auto& below) {
-      if (of.highest > 0)
-        add_sums(block, kernel::Part::above, 1, of.least_positive, of.highest, scan.positive,
-                 above);
-      if (of.lowest < 0)
-        add_sums(block, kernel::Part::below, 1, -of.greatest_negative, -of.lowest, scan.negative,
-                 below);
-    };
+    scanned_ = true;
     const auto outcome = [&](std::size_t l) -> Outcome& { return outcomes[tile_->units[l]]; };
-    add(
-        of_y, ys, y_extremes,
-        [&](std::size_t l) { return std::pair(&outcome(l).above, &outcome(l).squares); },
-        [&](std::size_t l) { return std::pair(&outcome(l).below, &outcome(l).squares); });
-    const auto gradients = [&](std::size_t l) {
-      return std::pair(&outcome(l).gradients, static_cast<ExactSum*>(nullptr));
-    };
-    add(of_g, gs, g_extremes, gradients, gradients);
+    const auto rows = static_cast<std::int64_t>(tile_->rows);
+    for (std::size_t l = 0; l < lanes; ++l) {
+      Outcome& to = outcome(l);
+      to.zero += static_cast<std::uint64_t>(rows - of.nan[l] - ys_.positive[l] - ys_.negative[l]);
+      to.live += static_cast<std::uint64_t>(rows - gs.zero[l]);
+      if (ys_.positive[l] != 0)
+        to.range.add({key_of(ys_.least_positive[l]), key_of(ys_.highest[l])});
+      if (ys_.negative[l] != 0)
+        to.range.add({key_of(ys_.lowest[l]), key_of(ys_.greatest_negative[l])});
+    }
+    if (y_extremes.highest > 0) {
+      add_sums(of_y, kernel::Part::above, 1, y_extremes.least_positive, y_extremes.highest,
+               ys_.positive,
+               [&](std::size_t l) { return std::pair(&outcome(l).above, &outcome(l).squares); });
+    }
+    if (y_extremes.lowest < 0) {
+      add_sums(of_y, kernel::Part::below, 1, -y_extremes.greatest_negative, -y_extremes.lowest,
+               ys_.negative,
+               [&](std::size_t l) { return std::pair(&outcome(l).below, &outcome(l).squares); });
+    }
+    add_gradients(of_g, gs, outcome);
     return true;
   }
 
+  template <class Of>
+  static void add_gradients(const kernel::Block& block, const kernel::Totals& gs,
+                            const Of& outcome) {
+    const float least = *std::min_element(gs.least, gs.least + block.width);
+    const float greatest = *std::max_element(gs.greatest, gs.greatest + block.width);
+    if (greatest == 0) return;
+    if (std::ilogb(greatest) - std::ilogb(least) < kernel::kBinades) {
+      for (std::size_t l = 0; l < block.width; ++l) outcome(l).gradients.add(gs.sum[l]);
+      return;
+    }
+    for (const kernel::Part part : {kernel::Part::above, kernel::Part::below}) {
+      add_sums(block, part, 1, least, greatest, nullptr, [&](std::size_t l) {
+        return std::pair(&outcome(l).gradients, static_cast<ExactSum*>(nullptr));
+      });
+    }
+  }
+
+  /// The values at hand are those of the baseline.
+  void take_as_baseline(const Arguments& of) {
+    std::swap(y_, baseline_);
+    baseline_of_ = &of;
+    baseline_has_nan_ = has_nan(baseline_.get());
+  }
+
   /// Adds what is between the tile's values and the baseline's.
-  void compare(std::size_t mode, const C* y) {
+  void compare(std::size_t mode, const Arguments& of) {
     std::vector<Difference>& differences = kept_.differences[mode];
-    const C* const baseline = baseline_.get();
+    if (scanned_ && &of == &below_ && modes_.plans[0].clamps) {
+      // The baseline's are zeros.
+      for (std::size_t l = 0; l < tile_->width; ++l) {
+        const float greatest = std::max({0.0f, ys_.highest[l], -ys_.lowest[l]});
+        differences[tile_->units[l]].add(
+            {static_cast<std::uint64_t>(ys_.positive[l] + ys_.negative[l]), greatest});
+      }
+      return;
+    }
+    if (baseline_of_ != &of) {
+      std::swap(y_, baseline_);
+      evaluate(0, Wanted::values, of, y_.get());
+      take_as_baseline(of);
+    }
     if constexpr (has_kernels<T>) {
-      if (tile_->rows > 1 && !baseline_has_nan_ && !has_nan(y)) {
+      if (tile_->rows > 1 && !baseline_has_nan_ && !has_nan(y_.get())) {
         kernel::Differences found;
-        kernel::best().differ(block_of(y), block_of(baseline), found);
+        kernel::best().differ(block_of(y_.get()), block_of(baseline_.get()), found);
         for (std::size_t l = 0; l < tile_->width; ++l) {
           differences[tile_->units[l]].add(
               {static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
@@ -222,8 +272,8 @@ class Blocks {
         return;
       }
     }
-    for_each_value([&](std::size_t unit, std::size_t i) {
-      differences[unit].add(static_cast<double>(y[i]), static_cast<double>(baseline[i]));
+    for_each_value(of, [&](std::size_t unit, std::size_t i) {
+      differences[unit].add(static_cast<double>(y_[i]), static_cast<double>(baseline_[i]));
     });
   }
 
@@ -238,12 +288,17 @@ class Blocks {
   const T* slab_;
   std::vector<Whole> whole_;  // a mode each
 
+  bool any_keeps_positive_ = false, all_keep_positive_ = true;
   const Tile* tile_ = nullptr;
-  std::size_t n_ = 0;  // values of the tile, and zeros that fill it up
-  std::unique_ptr<T[]> x_ = values<T>(), narrow_ = values<T>();
+  std::size_t n_ = 0;      // values of the tile, and zeros that fill it up
+  Arguments all_, below_;  // below_: of min(x, 0), and 0 for NaN
+  std::unique_ptr<T[]> narrow_ = values<T>();
   std::unique_ptr<C[]> y_ = values<C>(), g_ = values<C>(), baseline_ = values<C>();
-  bool x_has_nan_ = false, baseline_has_nan_ = false;
-  std::array<std::int32_t, kTileWidth> nan_of_{};  // of a column
+  const Arguments* baseline_of_ =
+      nullptr;  // what the baseline's values in the tile are taken of, if any
+  bool baseline_has_nan_ = false;
+  kernel::Scan ys_;       // of the values,
+  bool scanned_ = false;  // if they are finite
 };
 
 }  // namespace

@@ -1,6 +1,7 @@
 // The collector for any activation: its own forward() and backward() into tiles that fit the
-// cache, and exact sums of what is found there. Also compares with the baseline where one of the
-// two is not a rectifier; rectifiers.hpp has the quicker way for those.
+// cache, and exact sums of what is found there. Of those that keep values above zero only what is
+// below is counted. Also compares with the baseline, unless a rectifier with a rectifier that makes
+// zeros; rectifiers.hpp has the quicker way for those.
 #pragma once
 
 #include "compare/unit.hpp"

@@ -30,7 +30,7 @@ class Count {
   Count(const CompareOptions& options, const RunOptions& run, const Failed& failed)
       : options_(options), note_(run.note), failed_(failed) {}
 
-  Wanted wanted() const { return {.rows = kRows}; }
+  Wanted wanted() const { return {.needs_floating = true, .rows = kRows}; }
   const PrintOptions* edges() const { return nullptr; }
 
   void check(const Result& result) const {
@@ -81,9 +81,11 @@ class Count {
     const std::string source = result.name.empty() ? source_ : source_ + ":" + result.name;
     if (result.passed) {
       if (result.begins && note_) {
-        note_(Error(ErrorKind::unsupported,
-                    std::string(name(slab.dtype())) + " is not floating: it is left out",
-                    option("keys", in_quotes(result.name)) + " takes it", {source}));
+        note_(Error(
+            ErrorKind::unsupported,
+            std::string(name(slab.dtype())) + " is not floating: it is left out",
+            option("keys", in_quotes(result.name)) + " " + option("dtype", "float32") + " takes it",
+            {source}));
       }
       return;
     }

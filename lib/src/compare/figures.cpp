@@ -13,9 +13,30 @@ using namespace detail;
 
 namespace detail {
 
+void complete(Outcome& outcome, const Plan& plan, const Inputs& in, bool undo) {
+  if (plan.rectifier || !plan.keeps_positive) return;
+  // Modulo 2^64 the counts can be taken back, too.
+  const auto add = [&](std::uint64_t& count, std::uint64_t more) {
+    count += undo ? std::uint64_t{0} - more : more;
+  };
+  const std::uint64_t taken_as_zero = in.positive + in.nan;
+  add(outcome.zero, std::uint64_t{0} - taken_as_zero);
+  add(outcome.live, in.positive - (plan.gradient_at_zero != 0 ? taken_as_zero : 0));
+  add(outcome.y.plus_infinite, in.positive_infinite);
+  outcome.gradients.add_multiple(undo ? plan.gradient_at_zero : -plan.gradient_at_zero,
+                                 taken_as_zero);
+  outcome.gradients.add_multiple(undo ? -1 : 1, in.positive);
+  outcome.above.add(in.sum, undo);
+  outcome.squares.add(in.squares, undo);
+  outcome.range.add(in.above);
+}
+
 Outcome outcome_of(const Modes& modes, const Kept& kept, std::size_t mode, std::size_t unit) {
-  Outcome outcome = modes.plans[mode].rectifier ? outcome_of_rectifier(modes, kept, mode, unit)
-                                                : kept.outcomes[mode][unit];
+  const Plan& plan = modes.plans[mode];
+  Outcome outcome =
+      plan.rectifier ? outcome_of_rectifier(modes, kept, mode, unit) : kept.outcomes[mode][unit];
+  complete(outcome, plan, kept.inputs[unit]);
+  if (outcome.zero != 0) outcome.range.add(Key{0});
   if (mode != 0) outcome.difference = kept.differences[mode][unit];
   return outcome;
 }

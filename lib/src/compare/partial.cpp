@@ -134,9 +134,11 @@ class StateReader {
   std::size_t next_ = 0;
 };
 
-/// Writes the fields of a unit under a mode, or reads them.
+/// Writes the fields of a unit under a mode, or reads them; the outcome is that of a mode that is not a
+/// rectifier.
 template <class Io>
-void fields(Io& io, const Modes& modes, Kept& kept, std::size_t mode, std::size_t unit) {
+void fields(Io& io, const Modes& modes, Kept& kept, std::size_t mode, std::size_t unit,
+            Outcome& of) {
   const auto put = [&](auto&... values) { (io.put(values), ...); };
   if (mode == 0) {
     Inputs& in = kept.inputs[unit];
@@ -144,20 +146,19 @@ void fields(Io& io, const Modes& modes, Kept& kept, std::size_t mode, std::size_
     put(in.above, in.below, in.sum, in.squares);
   }
   if (!modes.plans[mode].rectifier) {
-    Outcome& of = kept.outcomes[mode][unit];
     put(of.zero, of.live, of.range, of.y.nan, of.y.plus_infinite, of.y.minus_infinite, of.above,
         of.below, of.squares);
     put(of.g.nan, of.g.plus_infinite, of.g.minus_infinite, of.gradients);
   } else if (!modes.plans[mode].flat) {
-    Below& of = kept.below[mode][unit];
-    put(of.zero, of.infinite, of.sum, of.squares);
+    Below& below = kept.below[mode][unit];
+    put(below.zero, below.infinite, below.sum, below.squares);
   }
   if (mode != 0) put(kept.differences[mode][unit].count, kept.differences[mode][unit].greatest);
 }
 
 /// Throws unless the counts of a unit of `n` values, each at most n, leave none for another.
 void check_counts(const Modes& modes, const Kept& kept, std::size_t mode, std::size_t unit,
-                  std::uint64_t n) {
+                  const Outcome& of, std::uint64_t n) {
   const Inputs& in = kept.inputs[unit];
   const std::uint64_t k = in.count();
   const auto has_extremes = [](const Range& range, std::uint64_t count) {
@@ -170,13 +171,17 @@ void check_counts(const Modes& modes, const Kept& kept, std::size_t mode, std::s
   }
   bool possible = true;
   if (!modes.plans[mode].rectifier) {
-    const Outcome& of = kept.outcomes[mode][unit];
     possible = of.zero <= k && of.live <= k && of.y.nan <= k &&
                of.y.plus_infinite + of.y.minus_infinite <= k - of.y.nan;
     has_extremes(of.range, k - std::min(k, of.y.nan));
+    Range known;
+    if (of.zero != 0) known.add(Key{0});
+    if (modes.plans[mode].keeps_positive) known.add(in.above);
+    require(known.empty() || (of.range.low <= known.low && known.high <= of.range.high),
+            "the extremes of a unit leave out some of its values");
   } else if (!modes.plans[mode].flat) {
-    const Below& of = kept.below[mode][unit];
-    possible = of.zero + of.infinite <= in.negative;
+    const Below& below = kept.below[mode][unit];
+    possible = below.zero + below.infinite <= in.negative;
   }
   if (mode != 0) possible = possible && kept.differences[mode][unit].count <= k;
   require(possible, "a unit has more values than inputs");
@@ -214,7 +219,9 @@ std::string Tally::partial(std::size_t mode) const {
   for (std::size_t u = 0; u < state.units(); ++u) {
     text += u == 0 ? "[" : ",[";
     StateWriter writer(text);
-    fields(writer, state.modes, state.kept, mode, u);
+    Outcome outcome;
+    if (!state.modes.plans[mode].rectifier) outcome = outcome_of(state.modes, state.kept, mode, u);
+    fields(writer, state.modes, state.kept, mode, u, outcome);
     text += ']';
   }
   text += R"(],"version":)" + std::to_string(kPartialVersion) + '}';
@@ -266,9 +273,13 @@ Tally Tally::from_partial(const CompareOptions& options, DType dtype, const Shap
                                 : rows * state.per_row;
     for (std::size_t u = 0; u < units.size(); ++u) {
       StateReader reader(dtype, units[u], n);
-      fields(reader, state.modes, state.kept, c, u);
+      Outcome outcome;
+      fields(reader, state.modes, state.kept, c, u, outcome);
       reader.end();
-      check_counts(state.modes, state.kept, c, u, n);
+      check_counts(state.modes, state.kept, c, u, outcome, n);
+      if (state.modes.plans[c].rectifier) continue;
+      complete(outcome, state.modes.plans[c], state.kept.inputs[u], true);
+      state.kept.outcomes[c][u] = std::move(outcome);
     }
     if (c != 0 || state.classes.empty()) continue;
     require(json.contains("classes"), "they hold no histogram");

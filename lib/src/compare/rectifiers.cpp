@@ -1,34 +1,17 @@
 #include "compare/rectifiers.hpp"
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <type_traits>
 #include <utility>
 
 #include "compare/tiles.hpp"
 #include "dispatch.hpp"
-#include "kernels/target.hpp"
-#include "rectify/error.hpp"
+#include "kernels/exact_integers.hpp"
 
 namespace rectify::inline v1::detail {
 namespace {
-
-template <class T>
-Plan plan_of(const Module& mode) {
-  Plan plan;
-  plan.rectifier = mode.activation().traits.rectifier;
-  if (!plan.rectifier) return plan;
-  plan.clamps = mode.activation().parameters.empty();
-  if constexpr (is_floating<T>) {
-    if (!plan.clamps) plan.slope = static_cast<double>(static_cast<Compute<T>>(mode.values()[0]));
-    plan.slope_below = static_cast<double>(widen(narrow<T>(static_cast<Compute<T>>(plan.slope))));
-  }
-  plan.flat = plan.slope == 0;
-  return plan;
-}
 
 /// A rectifier's value of x < 0, as the activation has it.
 template <class T>
@@ -42,42 +25,6 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
 }
 
 }  // namespace
-
-Modes::Modes(DType of, const std::vector<Module>& all) : dtype(of), modules(all) {
-  for (const Module& mode : all) {
-    plans.push_back(
-        dispatch(of, [&](auto type) { return plan_of<typename decltype(type)::type>(mode); }));
-    if (plans.size() == 1) continue;
-    plans.back().by_rectifiers = plans.back().rectifier && plans[0].rectifier;
-    plans.back().by_tiles = !plans.back().by_rectifiers;
-  }
-}
-
-void Kept::resize(const Modes& modes, std::size_t units) {
-  if (units > inputs.max_size() / 4) throw Error(ErrorKind::data, "there are too many units");
-  inputs.resize(units);
-  below.resize(modes.plans.size());
-  outcomes.resize(modes.plans.size());
-  differences.resize(modes.plans.size());
-  for (std::size_t c = 0; c < modes.plans.size(); ++c) {
-    const Plan& plan = modes.plans[c];
-    if (!plan.rectifier) outcomes[c].resize(units);
-    if (plan.rectifier && !plan.flat) below[c].resize(units);
-    if (c != 0) differences[c].resize(units);
-  }
-}
-
-void Kept::add(const Kept& other, std::size_t first_unit) {
-  for (std::size_t u = 0; u < other.inputs.size(); ++u) inputs[first_unit + u].add(other.inputs[u]);
-  const auto add = [&](auto& ours, const auto& theirs) {
-    for (std::size_t c = 0; c < ours.size(); ++c) {
-      for (std::size_t u = 0; u < theirs[c].size(); ++u) ours[c][first_unit + u].add(theirs[c][u]);
-    }
-  };
-  add(below, other.below);
-  add(outcomes, other.outcomes);
-  add(differences, other.differences);
-}
 
 Rectifiers::Rectifiers(const Modes& modes, Kept& kept) : modes_(modes), kept_(kept) {
   plan_strips();
@@ -192,52 +139,31 @@ void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units,
   }
   if (!(of.lowest < 0)) return;
 
-  // What a mode makes of the values below zero, as a block and a slope that the kernels multiply
-  // with. 16-bit products are rounded to 16 bits, hence made here; the kernels take values below
-  // zero, so that their sign goes into the slope.
-  struct Scaled {
-    kernel::Block block;
-    float slope;
-  };
-  float products[is_half<T> ? 2 : 1][is_half<T> ? kTileValues : 1];
-  const auto scaled = [&](std::size_t c) -> Scaled {
-    if constexpr (is_half<T>) {
-      T y[kTileValues];
-      const std::size_t n = block.rows * kTileWidth;
-      const Module& mode = modes_.modules[c];
-      mode.activation().forward(modes_.dtype, reinterpret_cast<const std::byte*>(packed),
-                                reinterpret_cast<std::byte*>(y), {.outer = n}, mode.values());
-      float* const into = products[c == 0 ? 0 : 1];
-      // Two loops, each of which vectorizes.
-      for (std::size_t i = 0; i < n; ++i) into[i] = to_float(y[i]);
-      for (std::size_t i = 0; i < n; ++i) into[i] = block.first[i] < 0 ? -std::abs(into[i]) : 0.0f;
-      kernel::Block of_products = block;
-      of_products.first = into;
-      return {of_products, plans[c].slope > 0 ? 1.0f : -1.0f};
-    } else {
-      return {block, static_cast<float>(plans[c].slope)};
-    }
-  };
-  const Plan& baseline = plans[0];
-  std::optional<Scaled> of_baseline;
   for (std::size_t c = 0; c < plans.size(); ++c) {
     const Plan& plan = plans[c];
     if (!plan.rectifier || plan.flat) continue;
-    const Scaled values = scaled(c);
-    if (c == 0) of_baseline = values;
-    add_sums(values.block, kernel::Part::below, values.slope,
-             std::abs(value_below<T>(plan, of.greatest_negative)),
+    kernel::Block of_mode = block;
+    kernel::Part part = kernel::Part::below;
+    auto slope = static_cast<float>(plan.slope);
+    // The kernels multiply; but 16-bit products are rounded to 16 bits.
+    float products[is_half<T> ? kTileValues : 1];
+    if constexpr (is_half<T>) {
+      T y[kTileValues];
+      const std::size_t n = block.rows * kTileWidth;
+      for (std::size_t i = 0; i < n; ++i) y[i] = block.first[i] < 0 ? packed[i] : T{};
+      const Module& mode = modes_.modules[c];
+      auto* const in_place = reinterpret_cast<std::byte*>(y);
+      mode.activation().forward(modes_.dtype, in_place, in_place, {.outer = n}, mode.values());
+      for (std::size_t i = 0; i < n; ++i) products[i] = to_float(y[i]);
+      of_mode.first = products;
+      if (slope < 0) part = kernel::Part::above;
+      slope = 1;
+    }
+    add_sums(of_mode, part, slope, std::abs(value_below<T>(plan, of.greatest_negative)),
              std::abs(value_below<T>(plan, of.lowest)), scan.negative, [&](std::size_t l) {
                Below& to = kept_.below[c][units[l]];
                return std::pair(&to.sum, &to.squares);
              });
-    if (!plan.by_rectifiers || plan.slope == baseline.slope || baseline.flat) continue;
-    kernel::Differences found;
-    kernel.differ_below(values.block, values.slope, of_baseline->block, of_baseline->slope, found);
-    for (std::size_t l = 0; l < lanes; ++l) {
-      kept_.differences[c][units[l]].add(
-          {static_cast<std::uint64_t>(found.count[l]), found.greatest[l]});
-    }
   }
   for (std::size_t l = 0; l < lanes; ++l) {
     if (scan.negative[l] == 0) continue;
@@ -254,8 +180,7 @@ void Rectifiers::add_differences_from_zero(std::size_t unit, std::uint64_t count
   const Plan& baseline = modes_.plans[0];
   for (std::size_t c = 1; c < modes_.plans.size(); ++c) {
     const Plan& plan = modes_.plans[c];
-    if (!plan.by_rectifiers || plan.slope == baseline.slope || !(plan.flat || baseline.flat))
-      continue;
+    if (!plan.by_rectifiers || plan.slope == baseline.slope) continue;
     const Plan& other = plan.flat ? baseline : plan;
     kept_.differences[c][unit].add(
         {count, static_cast<double>(std::abs(value_below<T>(other, lowest)))});
@@ -304,118 +229,6 @@ void Rectifiers::add_slab(const T* x, const Layout& layout) {
   settle(run_, kernel::kStripLanes, all_of(run_unit_));
 }
 
-/// What a tile of integers has in each of its columns.
-template <class T>
-struct Columns {
-  std::uint32_t positive[kTileWidth], negative[kTileWidth];
-  T highest[kTileWidth], lowest[kTileWidth];  // or 0
-  T least_positive[kTileWidth], greatest_negative[kTileWidth];
-  std::uint64_t sum[kTileWidth];                    // of values above zero below 2^32
-  std::uint64_t low[kTileWidth], high[kTileWidth];  // of their squares, high in units of 2^32
-};
-
-template <class U, std::size_t kCount>
-struct LanesOf {
-  using type [[gnu::vector_size(kCount * sizeof(U))]] = U;
-};
-
-/// As many columns of a tile as the sums of which fit the registers.
-template <class T>
-struct ColumnLanes {
-  static constexpr std::size_t kCount = sizeof(T) <= 2 ? kTileWidth : kTileWidth / 2;
-  template <class U>
-  using Lanes = typename LanesOf<U, kCount>::type;
-  using Values = Lanes<T>;
-  using Words = Lanes<std::uint32_t>;
-  using Longs = Lanes<std::uint64_t>;
-};
-
-/// From narrow lanes to those of 32 bits, by way of 16: not every compiler has a way from bytes.
-template <class T, class Narrow>
-RECTIFY_INLINE void widen_lanes(const Narrow& lanes, typename ColumnLanes<T>::Words& words) {
-  using Words = typename ColumnLanes<T>::Words;
-  if constexpr (sizeof(T) == 1) {
-    using Lane = std::remove_cvref_t<decltype(lanes[0])>;
-    using Short = std::conditional_t<std::is_signed_v<Lane>, std::int16_t, std::uint16_t>;
-    using Shorts = typename ColumnLanes<T>::template Lanes<Short>;
-    words = __builtin_convertvector(__builtin_convertvector(lanes, Shorts), Words);
-  } else {
-    words = __builtin_convertvector(lanes, Words);
-  }
-}
-
-/// In the compilers' vectors, since left to themselves they find none for bytes. In a column of a
-/// tile there are few values, so that their sums are exact in few bits.
-struct AddToColumns {
-  static_assert(kTileRows <= 512);
-
-  template <class T>
-  RECTIFY_INLINE static void run(Columns<T>* columns, const T* x, std::size_t rows,
-                                 std::size_t stride) {
-    constexpr std::size_t kCount = ColumnLanes<T>::kCount;
-    for (std::size_t first = 0; first < kTileWidth; first += kCount)
-      add(*columns, first, x + first, rows, stride);
-  }
-
-  template <class T>
-  RECTIFY_INLINE static void add(Columns<T>& columns, std::size_t first, const T* x,
-                                 std::size_t rows, std::size_t stride) {
-    using Values = typename ColumnLanes<T>::Values;
-    using Words = typename ColumnLanes<T>::Words;
-    using Longs = typename ColumnLanes<T>::Longs;
-    const Values top = Values{} + std::numeric_limits<T>::max();
-    const Values bottom = Values{} + std::numeric_limits<T>::min();
-    Values highest{}, lowest{}, least = top, greatest = bottom;
-    Words positive{}, negative{}, word_sum{}, word_low{};
-    Longs sum{}, low{}, high{};
-    for (std::size_t r = 0; r < rows; ++r, x += stride) {
-      Values v;
-      std::memcpy(&v, x, sizeof v);
-      const auto is_above = v > Values{};
-      const auto is_below = v < Values{};
-      Words words;
-      widen_lanes<T>(is_above, words);
-      positive -= words;
-      widen_lanes<T>(is_below, words);
-      negative -= words;
-      highest = v > highest ? v : highest;
-      lowest = v < lowest ? v : lowest;
-      const Values above = is_above ? v : top;
-      least = above < least ? above : least;
-      const Values below = is_below ? v : bottom;
-      greatest = below > greatest ? below : greatest;
-      const Values kept = is_above ? v : Values{};
-      widen_lanes<T>(kept, words);
-      if constexpr (sizeof(T) <= 2) {
-        word_sum += words;
-      } else {
-        sum += __builtin_convertvector(words, Longs);
-      }
-      if constexpr (sizeof(T) == 1) {
-        word_low += words * words;
-      } else if constexpr (sizeof(T) == 2) {
-        low += __builtin_convertvector(words * words, Longs);
-      } else {
-        const Longs wide = __builtin_convertvector(words, Longs);
-        const Longs square = wide * wide;
-        low += square & 0xFFFFFFFF;
-        high += square >> 32;
-      }
-    }
-    for (std::size_t l = 0; l < ColumnLanes<T>::kCount; ++l) {
-      columns.positive[first + l] = positive[l];
-      columns.negative[first + l] = negative[l];
-      columns.highest[first + l] = highest[l];
-      columns.lowest[first + l] = lowest[l];
-      columns.least_positive[first + l] = least[l];
-      columns.greatest_negative[first + l] = greatest[l];
-      columns.sum[first + l] = sum[l] + word_sum[l];
-      columns.low[first + l] = low[l] + word_low[l];
-      columns.high[first + l] = high[l];
-    }
-  }
-};
-
 template <class T>
 void Rectifiers::add_integers(const T* x, const Layout& layout) {
   for_each_tile(layout, [&](const Tile& tile) {
@@ -424,8 +237,8 @@ void Rectifiers::add_integers(const T* x, const Layout& layout) {
     if (!in_place) pack(layout, tile, x, packed);
     const T* const first = in_place ? x + tile.first : packed;
     const std::size_t stride = in_place ? tile.stride : kTileWidth;
-    Columns<T> columns;
-    run_on_target<AddToColumns>(&columns, first, tile.rows, stride);
+    kernel::IntegerColumns<T> columns;
+    kernel::scan_integers(columns, first, tile.rows, stride);
     for (std::size_t l = 0; l < tile.width; ++l) {
       if constexpr (sizeof(T) == 8) {
         if (columns.highest[l] > std::numeric_limits<std::uint32_t>::max()) {
@@ -443,7 +256,8 @@ void Rectifiers::add_integers(const T* x, const Layout& layout) {
       if (positive != 0) {
         in.above.add({key_of(columns.least_positive[l]), key_of(columns.highest[l])});
         in.sum.add_scaled(columns.sum[l], 0, false);
-        in.squares.add_scaled((ExactSum::Wide{columns.high[l]} << 32) + columns.low[l], 0, false);
+        in.squares.add_scaled((ExactSum::Wide{columns.high[l]} << columns.kHalf) + columns.low[l],
+                              0, false);
       }
       if (negative != 0)
         in.below.add({key_of(columns.lowest[l]), key_of(columns.greatest_negative[l])});
@@ -451,58 +265,10 @@ void Rectifiers::add_integers(const T* x, const Layout& layout) {
   });
 }
 
-namespace {
-
-/// Where a magnitude's last bit stands: 1 for the least of all, which is 2^-1074.
-int position_of(double magnitude) {
-  return std::max(static_cast<int>(std::bit_cast<std::uint64_t>(magnitude) >> 52), 1);
-}
-
-/// The exact sums of up to 512 magnitudes and of their squares, of sizes that are not far apart.
-class MagnitudeSums {
- public:
-  /// Of what there may be between the least and the greatest for the sums to fit.
-  static constexpr int kMostBinades = 60;
-
-  explicit MagnitudeSums(int bottom) : bottom_(bottom) {}
-
-  void add(double magnitude) {
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(magnitude);
-    const std::uint64_t normal = (bits >> 52) != 0 ? 1 : 0;
-    const Wide fraction = (bits & ((std::uint64_t{1} << 52) - 1)) | normal << 52;
-    const int shift = static_cast<int>((bits >> 52) + 1 - normal) - bottom_;
-    sum_ += fraction << shift;
-    const Wide square = fraction * fraction;
-    const Wide low = square << (2 * shift);
-    low_ += low;
-    high_ += (square >> 1 >> (127 - 2 * shift)) + (low_ < low ? 1 : 0);
-  }
-
-  void add_to(ExactSum& sum, bool negative, ExactSum& squares) const {
-    const int exponent = bottom_ - 1075;
-    sum.add_scaled(sum_, exponent, negative);
-    squares.add_scaled(low_, 2 * exponent, false);
-    squares.add_scaled(high_, 2 * exponent + 128, false);
-  }
-
- private:
-  using Wide = ExactSum::Wide;
-
-  int bottom_;
-  Wide sum_ = 0, low_ = 0, high_ = 0;  // high_ in units of 2^128
-};
-
-/// Whether magnitudes from the least to the greatest have sums of that kind.
-bool have_sums(double least, double greatest) {
-  return least > 0 && std::isfinite(greatest) &&
-         position_of(greatest) - position_of(least) <= MagnitudeSums::kMostBinades;
-}
-
-}  // namespace
-
 /// Adds a column of a tile.
 void Rectifiers::add_column(std::size_t unit, const double* x, std::size_t rows,
-                            std::size_t stride) {
+                            MagnitudeSums& sums) {
+  constexpr std::size_t stride = kTileWidth;
   const std::vector<Plan>& plans = modes_.plans;
   constexpr double kInfinity = std::numeric_limits<double>::infinity();
   double above[kTileRows], below[kTileRows];
@@ -525,11 +291,11 @@ void Rectifiers::add_column(std::size_t unit, const double* x, std::size_t rows,
     lowest = below[i] < lowest ? below[i] : lowest;
     greatest = below[i] > greatest ? below[i] : greatest;
   }
-  bool fits = std::isfinite(lowest) && (positive == 0 || have_sums(least, highest));
+  bool fits = std::isfinite(lowest) && (positive == 0 || MagnitudeSums::take(least, highest));
   for (const Plan& plan : plans) {
     if (negative == 0 || !plan.rectifier || plan.flat) continue;
-    fits = fits && have_sums(std::abs(value_below<double>(plan, greatest)),
-                             std::abs(value_below<double>(plan, lowest)));
+    fits = fits && MagnitudeSums::take(std::abs(value_below<double>(plan, greatest)),
+                                       std::abs(value_below<double>(plan, lowest)));
   }
   if (!fits || rows == 1) {
     for (std::size_t r = 0; r < rows; ++r) add_value<double>(unit, x[r * stride]);
@@ -542,35 +308,30 @@ void Rectifiers::add_column(std::size_t unit, const double* x, std::size_t rows,
   in.negative += negative;
   if (positive != 0) {
     in.above.add({key_of(least), key_of(highest)});
-    MagnitudeSums sums(position_of(least));
     for (std::size_t i = 0; i < positive; ++i) sums.add(above[i]);
-    sums.add_to(in.sum, false, in.squares);
+    sums.move_to(least, highest, in.sum, false, in.squares);
   }
   if (negative == 0) return;
   in.below.add({key_of(lowest), key_of(greatest)});
-  const Plan& baseline = plans[0];
   for (std::size_t c = 0; c < plans.size(); ++c) {
     const Plan& plan = plans[c];
     if (!plan.rectifier || plan.flat) continue;
-    MagnitudeSums sums(position_of(std::abs(value_below<double>(plan, greatest))));
     for (std::size_t i = 0; i < negative; ++i)
       sums.add(std::abs(value_below<double>(plan, below[i])));
     Below& to = kept_.below[c][unit];
-    sums.add_to(to.sum, plan.slope > 0, to.squares);
-    if (!plan.by_rectifiers || plan.slope == baseline.slope || baseline.flat) continue;
-    Difference& difference = kept_.differences[c][unit];
-    for (std::size_t i = 0; i < negative; ++i)
-      difference.add(value_below<double>(plan, below[i]), value_below<double>(baseline, below[i]));
+    sums.move_to(std::abs(value_below<double>(plan, greatest)),
+                 std::abs(value_below<double>(plan, lowest)), to.sum, plan.slope > 0, to.squares);
   }
   add_differences_from_zero<double>(unit, negative, lowest);
 }
 
 void Rectifiers::add_doubles(const double* x, const Layout& layout) {
+  MagnitudeSums sums;
   for_each_tile(layout, [&](const Tile& tile) {
     double packed[kTileValues];
     pack(layout, tile, x, packed);
     for (std::size_t l = 0; l < tile.width; ++l)
-      add_column(tile.units[l], packed + l, tile.rows, kTileWidth);
+      add_column(tile.units[l], packed + l, tile.rows, sums);
   });
 }
 

@@ -10,6 +10,7 @@
 
 #include "compare/unit.hpp"
 #include "kernels/exact.hpp"
+#include "number/magnitude_sums.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify::inline v1::detail {
@@ -35,7 +36,7 @@ class Rectifiers {
   void add_slab(const T* x, const Layout& layout);
   template <class T>
   void add_integers(const T* x, const Layout& layout);
-  void add_column(std::size_t unit, const double* x, std::size_t rows, std::size_t stride);
+  void add_column(std::size_t unit, const double* x, std::size_t rows, MagnitudeSums& sums);
   void add_doubles(const double* x, const Layout& layout);
   template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);

@@ -134,7 +134,8 @@ void Tally::add(const Tensor& slab) {
   if (slab.numel() == 0) return;
   state.rectifiers.add(slab, layout);
   const std::vector<Plan>& plans = state.modes.plans;
-  if (std::any_of(plans.begin(), plans.end(), [](const Plan& plan) { return !plan.rectifier; }))
+  if (std::any_of(plans.begin(), plans.end(),
+                  [](const Plan& plan) { return !plan.rectifier || plan.by_tiles; }))
     add_blocks(state.modes, state.kept, slab, layout);
   if (!state.classes.empty()) add_classes(state.classes, slab);
 }

@@ -37,6 +37,9 @@ namespace detail {
 /// Of a unit, under any mode.
 Outcome outcome_of(const Modes& modes, const Kept& kept, std::size_t mode, std::size_t unit);
 
+/// Adds to the outcome under a mode that keeps_positive what the inputs tell of it; or takes it away.
+void complete(Outcome& outcome, const Plan& plan, const Inputs& in, bool undo = false);
+
 /// An extreme as a figure of the dtype.
 Figure figure_of(DType dtype, Key key);
 

@@ -10,8 +10,8 @@
 #include <type_traits>
 #include <vector>
 
-#include "compare/exact_sum.hpp"
 #include "half.hpp"
+#include "number/exact_sum.hpp"
 #include "rectify/activation.hpp"
 
 namespace rectify::inline v1::detail {
@@ -139,7 +139,7 @@ struct Special {
 /// All that the figures of an activation need to know of its values y and its gradients g.
 struct Outcome {
   std::uint64_t zero = 0, live = 0;
-  Range range;                     // of y, without NaN
+  Range range;                     // of y, without NaN; zeros need not be in it
   Special y, g;                    // what is not finite
   ExactSum above, below, squares;  // of the finite y: those above zero, those below, all
   ExactSum gradients;              // of the finite g
@@ -168,9 +168,13 @@ struct Plan {
   bool flat = false;       // every finite value below zero becomes zero
   double slope = 0;        // in the dtype's arithmetic
   double slope_below = 0;  // the gradient at zero and below, in the dtype
-  bool by_rectifiers =
-      false;              // both it and the baseline are rectifiers, whose differences are known
-  bool by_tiles = false;  // its differences are taken value by value
+  // It and the baseline have values above zero as they are, and a zero of zero. If it is not a
+  // rectifier, its outcomes are of min(x, 0), and of 0 in place of NaN: see complete().
+  bool keeps_positive = false;
+  double gradient_at_zero = 0;
+  // How its differences are found: from those between the values below zero of one rectifier and the
+  // zeros of another, or value by value.
+  bool by_rectifiers = false, by_tiles = false;
 };
 
 struct Modes {

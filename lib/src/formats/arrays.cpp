@@ -1,12 +1,11 @@
 #include "arrays.hpp"
 
-#include <zlib.h>
-
 #include <algorithm>
 #include <cstring>
 #include <numeric>
 #include <utility>
 
+#include "dispatch.hpp"
 #include "integers.hpp"
 #include "kernels/crc.hpp"
 #include "rectify/error.hpp"
@@ -40,6 +39,50 @@ void swap_bytes(std::byte* bytes, std::size_t count, std::size_t size) {
 void normalize_bools(std::byte* bytes, std::size_t count) {
   for (std::size_t i = 0; i < count; ++i)
     bytes[i] = static_cast<std::byte>(bytes[i] != std::byte{0});
+}
+
+/// Bytes from a place of an array on, all of them.
+void read_all(const OpenArray& open, std::uint64_t at, char* to, std::size_t size) {
+  const std::size_t got = open.source.read_at(at, to, size);
+  if (got == size) return;
+  const Entry& entry = open.array.entry;
+  throw Error(ErrorKind::data,
+              "unexpected end in the data: shape " + to_string(entry.shape) + " of " +
+                  std::string(name(*entry.known)) + " takes " + std::to_string(entry.bytes) +
+                  " bytes, and of the " + std::to_string(size) + " from byte " +
+                  std::to_string(at) + " on " + std::to_string(got) + " are there",
+              "the file was cut short", {open.place});
+}
+
+/// Where tensors of these sizes, one behind the other, would begin between two multiples of what an
+/// element takes, puts those of wide elements first, as the library of safetensors does; else leaves
+/// all in their order.
+void align(std::vector<Array>& arrays) {
+  const auto size_of = [](const Array& array) {
+    return array.entry.known ? itemsize(*array.entry.known) : 1;
+  };
+  std::uint64_t at = 0;
+  const bool aligned = std::all_of(arrays.begin(), arrays.end(), [&](const Array& array) {
+    return std::exchange(at, at + array.entry.bytes) % size_of(array) == 0;
+  });
+  if (aligned) return;
+  std::stable_sort(arrays.begin(), arrays.end(),
+                   [&](const Array& a, const Array& b) { return size_of(a) > size_of(b); });
+}
+
+/// What a view with PyTorch's negative bit shows of its storage: integers wrap.
+void negate(Tensor& tensor) {
+  dispatch(tensor.dtype(), [&](auto type) {
+    using T = typename decltype(type)::type;
+    for (T& value : tensor.data<T>()) {
+      if constexpr (is_floating<T>) {
+        auto* const bytes = reinterpret_cast<unsigned char*>(&value);
+        bytes[sizeof(T) - 1] ^= 0x80;  // the sign, little endian
+      } else {
+        value = static_cast<T>(std::uint64_t{0} - static_cast<std::uint64_t>(value));
+      }
+    }
+  });
 }
 
 /// Where each index of a shape is in C order.
@@ -84,10 +127,7 @@ class Gatherer {
     if (dim == steps_.size() || spans_[dim] * item_ <= kSpanBytes ||
         (dense && spans_[dim] * item_ <= 4 * kStridedBytes)) {
       buffer_.resize(static_cast<std::size_t>(spans_[dim] * item_));
-      const auto at = static_cast<std::uint64_t>(from * item_);
-      if (open_.source.read_at(at, buffer_.data(), buffer_.size()) < buffer_.size())
-        throw Error(ErrorKind::data, "unexpected end in the data", "the file was cut short",
-                    {open_.place});
+      read_all(open_, static_cast<std::uint64_t>(from * item_), buffer_.data(), buffer_.size());
       copy(dim, buffer_.data(), to);
       return;
     }
@@ -140,14 +180,19 @@ class ArraysDecoder final : public Decoder {
                                              kSlabBytes)),
         edges_(wanted.edges),
         wanted_rows_(wanted.rows) {
+    if (wanted.widest_first && arrays.any_order && !dtype_) align(arrays_);
     auto contents = std::make_shared<Contents>();
     contents->metadata = std::move(arrays.metadata);
-    contents->chosen = !options.keys.empty();
+    contents->nameless = arrays.nameless;
+    // What is converted is to be operated on, whatever its dtype in the file.
+    by_keys_ = !options.keys.empty();
+    contents->chosen = by_keys_ || dtype_ || arrays.nameless;
     for (const Array& array : arrays_) {
       contents->entries.push_back(array.entry);
       if (dtype_) contents->entries.back().known = dtype_;
     }
     contents_ = std::move(contents);
+    if (wanted.needs_floating && !by_keys_) check_taken();
   }
 
   std::optional<std::vector<Entry>> entries() const override {
@@ -157,11 +202,10 @@ class ArraysDecoder final : public Decoder {
   }
 
   void restrict_to(const Part&) override {
-    throw Error(
-        ErrorKind::usage,
-        option("part") + " divides one table or array, and this is a file of several",
-        contents_->chosen ? "" : option("keys", "NAME") + " divides it by tensors, a run each",
-        {source_.name()});
+    throw Error(ErrorKind::usage,
+                option("part") + " divides one table or array, and this is a file of several",
+                by_keys_ ? "" : option("keys", "NAME") + " divides it by tensors, a run each",
+                {source_.name()});
   }
 
   bool cut(Chunk& chunk) override {
@@ -191,7 +235,7 @@ class ArraysDecoder final : public Decoder {
     chunk.result.ends = chunk.ends;
     chunk.result.name = entry.name;
     chunk.result.file = contents_;
-    chunk.result.passed = !contents_->chosen && !is_floating_point(dtype_.value_or(*entry.known));
+    chunk.result.passed = !contents_->chosen && !is_floating_point(*entry.known);
     if (!shape.empty()) chunk.result.length = shape[0];
     if (shape.size() >= 2) chunk.result.lines = Lines::slices;
     chunk.in_order = !anywhere;
@@ -225,6 +269,7 @@ class ArraysDecoder final : public Decoder {
     const auto count = static_cast<std::size_t>(tensor.numel());
     if (array.swapped) swap_bytes(tensor.bytes(), count, itemsize(tensor.dtype()));
     if (tensor.dtype() == DType::boolean) normalize_bools(tensor.bytes(), count);
+    if (array.negated) negate(tensor);
     if (dtype_) {
       try {
         tensor = converted(tensor, *dtype_, open.place, chunk.result.inexact);
@@ -239,13 +284,28 @@ class ArraysDecoder final : public Decoder {
     const auto& checksum = chunk.array->array.checksum;
     if (!checksum || chunk.only_edges || chunk.in_order) return;
     if (chunk.begins) crc_ = checksum->before;
-    crc_ = ::crc32_combine(crc_, chunk.crc, static_cast<z_off_t>(chunk.size));
+    crc_ = crc32_joined(crc_, chunk.crc, chunk.size);
     if (!chunk.ends || crc_ == checksum->whole) return;
     throw Error(ErrorKind::data, "the checksum (CRC-32) is not that of the archive: damaged", {},
                 {chunk.array->place});
   }
 
  private:
+  void check_taken() const {
+    const auto taken = [&](const Array& array) {
+      // One of a dtype that is not known is told by name when it is opened.
+      return contents_->chosen || !array.entry.known || is_floating_point(*array.entry.known);
+    };
+    if (std::any_of(arrays_.begin(), arrays_.end(), taken)) return;
+    if (arrays_.empty()) throw Error(ErrorKind::data, "no tensor in it", {}, {source_.name()});
+    const Entry& first = arrays_[0].entry;
+    throw Error(ErrorKind::data,
+                "no floating tensor in it: " + in_quotes(first.name) + " is " +
+                    std::string(name(*first.known)) +
+                    (arrays_.size() == 1 ? "" : ", the first of " + std::to_string(arrays_.size())),
+                option("dtype", "float32") + " takes all of them", {source_.name()});
+  }
+
   /// Of a file that is read on, and tells its size by its end alone.
   void check_end() {
     if (!end_) return;
@@ -357,12 +417,8 @@ class ArraysDecoder final : public Decoder {
                                                                   : open.array.entry.shape[0]);
       const std::uint64_t at = static_cast<std::uint64_t>(chunk.row) * row_bytes;
       char* const to = reinterpret_cast<char*>(tensor.bytes());
-      if (open.source.read_at(at, to, tensor.nbytes()) < tensor.nbytes())
-        throw Error(ErrorKind::data, "unexpected end in the data", "the file was cut short",
-                    {open.place});
-      if (open.array.checksum) {
-        chunk.crc = crc32_of(0, to, tensor.nbytes());
-      }
+      read_all(open, at, to, tensor.nbytes());
+      if (open.array.checksum) chunk.crc = crc32_of(0, to, tensor.nbytes());
       return tensor;
     }
     const std::vector<std::int64_t>& from = open.array.strides;
@@ -411,9 +467,7 @@ class ArraysDecoder final : public Decoder {
     const std::size_t item = itemsize(*open.array.entry.known);
     if (dim == shown.size()) {
       const std::uint64_t position = static_cast<std::uint64_t>(at) * item;
-      if (open.source.read_at(position, reinterpret_cast<char*>(to), item) < item)
-        throw Error(ErrorKind::data, "unexpected end in the data", "the file was cut short",
-                    {open.place});
+      read_all(open, position, reinterpret_cast<char*>(to), item);
       to += item;
       return;
     }
@@ -429,6 +483,7 @@ class ArraysDecoder final : public Decoder {
   std::shared_ptr<const Contents> contents_;
   std::optional<std::uint64_t> end_;
   std::optional<DType> dtype_;
+  bool by_keys_ = false;
   std::int64_t slab_bytes_;
   const PrintOptions* edges_;
   std::int64_t wanted_rows_;
@@ -436,7 +491,7 @@ class ArraysDecoder final : public Decoder {
   std::shared_ptr<OpenArray> open_;
   std::int64_t row_ = 0;
   std::uint64_t taken_ = 0;  // bytes of an array that is read on
-  uLong crc_ = 0;            // of what has been decoded of an array
+  std::uint32_t crc_ = 0;    // of what has been decoded of an array
 };
 
 /// Of `arrays`, those that one of the keys names. Each must name one.
@@ -512,6 +567,17 @@ void check_keys(const std::vector<std::string>& keys, const std::vector<std::str
 
 std::string place_of(const std::string& file, const std::string& tensor) {
   return tensor.empty() ? file : file + ":" + tensor;
+}
+
+void Room::fill(Output& output, std::string_view bytes) {
+  if (bytes.size() > end_ - at_)
+    throw Error(ErrorKind::usage, "a tensor has more rows than its length");
+  output.overwrite(at_, bytes);
+  at_ += bytes.size();
+}
+
+void Room::check_full() const {
+  if (at_ != end_) throw Error(ErrorKind::usage, "a tensor has fewer rows than its length");
 }
 
 std::unique_ptr<Decoder> arrays_decoder(Source& source, Arrays arrays, const ReadOptions& options,

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "format.hpp"
+#include "rectify/io.hpp"
 #include "rectify/stream.hpp"
 
 namespace rectify::inline v1 {
@@ -44,6 +45,8 @@ struct Array {
   std::string refusal = {}, hint = {};
   /// Whether its elements have the other byte order.
   bool swapped = false;
+  /// Whether it is the negative of what stands there.
+  bool negated = false;
   /// In elements, none negative; empty: C order.
   std::vector<std::int64_t> strides;
   /// Where its first element stands: a Source of its own at that place, which has a size if it can
@@ -58,7 +61,11 @@ struct Array {
 
 struct Arrays {
   std::vector<Array> arrays;
+  /// Whether they may be taken in another order, wherever the file comes from.
+  bool any_order = false;
   std::vector<std::pair<std::string, std::string>> metadata;
+  /// Whether the file holds one array without a name, and is not of several.
+  bool nameless = false;
   /// Of a file that is read on: how many bytes it has, no more and no fewer.
   std::optional<std::uint64_t> end = std::nullopt;
 };
@@ -76,6 +83,24 @@ void check_keys(const std::vector<std::string>& keys, const std::vector<std::str
 
 /// How errors call a tensor of a file: "acts.npz:layer1".
 std::string place_of(const std::string& file, const std::string& tensor);
+
+/// Room for a tensor in an output that can be overwritten, which its slabs fill one after the other
+/// while those of others fill theirs.
+class Room {
+ public:
+  /// Behind what has been written.
+  Room(Output& output, std::uint64_t size) : at_(output.position()), end_(at_ + size) {
+    output.insert(at_, size);
+  }
+
+  /// Throws Error{usage} for more than there is room for.
+  void fill(Output& output, std::string_view bytes);
+  /// Throws Error{usage} if there is room left.
+  void check_full() const;
+
+ private:
+  std::uint64_t at_, end_;
+};
 
 /// A decoder of those of the arrays that the options choose. Throws Error{usage} for a name that none
 /// of them has, and for a part of the file.

@@ -7,6 +7,8 @@
 // formats.
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstring>
 #include <numeric>
 #include <utility>
@@ -21,6 +23,7 @@
 #include "kernels/columns.hpp"
 #include "kernels/count.hpp"
 #include "number/number.hpp"
+#include "rewrite.hpp"
 
 namespace rectify::inline v1 {
 namespace {
@@ -60,6 +63,7 @@ class CsvDecoder final : public Decoder {
         missing_(options.missing),
         ndmin_(options.ndmin),
         tells_rows_from_vectors_(wanted.tells_rows_from_vectors),
+        rewriting_(wanted.rewriting),
         gives_hints_(gives_hints),
         holds_skipped_(wanted.skipped_of == (delimiter == '\t' ? "tsv" : "csv")),
         options_behind_skipped_(options),
@@ -90,7 +94,7 @@ class CsvDecoder final : public Decoder {
   }
 
   bool cut(Chunk& chunk) override {
-    if (begun_ && cutter_.at_end() && owed_ == 0) return false;
+    if (begun_ && cutter_.ended() && owed_ == 0) return false;
     cutter_.fill(chunk);
     chunk.begins = !begun_;
     if (!begun_) {
@@ -103,6 +107,8 @@ class CsvDecoder final : public Decoder {
     while (chunk.begins && cutter_.is_restricted() && fields_ != 1 && !cutter_.ended() &&
            dialect_.skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
                chunk.bytes.data() + size) {
+      if (before_.size() < static_cast<std::size_t>(kMostOfLine))  // for hints, which count lines
+        before_.append(chunk.bytes.data(), size);
       cutter_.split(chunk, size);
       cutter_.fill(chunk);
       size = size_of_lines(chunk);
@@ -117,6 +123,15 @@ class CsvDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (rewrites_.load(std::memory_order_relaxed)) {
+      if (auto text = rewritten(chunk)) {
+        const auto fields = static_cast<std::int64_t>(columns_.width);
+        Result& result = add(chunk, results, Tensor::empty({0, fields}, dtype_));
+        result.text = std::move(text);
+        if (columns_.kept != 0) result.kept = std::make_shared<KeptColumns>(kept_);
+        return;
+      }
+    }
     Tensor values;
     std::shared_ptr<KeptColumns> kept;
     if (columns_.kept != 0) kept = std::make_shared<KeptColumns>(kept_);
@@ -145,17 +160,9 @@ class CsvDecoder final : public Decoder {
     } else if (fields != 1 || ndmin_ == 1) {
       shape = {fields};
     }
-    Result& result = results.emplace_back();
-    result.columns.push_back({"", values.reshape(std::move(shape))});
-    result.begins = chunk.begins;
-    result.ends = chunk.ends;
-    result.lines = Lines::rows;
-    result.fields = columns_.width;
-    result.of_part = cutter_.is_of_several();
+    Result& result = add(chunk, results, values.reshape(std::move(shape)));
     result.kept = std::move(kept);
     result.inexact = std::move(inexact);
-    result.style = style_;
-    if (chunk.begins) result.names = chosen_names_;
   }
 
   std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
@@ -164,12 +171,28 @@ class CsvDecoder final : public Decoder {
 
   std::optional<Error> note() const override {
     if (!trailing_) return std::nullopt;
-    return Error(
-        ErrorKind::data, "every line ends with a delimiter, which is not a column of its own",
-        option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for one", {name_});
+    return Error(ErrorKind::data,
+                 "every line ends with a delimiter, which is not a column of its own",
+                 option("columns", "1-" + std::to_string(fields_ + 1)) +
+                     (missing_ ? "" : " " + option("missing", "nan")) + " takes it for one",
+                 {name_});
   }
 
  private:
+  /// A Result of the rows of a chunk.
+  Result& add(const Chunk& chunk, std::vector<Result>& results, Tensor tensor) const {
+    Result& result = results.emplace_back();
+    result.columns.push_back({"", std::move(tensor)});
+    result.begins = chunk.begins;
+    result.ends = chunk.ends;
+    result.lines = Lines::rows;
+    result.fields = columns_.width;
+    result.of_part = cutter_.is_of_several();
+    result.style = style_;
+    if (chunk.begins) result.names = chosen_names_;
+    return result;
+  }
+
   [[noreturn]] void fail(const Chunk& chunk, const char* at, std::string message,
                          std::string hint = {}) const {
     throw Error(ErrorKind::data, std::move(message), std::move(hint), place_in(chunk, name_, at));
@@ -264,17 +287,20 @@ class CsvDecoder final : public Decoder {
       const char* const end = p + count;
       if (in_comment) p = std::find(p, end, '\n');
       in_comment = p == end;
-      if (!in_comment && dialect_.skip_blank_lines(p, end) != end) return true;
-      if (at + count == size) break;
+      const bool is_last = at + count == size;
       // What is not a whole line yet is looked at again, unless it fills the block.
-      const void* newline =
-          in_comment ? nullptr : ::memrchr(p, '\n', static_cast<std::size_t>(end - p));
-      const char* rest = newline == nullptr ? p : static_cast<const char*>(newline) + 1;
-      if (rest == block.data()) {
-        in_comment = in_comment || dialect_.is_comment(dialect_.skip_blanks(p, end), end);
-        rest = end[-1] == '\r' && count > 1 ? end - 1 : end;
+      const void* newline = ::memrchr(p, '\n', static_cast<std::size_t>(end - p));
+      const char* whole = is_last              ? end
+                          : newline == nullptr ? p
+                                               : static_cast<const char*>(newline) + 1;
+      if (dialect_.skip_blank_lines(p, whole) != whole) return true;
+      if (whole == block.data()) {
+        const char* const content = dialect_.skip_blanks(p, end);
+        in_comment = dialect_.is_comment(content, end);
+        if (!in_comment && content != end && (*content != '\r' || content + 1 != end)) return true;
+        whole = in_comment ? end : content;
       }
-      at += static_cast<std::uint64_t>((in_comment ? end : rest) - block.data());
+      at += static_cast<std::uint64_t>(whole - block.data());
     }
     return false;
   }
@@ -320,7 +346,10 @@ class CsvDecoder final : public Decoder {
       throw Error(
           ErrorKind::usage,
           in_quotes({&dialect_.decimal, 1}) + " is the decimal point and the delimiter at once",
-          option("read.delimiter", ";"), {name_});
+          chunk.text().find(';') != std::string_view::npos || options_.delimiter != '\0'
+              ? option("read.delimiter", ";")
+              : option("read.decimal", ".") + " leaves it the delimiter",
+          {name_});
     }
     if (dialect_.comment.find(dialect_.delimiter) != std::string::npos) {
       throw Error(ErrorKind::usage,
@@ -416,13 +445,15 @@ class CsvDecoder final : public Decoder {
     return field;
   }
 
-  /// The fields of a row that is here to its end, which is set to where that is: a line break or the
-  /// end of the text.
-  std::vector<CsvField> fields_at(const Chunk& chunk, const char* p, const char*& end) const {
+  /// The fields of the row at `p`. `end`, which is the text's, is set to where the row ends: at a
+  /// line break, or where the text does. None, if the row may go on behind a text that has not ended.
+  std::vector<CsvField> fields_at(const Chunk& chunk, const char* p, const char*& end,
+                                  bool ended = true) const {
     std::vector<CsvField> fields;
     const char* const text_end = end;
     for (;; ++p) {
-      fields.push_back(field_at(chunk, p, text_end, true));
+      fields.push_back(field_at(chunk, p, text_end, ended));
+      if (fields.back().open) return {};
       p = fields.back().next;
       if (p == text_end || !dialect_.is_delimiter(*p)) break;
     }
@@ -430,28 +461,44 @@ class CsvDecoder final : public Decoder {
     return fields;
   }
 
-  /// Whether the first row, which begins at `first` and has these fields, is a header.
-  bool is_header(const Chunk& chunk, const char* first, const char* end,
-                 std::vector<CsvField> fields) const {
+  /// Gives `take` each field of the row from `p` to `row_end`, which can be read.
+  template <class Take>
+  void for_each_field(const Chunk& chunk, const char* p, const char* row_end, Take take) const {
+    const char* const end = chunk.bytes.data() + chunk.size;
+    for (;; ++p) {
+      const CsvField field = dialect_.field_at(p, end, true);
+      take(field);
+      p = field.next;
+      if (p == row_end) break;
+    }
+  }
+
+  /// Whether the first row, of fields_ fields, is a header. Nothing: it takes more text to say what
+  /// to do about it.
+  std::optional<bool> is_header(const Chunk& chunk, const char* first, const char* end) const {
     // Columns that are kept, or not taken, by their number may hold anything.
     const auto by_number = [](const std::vector<std::string>& words) {
       return std::all_of(words.begin(), words.end(), [](const std::string& word) {
         return word.find_first_not_of("0123456789-") == std::string::npos;
       });
     };
-    if ((!options_.keep.empty() || !options_.columns.empty()) && by_number(options_.keep) &&
-        by_number(options_.columns)) {
-      const CsvColumns chosen = choose(fields.size(), {});
-      const bool counts = counts_columns(dialect_, fields);
-      std::vector<CsvField> taken;
-      for (std::size_t i = 0; i < fields.size(); ++i) {
-        if (chosen.role[i] >= 0) taken.push_back(fields[i]);
-      }
-      if (!counts) fields = std::move(taken);
+    FirstRowFields all(dialect_);
+    for_each_field(chunk, first, end, [&](const CsvField& field) { all.take(field); });
+    FirstRowFields taken(dialect_);
+    const bool takes_some = (!options_.keep.empty() || !options_.columns.empty()) &&
+                            by_number(options_.keep) && by_number(options_.columns) &&
+                            !all.count_columns();
+    if (takes_some) {
+      const CsvColumns chosen = choose(fields_, {});
+      std::size_t i = 0;
+      for_each_field(chunk, first, end, [&](const CsvField& field) {
+        if (chosen.role[i++] >= 0) taken.take(field);
+      });
     }
-    const FirstRow row = first_row(dialect_, fields);
+    const FirstRow row = (takes_some ? taken : all).is();
     if (row.is != FirstRow::unclear) return row.is == FirstRow::header;
     refuse_binary(chunk, first, end);
+    if (!has_lines_behind(chunk, end)) return std::nullopt;
     const char* const text_end = chunk.bytes.data() + chunk.size;
     const char* const next = skip_break(end, text_end);
     std::string hint;
@@ -465,16 +512,98 @@ class CsvDecoder final : public Decoder {
                                std::string(chunk.bytes.data(), next == end ? text_end : next) +
                                (next == end ? "\n" : ""),
                            line,
-                           row.at == nullptr ? std::string_view() : row.at->text(),
-                           fields.size(),
+                           row.at ? row.at->text() : std::string_view(),
+                           fields_,
                            false,
                            true,
-                           {}};
+                           {},
+                           lines_behind(chunk, end),
+                           skips()};
       hint = csv_hint(fault);
     }
     if (!hint.empty()) hint += "; ";
-    const char* at = row.at == nullptr ? first : row.at->begin - (row.at->quoted ? 1 : 0);
+    const char* at = row.at ? row.at->begin - (row.at->quoted ? 1 : 0) : first;
     fail(chunk, at, row.message, hint + ask_for_header("it"));
+  }
+
+  // Hints are tried on a few lines, the same ones however much is read at a time.
+  static constexpr std::size_t kMostLinesBehind = 3;
+  static constexpr std::size_t kMostBytesBehind = 4096;
+  static constexpr std::ptrdiff_t kMostOfLine = 1 << 20;  // without an end in sight
+
+  /// Up to kMostLinesBehind whole ones behind the line that ends at `end`.
+  std::string lines_behind(const Chunk& chunk, const char* end) const {
+    const char* const text_end = chunk.bytes.data() + chunk.size;
+    end = std::find(end, text_end, '\n');
+    if (end == text_end) return "";
+    std::string_view text(end + 1, static_cast<std::size_t>(text_end - end - 1));
+    const bool cut = text.size() > kMostBytesBehind || !cutter_.ended();
+    text = text.substr(0, kMostBytesBehind);
+    std::size_t size = 0;
+    for (std::size_t lines = 0; lines != kMostLinesBehind && size < text.size(); ++lines) {
+      const std::size_t newline = text.find('\n', size);
+      if (newline == std::string_view::npos) {
+        if (!cut) size = text.size();
+        break;
+      }
+      size = newline + 1;
+    }
+    std::string lines(text.substr(0, size));
+    if (!lines.empty() && lines.back() != '\n') lines += '\n';
+    return lines;
+  }
+
+  bool has_lines_behind(const Chunk& chunk, const char* end) const {
+    if (!gives_hints_ || cutter_.ended()) return true;
+    const char* const text_end = chunk.bytes.data() + chunk.size;
+    const char* const p = std::find(end, text_end, '\n');
+    if (p == text_end) return text_end - end > kMostOfLine;
+    return text_end - p > static_cast<std::ptrdiff_t>(kMostBytesBehind) ||
+           std::count(p, text_end, '\n') > static_cast<std::ptrdiff_t>(kMostLinesBehind);
+  }
+
+  /// Whether the row can be read.
+  bool is_sound(const char* p, const char* end) const {
+    for (std::size_t i = 0;; ++i, ++p) {
+      const CsvField field = dialect_.field_at(p, end, true);
+      if (field.wrong != nullptr) return false;
+      const bool is_taken = i < fields_ && columns_.role[i] >= 0;
+      if (is_taken &&
+          !(dialect_.is_missing(field) ? missing_.has_value() : dialect_.is_number(field)))
+        return false;
+      p = field.next;
+      if (p == end || !dialect_.is_delimiter(*p)) return i + 1 == fields_ + (trailing_ ? 1 : 0);
+    }
+  }
+
+  /// Whether lines in front of the table are no part of it.
+  bool skips() const { return options_.skip != 0 || names_delimiter_; }
+
+  /// In the first row, which may have been divided wrongly.
+  [[noreturn]] void fail_quote(const Chunk& chunk, const char* first, const CsvField& field) const {
+    std::string found;
+    std::string behind = lines_behind(chunk, field.wrong);
+    if (gives_hints_ && field.problem.starts_with("text after") && !behind.empty()) {
+      const char* const line_end =
+          std::find(field.wrong, chunk.bytes.data() + chunk.size, '\n') + 1;
+      const std::size_t size = behind.find('\n') + 1;
+      const std::string row = behind.substr(0, size - 1);
+      found = csv_hint({CsvFault::quote,
+                        options_behind_skipped_,
+                        dialect_,
+                        delimiter_,
+                        before_ + std::string(first, line_end) + row + "\n",
+                        row,
+                        {},
+                        0,
+                        true,
+                        true,
+                        {},
+                        behind.substr(size),
+                        skips()});
+    }
+    fail(chunk, field.wrong, std::string(field.problem),
+         found.empty() ? std::string(field.remedy) : found);
   }
 
   CsvColumns choose(std::size_t fields, std::span<const std::string> names) const {
@@ -506,40 +635,51 @@ class CsvDecoder final : public Decoder {
     for (fields_ = fields_before_;; ++p) {
       last_field_ = static_cast<std::size_t>(p - begin);
       fields_before_ = fields_++;
-      const CsvField field = field_at(chunk, p, end, ended);
+      const CsvField field = dialect_.field_at(p, end, ended);
+      if (field.wrong != nullptr) {
+        if (!has_lines_behind(chunk, p)) return false;
+        fail_quote(chunk, first, field);
+      }
       if (field.open) return false;
       p = field.next;
       if (p == end || !dialect_.is_delimiter(*p)) break;
     }
-    const char* row_end = end;
-    const std::vector<CsvField> fields = fields_at(chunk, first, row_end);
+    const char* const row_end = p;
     names_.clear();
     if (!has_header_) {
-      has_header_ = options_.header == Header::automatic ? is_header(chunk, first, row_end, fields)
+      has_header_ = options_.header == Header::automatic ? is_header(chunk, first, row_end)
                                                          : options_.header == Header::yes;
+      if (!has_header_) return false;
+    }
+    std::vector<CsvField> fields;  // of the header
+    if (*has_header_) {
+      for_each_field(chunk, first, row_end, [&](const CsvField& field) {
+        fields.push_back(field);
+        names_.push_back(field.name());
+      });
     }
     const char* data = first;
     std::vector<std::vector<CsvField>> behind;
+    std::vector<std::optional<std::string>> behind_lines;
     if (*has_header_) {
-      for (const CsvField& field : fields) names_.push_back(field.name());
       data = skip_break(row_end, end);
       if (const char* nul = std::find(first, data, '\0'); nul != data) fail_binary(chunk, nul);
       for (std::size_t i = 0; i < options_.skip_after_header; ++i) {
-        const char* line_end = std::find(data, end, '\n');
-        if (line_end == end && !ended) return false;
-        const char* content_end =
-            line_end != data && line_end[-1] == '\r' ? line_end - 1 : line_end;
-        behind.push_back(fields_at(chunk, data, content_end));
-        data = line_end == end ? end : line_end + 1;
+        const char* words_end = end;
+        behind.push_back(fields_at(chunk, data, words_end, ended));
+        if (behind.back().empty()) return false;
+        behind_lines.emplace_back(std::string(data, words_end));
+        data = skip_break(words_end, end);
       }
     } else if (options_.skip_after_header != 0) {
-      throw Error(
-          ErrorKind::usage,
-          option("skip_after_header") + ": the table has no header, its first row is numbers",
-          option("skip") + " skips lines in front of it", {name_, 0, 0});
+      throw Error(ErrorKind::usage,
+                  option("skip_after_header") + ": the table has no header, " +
+                      (options_.header == Header::no ? "as " + option("read.header", "no") + " says"
+                                                     : "its first row is numbers"),
+                  option("skip") + " skips lines in front of it", {name_, 0, 0});
     }
     const char* row = dialect_.skip_blank_lines(data, end);
-    if (row == end && ended) fail_empty(chunk, first, row_end, fields);
+    if (row == end && ended) fail_empty(chunk, first, row_end);
     // One between a header and the first row of a single column is a row, too.
     const bool blank_row = fields_ == 1 && *has_header_ && row != data &&
                            lines_in(chunk, static_cast<std::size_t>(data - begin),
@@ -553,6 +693,7 @@ class CsvDecoder final : public Decoder {
     const bool enough = more || (newline != nullptr && !tells_rows_from_vectors_);
     if (!enough && !ended) return false;
     const char* const line_end = newline == nullptr ? end : static_cast<const char*>(newline);
+    refuse_tabs(chunk, row, line_end);
 
     // A delimiter at the end of all lines is none between two fields. Lines of delimiters alone are
     // fields that are missing, and one line alone tells nothing.
@@ -588,14 +729,33 @@ class CsvDecoder final : public Decoder {
         names_.insert(names_.begin(), "");
       }
     }
-    settle_columns(fields, behind, nameless, ends_with_crlf(begin, row_end, end));
+    settle_columns(fields, behind, std::move(behind_lines), nameless,
+                   ends_with_crlf(begin, row_end, end));
+    const char* const first_end = blank_row ? std::find(data, end, '\n') : line_end;
+    if (gives_hints_ && (blank_row ? !missing_ : !is_sound(row, line_end))) {
+      if (!has_lines_behind(chunk, first_end)) return false;
+      behind_first_ = lines_behind(chunk, first_end);
+    }
     single_row_ = !enough && !blank_row;
     data_offset_ = static_cast<std::size_t>(data - begin);
     first_row_at_ =
         cutter_.offset(chunk) + static_cast<std::uint64_t>((fields_ == 1 ? data : row) - begin);
-    first_row_.assign(row, line_end);
+    first_row_.assign(row, row + std::min(line_end - row, kMostOfLine));  // with less: no hint
     first_row_ += '\n';
     return true;
+  }
+
+  /// Of a header with a tab in it and a first row that is a number beside one, the tab might as well
+  /// divide both.
+  void refuse_tabs(const Chunk& chunk, const char* row, const char* line_end) const {
+    const bool may_be = *has_header_ && fields_ == 1 && options_.delimiter == '\0' &&
+                        !dialect_.blanks && names_[0].find('\t') != std::string::npos &&
+                        std::find(row, line_end, '\t') != line_end;
+    if (!may_be) return;
+    const CsvField field = dialect_.field_at(row, line_end, true);
+    if (field.next < line_end - 1 || !dialect_.is_number(field)) return;
+    fail(chunk, row, "a tab stands in the header and beside this number",
+         option("read.delimiter", "tab") + " divides them");
   }
 
   /// Whether lines end so: the row does, or the last line in front of one that goes on to the end.
@@ -607,13 +767,14 @@ class CsvDecoder final : public Decoder {
     return feed != begin && feed[-1] == '\r';
   }
 
-  [[noreturn]] void fail_empty(const Chunk& chunk, const char* first, const char* row_end,
-                               const std::vector<CsvField>& fields) const {
+  [[noreturn]] void fail_empty(const Chunk& chunk, const char* first, const char* row_end) const {
     const char* const end = chunk.bytes.data() + chunk.size;
+    bool is_numbers = true;
+    for_each_field(chunk, first, row_end, [&](const CsvField& field) {
+      is_numbers = is_numbers && dialect_.is_number(field);
+    });
     std::string hint;
-    if (options_.skip_after_header == 0 &&
-        std::all_of(fields.begin(), fields.end(),
-                    [&](const CsvField& field) { return dialect_.is_number(field); })) {
+    if (options_.skip_after_header == 0 && is_numbers) {
       if (options_.header != Header::no)
         hint = option("read.header", "no") + " reads the first row as numbers";
     } else if (gives_hints_) {
@@ -624,10 +785,12 @@ class CsvDecoder final : public Decoder {
                            before_ + std::string(chunk.bytes.data(), end),
                            {first, static_cast<std::size_t>(row_end - first)},
                            {},
-                           fields.size(),
+                           fields_,
                            true,
                            false,
-                           names_};
+                           names_,
+                           {},
+                           skips()};
       hint = csv_hint(fault);
     }
     fail(chunk, end, "no tensor in it: only a header", hint);
@@ -635,7 +798,9 @@ class CsvDecoder final : public Decoder {
 
   /// What the columns are, and how they look when they are written again.
   void settle_columns(const std::vector<CsvField>& fields,
-                      const std::vector<std::vector<CsvField>>& behind, bool nameless, bool crlf) {
+                      const std::vector<std::vector<CsvField>>& behind,
+                      std::vector<std::optional<std::string>> behind_lines, bool nameless,
+                      bool crlf) {
     columns_ = choose(fields_, names_);
     // A comment that begins like a number has to be looked for in front of each.
     const bool is_clear =
@@ -656,6 +821,10 @@ class CsvDecoder final : public Decoder {
     kept_.before = columns_.before;
     kept_.first_is_nameless = nameless;
     style->behind_header.resize(behind.size());
+    for (std::size_t line = 0; line < behind.size(); ++line) {
+      if (!nameless && behind[line].size() == fields.size()) behind_lines[line].reset();
+    }
+    if (!trailing_ && columns_.in_place()) style->behind_header_lines = std::move(behind_lines);
     kept_.behind_header.resize(behind.size());
     if (*has_header_) {
       chosen_names_.resize(columns_.width);
@@ -692,6 +861,7 @@ class CsvDecoder final : public Decoder {
                                           words[last].end + (words[last].quoted ? 1 : 0));
       }
     }
+    rewrites_ = rewriting_ != nullptr && rewriting_->takes(dtype_, *style) && settle_rewriting();
     style_ = std::move(style);
   }
 
@@ -702,12 +872,16 @@ class CsvDecoder final : public Decoder {
     const char* end = missing_->data() + missing_->size();
     const ParsedNumber<T> number = parse_number<T>(missing_->data(), end, NumberGrammar::csv);
     if (number.status == NumberStatus::ok && number.end == end) return;
+    std::string hint;
+    if (!options_.missing) {
+      hint = option("missing") + " says what " + option("missing_words") + " are worth";
+    } else if (!missing_->empty() && kind_of_words(*missing_) == Kind::missing_word) {
+      hint = option("missing_words", *missing_) + " reads a word as a missing field";
+    }
     throw Error(ErrorKind::usage,
                 option("missing", in_quotes(*missing_)) + " is not a number of " +
                     std::string(rectify::name(dtype_)),
-                options_.missing
-                    ? ""
-                    : option("missing") + " says what " + option("missing_words") + " are worth");
+                hint);
   }
 
   template <class T>
@@ -768,7 +942,7 @@ class CsvDecoder final : public Decoder {
                                                             : dialect_.skip_blank_lines(p, end);
         if (content == end) break;
         if (fields == 1 && skip_break(content, end) != content) {
-          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
+          if (!missing_) fail_blank_line(chunk, p, content);
           out[count++] = missing;
           p = skip_break(content, end);
           continue;
@@ -814,6 +988,91 @@ class CsvDecoder final : public Decoder {
     return count;
   }
 
+  // ---- rows whose text is changed where it stands ------------------------------------------------
+
+  /// The rows of a chunk as they are written again; nothing: it takes a look at their values.
+  std::optional<std::string> rewritten(Chunk& chunk) const {
+    std::optional<std::string> text;
+    if (chunk.blank_rows == 0 && dtype_ == DType::float32) text = rewritten_as<float>(chunk);
+    if (chunk.blank_rows == 0 && dtype_ == DType::float64) text = rewritten_as<double>(chunk);
+    // Others will be like this one.
+    if (!text) rewrites_.store(false, std::memory_order_relaxed);
+    return text;
+  }
+
+  template <class T>
+  std::optional<std::string> rewritten_as(Chunk& chunk) const {
+    char* const begin = chunk.bytes.data();
+    const char* const end = begin + chunk.size;
+    const char* p = begin + (chunk.begins ? data_offset_ : 0);
+    if (fields_ != 1) p = dialect_.skip_blank_lines(p, end);
+    if (p == end) return std::nullopt;
+    begin[chunk.size] = '\n';  // the last line may have none
+    const char* const last = end[-1] == '\n' ? end : end + 1;
+    std::string text;
+    text.reserve(chunk.size + chunk.size / 4);
+    const Dialect dialect{.delimiter = dialect_.delimiter,
+                          .fields = columns_.width + columns_.kept,
+                          .staying = staying_.empty() ? nullptr : staying_.data()};
+    if (rewrite_plan_.runs.empty()) {
+      if (!rewrite<T>({p, last}, dialect, *rewriting_, text)) return std::nullopt;
+      return text;
+    }
+    chunk.apart.reserve(static_cast<std::size_t>(last - p) + LinesApart::kPadding, 0);
+    LinesApart lines{p, p, nullptr, nullptr, nullptr, nullptr};
+    std::vector<const char*> bounds(rewrite_plan_.runs.size());
+    while (lines.p != last) {
+      begin_piece(lines, last, chunk);
+      if (!take_apart_all(lines, rewrite_plan_, bounds) ||
+          !rewrite<T>({chunk.apart.data(), lines.rows}, dialect, *rewriting_, text))
+        return std::nullopt;
+    }
+    return text;
+  }
+
+  /// Settles how the text of rows is changed. False: it cannot be.
+  bool settle_rewriting() {
+    rewrite_plan_ = {};
+    staying_.clear();
+    if (plain_) return true;
+    if (plan_.runs.empty()) return false;
+    // The runs in the order in which their columns are written.
+    rewrite_plan_ = plan_;
+    rewrite_plan_.taken.clear();
+    rewrite_plan_.kept.clear();
+    std::size_t kept = 0;
+    std::size_t width = 0;
+    bool divides_run = false;
+    const auto add_kept = [&] {
+      while (kept != plan_.kept.size() && columns_.before[kept] <= width) {
+        divides_run = divides_run || columns_.before[kept] != width;
+        rewrite_plan_.taken.push_back(plan_.kept[kept++]);
+        staying_.push_back(~std::uint64_t{0});
+      }
+    };
+    for (const std::size_t run : plan_.taken) {
+      add_kept();
+      width += plan_.runs[run];
+      rewrite_plan_.taken.push_back(run);
+      staying_.resize(staying_.size() + plan_.runs[run], 0);
+    }
+    add_kept();
+    if (divides_run) return false;
+    const std::size_t written = staying_.size();
+    const bool stays = columns_.kept != 0;
+    while (stays && staying_.size() < written + kLeastSpots)
+      staying_.push_back(staying_[staying_.size() - written]);
+    if (!stays) staying_.clear();
+    // A row may have to be kept from becoming a comment, and a comment is not told from a text.
+    if (stays && staying_[0] != 0 && !dialect_.comment.empty()) return false;
+    const bool is_in_place = columns_.in_place() && !trailing_ && dialect_.comment.empty() &&
+                             std::is_sorted(rewrite_plan_.taken.begin(), rewrite_plan_.taken.end());
+    if (is_in_place) rewrite_plan_ = {};
+    return true;
+  }
+
+  // ---- rows that are taken apart ---------------------------------------------------------------
+
   /// The same, for rows of which not all fields are the tensor's: those that are become a table of
   /// their own. False: that takes a look at each field, or there is something to say of one.
   template <class T>
@@ -826,6 +1085,8 @@ class CsvDecoder final : public Decoder {
     const char* const last = end[-1] == '\n' ? end : end + 1;
     const auto size = static_cast<std::size_t>(last - first);
     const std::size_t most_lines = count_line_feeds(first, last);
+    if (most_lines > size / fields_ + 1)
+      return false;  // most are blank, and take no memory of rows
     constexpr std::size_t kPadding = LinesApart::kPadding;
     chunk.apart.reserve(2 * (size + kPadding), 0);
     char* const kept_begin = chunk.apart.data() + size + kPadding;
@@ -838,11 +1099,8 @@ class CsvDecoder final : public Decoder {
     std::span<T> left = values.data<T>();
     bool is_done = true;
     while (is_done && lines.p != last) {
-      // So many that what becomes of them is still at hand when it is read.
-      constexpr std::ptrdiff_t kPiece = std::ptrdiff_t{64} << 10;
-      lines.last = last - lines.p <= kPiece ? last : std::find(lines.p + kPiece, last, '\n') + 1;
-      lines.rows = chunk.apart.data();
-      is_done = take_apart_all(lines, bounds);
+      begin_piece(lines, last, chunk);
+      is_done = take_apart_all(lines, plan_, bounds);
       if (!is_done) break;
       Chunk table;
       table.begins = false;
@@ -867,10 +1125,18 @@ class CsvDecoder final : public Decoder {
     return true;
   }
 
+  /// So many of the lines up to `last` that what becomes of them is still at hand when it is read.
+  static void begin_piece(LinesApart& lines, const char* last, Chunk& chunk) {
+    constexpr std::ptrdiff_t kPiece = std::ptrdiff_t{64} << 10;
+    lines.last = last - lines.p <= kPiece ? last : std::find(lines.p + kPiece, last, '\n') + 1;
+    lines.rows = chunk.apart.data();
+  }
+
   /// Takes all lines apart. False: there is something to say of one.
-  bool take_apart_all(LinesApart& lines, std::vector<const char*>& bounds) const {
+  bool take_apart_all(LinesApart& lines, const ColumnPlan& plan,
+                      std::vector<const char*>& bounds) const {
     for (;;) {
-      take_apart(lines, plan_, bounds.data());
+      take_apart(lines, plan, bounds.data());
       if (lines.p == lines.last) return true;
       const char* const next = dialect_.skip_blank_lines(lines.p, lines.last);
       if (next == lines.last) {
@@ -879,28 +1145,29 @@ class CsvDecoder final : public Decoder {
       }
       const bool is_line = next == lines.p;
       lines.p = next;
-      if (is_line && !take_apart_with_quotes(lines, bounds)) return false;
+      if (is_line && !take_apart_with_quotes(lines, plan, bounds)) return false;
     }
   }
 
   /// The line at hand, which has quotes in it. False: there is something to say of it.
-  bool take_apart_with_quotes(LinesApart& lines, std::vector<const char*>& bounds) const {
+  bool take_apart_with_quotes(LinesApart& lines, const ColumnPlan& plan,
+                              std::vector<const char*>& bounds) const {
     const char* const feed = std::find(lines.p, lines.last, '\n');
     std::size_t run = 0;
-    std::size_t left = plan_.runs[0];
+    std::size_t left = plan.runs[0];
     for (const char* p = lines.p;; ++p) {
       const CsvField field = dialect_.field_at(p, feed, true);
       if (field.wrong != nullptr) return false;
       p = field.next;
       if (p == feed || !dialect_.is_delimiter(*p)) {
         bounds[run] = p;
-        return run + 1 == plan_.runs.size() && left == 1 &&
-               put_line(lines, plan_, bounds.data(), feed + 1);
+        return run + 1 == plan.runs.size() && left == 1 &&
+               put_line(lines, plan, bounds.data(), feed + 1);
       }
       if (--left != 0) continue;
       bounds[run] = p;
-      if (++run == plan_.runs.size()) return false;
-      left = plan_.runs[run];
+      if (++run == plan.runs.size()) return false;
+      left = plan.runs[run];
     }
   }
 
@@ -971,7 +1238,7 @@ class CsvDecoder final : public Decoder {
           continue;
         }
         if (skip_break(content, end + 1) != content) {
-          if (!missing_) fail_missing(place_in(chunk, name_, p), 1, "");
+          if (!missing_) fail_blank_line(chunk, p, content);
           out[count++] = missing;
           p = skip_break(content, end + 1);
           continue;
@@ -996,11 +1263,9 @@ class CsvDecoder final : public Decoder {
       if (position > fields_) {
         if (!trailing_ || position > fields_ + 1) fail_long(chunk, p, line_end);
         const CsvField field = dialect_.field_at(p, line_end, true);
-        if (field.wrong == nullptr && field.begin == field.end && !field.quoted &&
-            !(field.next != line_end && dialect_.is_delimiter(*field.next)))
-          return line_end + 1;
         const bool is_last = field.wrong == nullptr &&
                              !(field.next != line_end && dialect_.is_delimiter(*field.next));
+        if (is_last && field.begin == field.end && !field.quoted) return line_end + 1;
         fail(chunk, p, "a value stands behind the delimiter with which the first rows end",
              is_last
                  ? option("columns", "1-" + std::to_string(fields_ + 1)) + " takes it for a column"
@@ -1017,7 +1282,7 @@ class CsvDecoder final : public Decoder {
         const bool ends_field =
             ends_line || (dialect_.blanks ? next != number.end : *next == dialect_.delimiter);
         if (number.status == NumberStatus::ok && ends_field &&
-            !(has_number_words_ && is_missing_word(at, number.end))) {
+            !(has_number_words_ && dialect_.is_missing_word({at, number.end}))) {
           row[role] = number.value;
           if (dialect_.blanks && !ends_line) --next;
           if (is_inexact<T>({at, static_cast<std::size_t>(number.end - at)}, number.value,
@@ -1026,6 +1291,10 @@ class CsvDecoder final : public Decoder {
             inexact.first = place_in(chunk, name_, at);
         } else {
           next = special_field<T>(chunk, at, line_end, position, missing, row[role]);
+          const CsvField field = dialect_.field_at(at, line_end, true);
+          if (field.quoted && !dialect_.is_missing(field) &&
+              is_inexact<T>(field.text(), row[role], inexact) && inexact.count++ == 0)
+            inexact.first = place_in(chunk, name_, at);
         }
       } else {
         const CsvField field = field_on_line(chunk, p, line_end);
@@ -1048,18 +1317,17 @@ class CsvDecoder final : public Decoder {
     }
   }
 
-  bool is_missing_word(const char* begin, const char* end) const {
-    return std::find(dialect_.missing_words.begin(), dialect_.missing_words.end(),
-                     std::string_view(begin, static_cast<std::size_t>(end - begin))) !=
-           dialect_.missing_words.end();
-  }
-
   /// A field of a data row, which has no line break in it.
   CsvField field_on_line(const Chunk& chunk, const char* p, const char* line_end) const {
     CsvField field = dialect_.field_at(p, line_end, true);
     if (field.wrong == nullptr) return field;
-    if (!field.problem.starts_with("this quote"))
-      fail(chunk, field.wrong, std::string(field.problem), std::string(field.remedy));
+    if (field.problem.starts_with("a quoted field"))
+      fail(chunk, field.wrong, "a quoted field of more than 1 MiB", std::string(field.remedy));
+    if (!field.problem.starts_with("this quote")) {
+      const std::string found = hint(CsvFault::quote, chunk, p, line_end, {});
+      fail(chunk, field.wrong, std::string(field.problem),
+           found.empty() ? std::string(field.remedy) : found);
+    }
     fail(chunk, field.wrong, "this quote is not closed on its line",
          "a field of a data row has no line break in it");
   }
@@ -1087,8 +1355,13 @@ class CsvDecoder final : public Decoder {
     const bool whole = skip_blanks_inside(number.end, field.end) == field.end;
     const std::string_view text = field.text();
     if (number.status == NumberStatus::out_of_range && whole) {
+      const bool is_digits =
+          std::any_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
-           is_floating_point(dtype_) ? "" : "choose a wider " + option("dtype"));
+           is_floating_point(dtype_) ? ""
+           : !is_digits              ? "choose a floating dtype"
+           : dtype_ == DType::int64  ? option("dtype", "float64") + " rounds it"
+                                     : "choose a wider " + option("dtype"));
     }
     refuse_binary(chunk, field.begin, field.end);
     if (text == "\x1A") {
@@ -1123,9 +1396,16 @@ class CsvDecoder final : public Decoder {
     if (chunk.begins) begin = std::max(begin, chunk.bytes.data() + data_offset_);
     const std::string_view row(begin, static_cast<std::size_t>(line_end - begin));
     const bool is_first = is_in_first_row(chunk, at);
+    const std::string before =
+        is_first ? std::string(chunk.bytes.data() + data_offset_, begin) : first_row_;
     return csv_hint({kind, options_behind_skipped_, dialect_, delimiter_,
-                     before_ + (is_first ? "" : first_row_) + std::string(row) + "\n", row, field,
-                     fields_, *has_header_, is_first, names_});
+                     before_ + before + std::string(row) + "\n", row, field, fields_, *has_header_,
+                     is_first, names_, is_first ? behind_first_ : "", skips()});
+  }
+
+  /// One of a single column, which is a missing field.
+  [[noreturn]] void fail_blank_line(const Chunk& chunk, const char* p, const char* content) const {
+    fail_missing(place_in(chunk, name_, p), 1, hint(CsvFault::missing, chunk, p, content, {}));
   }
 
   [[noreturn]] void fail_missing(Place place, std::size_t position, std::string hint) const {
@@ -1163,7 +1443,7 @@ class CsvDecoder final : public Decoder {
 
   std::string expected() const {
     return ", expected " + std::to_string(fields_) + " as " +
-           (names_.empty() ? "in the first row" : "in the header");
+           (names_.empty() || kept_.first_is_nameless ? "in the first row" : "in the header");
   }
 
   Source& source_;
@@ -1177,6 +1457,8 @@ class CsvDecoder final : public Decoder {
   std::optional<std::string> missing_;
   int ndmin_;
   bool tells_rows_from_vectors_;
+  const Rewriting* rewriting_;
+  mutable std::atomic<bool> rewrites_ = false;  // until that was in vain
   bool gives_hints_;
   bool has_number_words_ = false;  // that stand for missing values
   bool holds_skipped_;             // to be written again
@@ -1192,6 +1474,7 @@ class CsvDecoder final : public Decoder {
   bool skipped_crlf_ = false;  // they end with a carriage return and a line feed
   std::string before_;     // all other text in front of the chunk at hand; in the end, of the rows
   std::string first_row_;  // of the data
+  std::string behind_first_;        // lines behind it, if it cannot be read
   std::uint64_t first_row_at_ = 0;  // in the input
   std::uint64_t begins_at_ = 0;     // the first chunk
   std::size_t fields_ = 0;
@@ -1205,6 +1488,8 @@ class CsvDecoder final : public Decoder {
   std::vector<std::string> names_;
   CsvColumns columns_;
   ColumnPlan plan_;
+  ColumnPlan rewrite_plan_;             // no runs: rows are changed where they stand
+  std::vector<std::uint64_t> staying_;  // as Dialect::staying has it
   std::vector<std::string> chosen_names_;
   KeptColumns kept_;  // all of it but the rows
   std::shared_ptr<const TableStyle> style_;

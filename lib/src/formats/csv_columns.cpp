@@ -46,8 +46,12 @@ std::vector<std::size_t> meant(std::string_view field, const std::string& word,
         counted.push_back(i - 1);
     }
     if (!found.empty() && !counted.empty() && found != counted) {
-      throw Error(ErrorKind::usage, option(field, in_quotes(word)) +
-                                        " is the name of one column and the number of another");
+      throw Error(
+          ErrorKind::usage,
+          option(field, in_quotes(word)) + " is the name of one column and the number of another",
+          word.find('-') == std::string::npos
+              ? "as a range it is the number: " + option(field, word + "-" + word)
+              : "");
     }
     if (found.empty() && counted.empty()) {
       throw Error(ErrorKind::usage,
@@ -83,6 +87,15 @@ std::vector<std::size_t> meant(std::string_view field, const std::string& word,
 bool CsvColumns::all() const {
   for (std::size_t i = 0; i < role.size(); ++i) {
     if (role[i] != static_cast<std::int32_t>(i)) return false;
+  }
+  return true;
+}
+
+bool CsvColumns::in_place() const {
+  std::int32_t next = 0;
+  for (const std::int32_t to : role) {
+    if (to == kDropped || (to >= 0 && to != next)) return false;
+    next += to >= 0 ? 1 : 0;
   }
   return true;
 }

@@ -20,6 +20,8 @@ struct CsvColumns {
 
   /// Whether all fields are the tensor's, in their order.
   bool all() const;
+  /// Whether each field is the tensor's or kept, and those of the tensor are in their order.
+  bool in_place() const;
 };
 
 /// The columns that `columns` and `keep` choose of `fields`, whose names may be empty (ReadOptions

@@ -117,9 +117,11 @@ bool CsvDialect::is_missing(const CsvField& field) const {
   if (missing_words.empty()) return false;
   const char* end = field.end;
   while (end[-1] == ' ' || end[-1] == '\t') --end;
-  return std::find(missing_words.begin(), missing_words.end(),
-                   std::string_view(begin, static_cast<std::size_t>(end - begin))) !=
-         missing_words.end();
+  return is_missing_word({begin, end});
+}
+
+bool CsvDialect::is_missing_word(std::string_view text) const {
+  return std::find(missing_words.begin(), missing_words.end(), text) != missing_words.end();
 }
 
 }  // namespace rectify::inline v1

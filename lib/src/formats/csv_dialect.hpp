@@ -60,6 +60,7 @@ struct CsvDialect {
   bool is_number(const CsvField& field) const;
   /// Whether nothing is in it, or what stands for that.
   bool is_missing(const CsvField& field) const;
+  bool is_missing_word(std::string_view text) const;
 };
 
 /// The same as CsvDialect::skip_blanks() inside a field, where even the delimiter is a blank: it is

@@ -84,60 +84,52 @@ Kind kind_of_words(std::string_view text) {
   return is_start_of_number(character_at(text, length)) ? Kind::like_number : Kind::name;
 }
 
-bool counts_columns(const CsvDialect& dialect, std::span<const CsvField> fields) {
-  std::size_t empty_before = 0;
-  while (empty_before < fields.size() && dialect.is_missing(fields[empty_before])) ++empty_before;
-  for (std::size_t i = empty_before; i < fields.size(); ++i) {
-    if (fields[i].text() != std::to_string(i - empty_before)) return false;
+void FirstRowFields::take(const CsvField& field) {
+  const bool is_missing = dialect_.is_missing(field);
+  if (is_missing && empty_ == size_) {
+    ++empty_;
+  } else {
+    counts_ = counts_ && field.text() == std::to_string(size_ - empty_);
   }
-  return empty_before != 0 && empty_before != fields.size();
+  ++size_;
+  const Kind kind = is_missing                  ? Kind::empty
+                    : dialect_.is_number(field) ? Kind::number
+                                                : kind_of_words(field.text());
+  if (kind == Kind::number && !number_) number_ = {field, kind};
+  if (kind > Kind::number && !words_) words_ = {field, kind};
+  if (kind > Kind::empty && !spoilt_ && !field.quoted &&
+      field.text().find('\r') != std::string_view::npos)
+    spoilt_ = field;
+  has_name_ = has_name_ || kind == Kind::name;
 }
 
-FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields) {
-  struct Found {
-    const CsvField* field = nullptr;
-    Kind kind = Kind::empty;
-  };
-  Found number;
-  Found words;
-  const CsvField* spoilt = nullptr;  // by a carriage return
-  bool has_name = false;
-  for (const CsvField& field : fields) {
-    const Kind kind = dialect.is_missing(field)  ? Kind::empty
-                      : dialect.is_number(field) ? Kind::number
-                                                 : kind_of_words(field.text());
-    if (kind == Kind::number && number.field == nullptr) number = {&field, kind};
-    if (kind > Kind::number && words.field == nullptr) words = {&field, kind};
-    if (kind > Kind::empty && spoilt == nullptr && !field.quoted &&
-        field.text().find('\r') != std::string_view::npos)
-      spoilt = &field;
-    has_name = has_name || kind == Kind::name;
-  }
-  const auto unclear = [](std::string message, const CsvField* at) {
+FirstRow FirstRowFields::is() const {
+  const auto unclear = [](std::string message, std::optional<CsvField> at) {
     return FirstRow{FirstRow::unclear, std::move(message), at};
   };
-  if (words.field == nullptr) {
-    if (!counts_columns(dialect, fields)) return {FirstRow::data, "", nullptr};
+  if (!words_) {
+    if (!count_columns()) return {FirstRow::data, "", std::nullopt};
     return unclear(
         "the first row may be data or a header: an empty field before 0, 1, 2 ... is how pandas "
         "writes names that are numbers",
-        nullptr);
+        std::nullopt);
   }
-  const std::string text = in_quotes(words.field->text());
-  if (number.field == nullptr && has_name) {
-    if (spoilt == nullptr) return {FirstRow::header, "", nullptr};
+  const std::string text = in_quotes(words_->field.text());
+  const bool is_like_number = words_->kind == Kind::like_number;
+  if (!number_ && has_name_) {
+    if (!spoilt_) return {FirstRow::header, "", std::nullopt};
     // A carriage return in a name is most likely a line break that was spoilt.
-    return unclear("the first row has a carriage return in " + in_quotes(spoilt->text()), spoilt);
+    return unclear("the first row has a carriage return in " + in_quotes(spoilt_->text()), spoilt_);
   }
-  if (number.field != nullptr) {
-    return unclear("the first row mixes numbers (" + in_quotes(number.field->text()) + ") and " +
-                       (words.kind == Kind::like_number ? "other text (" : "words (") + text + ")",
-                   words.field);
+  if (number_) {
+    return unclear("the first row mixes numbers (" + in_quotes(number_->field.text()) + ") and " +
+                       (is_like_number ? "other text (" : "words (") + text + ")",
+                   words_->field);
   }
   return unclear("the first row may be data or a header: " + text +
-                     (words.kind == Kind::like_number ? " begins like a number, but is not one"
-                                                      : " may stand for a missing value"),
-                 words.field);
+                     (is_like_number ? " begins like a number, but is not one"
+                                     : " may stand for a missing value"),
+                 words_->field);
 }
 
 std::string invisible_in(std::string_view text) {

@@ -1,7 +1,8 @@
 // What the first row of a table is: names or data.
 #pragma once
 
-#include <span>
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -29,16 +30,39 @@ std::string invisible_in(std::string_view text);
 
 struct FirstRow {
   enum { header, data, unclear } is;
-  /// Why that is unclear, and the field that makes it so, or null for all.
+  /// Why that is unclear, and the field that makes it so, or nothing for all.
   std::string message;
-  const CsvField* at;
+  std::optional<CsvField> at;
 };
 
-/// Whether the first row is a header. Numbers are data, and names are a header. What may be either
-/// is unclear: a guess might lose a row, or make one up.
-FirstRow first_row(const CsvDialect& dialect, std::span<const CsvField> fields);
+/// Whether the first row is a header, told from its fields one after the other: a row may have more
+/// of them than should be held.
+class FirstRowFields {
+ public:
+  explicit FirstRowFields(const CsvDialect& dialect) : dialect_(dialect) {}
 
-/// Whether the fields are empty ones and then 0, 1, 2 ..., as pandas writes names that are numbers.
-bool counts_columns(const CsvDialect& dialect, std::span<const CsvField> fields);
+  void take(const CsvField& field);
+
+  /// Numbers are data, and names are a header. What may be either is unclear: a guess might lose a
+  /// row, or make one up.
+  FirstRow is() const;
+
+  /// Whether the fields are empty ones and then 0, 1, 2 ..., as pandas writes names that are numbers.
+  bool count_columns() const { return counts_ && empty_ != 0 && empty_ != size_; }
+
+ private:
+  struct Found {
+    CsvField field;
+    Kind kind;
+  };
+
+  const CsvDialect& dialect_;
+  std::optional<Found> number_, words_;  // the first of each
+  std::optional<CsvField> spoilt_;       // by a carriage return
+  bool has_name_ = false;
+  bool counts_ = true;
+  std::size_t empty_ = 0;  // in front of all others
+  std::size_t size_ = 0;
+};
 
 }  // namespace rectify::inline v1

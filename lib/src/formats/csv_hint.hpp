@@ -26,6 +26,8 @@ struct CsvFault {
     first_row,
     /// There is nothing behind the row.
     only_header,
+    /// Text stands behind a closing quote.
+    quote,
   };
   Kind kind;
   const ReadOptions& options;
@@ -44,6 +46,10 @@ struct CsvFault {
   bool is_first;
   /// Of the header.
   std::span<const std::string> names;
+  /// The first lines behind the row, if it is in the head of the table.
+  std::string behind;
+  /// Lines in front of the header are skipped, or one of them names the delimiter.
+  bool skips;
 };
 
 /// The hint for it: an option, or a filter in front, that is not used already and with which the

@@ -36,9 +36,16 @@ class CsvEncoder final : public detail::Encoder {
     return header_ == Header::no ? std::string_view() : format_;
   }
 
+  bool keeps(const TableStyle& style) const override {
+    const TableStyle written = style_of(&style);
+    return written.format == style.format && written.delimiter == style.delimiter &&
+           written.decimal == style.decimal && style.decimal == '.' && !style.crlf &&
+           !float_format_.is_set();
+  }
+
   void encode(const Result& result, std::string& text) const override {
     check_alone(result, "CSV");
-    const TableStyle style = style_of(result);
+    const TableStyle style = style_of(result.style.get());
     Lines lines(text, style, float_format_);
     if (result.columns.size() == 1 && result.kept == nullptr) {
       const Column& column = result.columns[0];
@@ -66,6 +73,12 @@ class CsvEncoder final : public detail::Encoder {
                   option("write.format", "json") + " holds tensors of any shape");
     }
     const std::vector<std::size_t> before = places_of_kept(result);
+    if (!before.empty() && result.kept->ends.size() != tables[0].rows * before.size()) {
+      throw Error(ErrorKind::unsupported,
+                  "a result of " + plural(tables[0].rows, "row") + " has no place for what " +
+                      option("keep") + " keeps of " +
+                      plural(result.kept->ends.size() / before.size(), "row"));
+    }
     if (at.size() == 1 && lines.is_plain() && tables[0].width != 0) {
       // What has the delimiter in it is in quotes then.
       const bool is_as_it_was =
@@ -119,13 +132,40 @@ class CsvEncoder final : public detail::Encoder {
                 " holds tensors of any shape");
       } else if (result.names != names_ && !result.names.empty() && header_ != Header::no) {
         throw Error(ErrorKind::unsupported, "a header other than the first input's",
-                    option("write.header", "no") + " leaves headers out");
+                    is_in_other_order(result.names)
+                        ? option("columns", joined_names()) + " takes columns in one order"
+                        : option("write.header", "no") + " leaves headers out");
       }
     }
     output_.write(text);
   }
 
  private:
+  /// Whether these are the names of the first input in another order, each of which means one column
+  /// where it is typed as it stands.
+  bool is_in_other_order(const std::vector<std::string>& names) const {
+    const auto is_letter = [](char c) {
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+    };
+    const auto is_plain = [&](const std::string& name) {
+      return !name.empty() && is_letter(name[0]) &&
+             std::all_of(name.begin(), name.end(),
+                         [&](char c) { return is_letter(c) || (c >= '0' && c <= '9'); });
+    };
+    std::vector<std::string> one = names_;
+    std::vector<std::string> other = names;
+    std::sort(one.begin(), one.end());
+    std::sort(other.begin(), other.end());
+    return one == other && std::adjacent_find(one.begin(), one.end()) == one.end() &&
+           std::all_of(one.begin(), one.end(), is_plain);
+  }
+
+  std::string joined_names() const {
+    std::string list;
+    for (const std::string& name : names_) list += (list.empty() ? "" : ",") + name;
+    return list;
+  }
+
   /// A column of a Result as lines of values.
   struct Table {
     std::size_t rows, width;
@@ -149,10 +189,9 @@ class CsvEncoder final : public detail::Encoder {
     return {static_cast<std::size_t>(shape[0]), static_cast<std::size_t>(shape[1])};
   }
 
-  /// In the style of the input, if it was of the same format, but for what the options say.
-  TableStyle style_of(const Result& result) const {
-    TableStyle style =
-        result.style != nullptr && result.style->format == format_ ? *result.style : standard_;
+  /// In the style of the input, if it was a table of the same format, but for what the options say.
+  TableStyle style_of(const TableStyle* read) const {
+    TableStyle style = read != nullptr && read->format == format_ ? *read : standard_;
     if (options_.delimiter != '\0' && options_.delimiter != style.delimiter) {
       style.delimiter = options_.delimiter;
       if (style.delimiter == style.decimal) style.decimal = '.';
@@ -266,6 +305,10 @@ class CsvEncoder final : public detail::Encoder {
           flush();
           text_ += in_double_quotes(field);
           field = {end, 0};
+        } else if (const std::size_t stop = field.rfind('"') + 1;
+                   field.substr(0, first).find(delimiter_) != std::string_view::npos ||
+                   field.find(delimiter_, stop) != std::string_view::npos) {
+          field = field.substr(first, stop - first);  // blanks beside it are the delimiter now
         }
       }
       if (field.size() > kMostTextBytes) {
@@ -441,7 +484,7 @@ class CsvEncoder final : public detail::Encoder {
   /// What stands in front of the rows: lines that were skipped, the header, lines behind it.
   void write_head(const Result& result) {
     const bool labelled = result.columns.size() > 1;
-    const TableStyle style = style_of(result);
+    const TableStyle style = style_of(result.style.get());
     const KeptColumns none;
     const KeptColumns& kept = result.kept == nullptr ? none : *result.kept;
     // Names are those of the input's columns, and of no others.
@@ -455,7 +498,8 @@ class CsvEncoder final : public detail::Encoder {
       text += line_end(style);
     }
     text += style.preamble;
-    if (header_ == Header::yes || named || labelled) {
+    const bool has_header = header_ == Header::yes || named || labelled;
+    if (has_header) {
       const std::vector<Name> names = line_of(
           result,
           [&](const Column& column, std::size_t i) {
@@ -480,7 +524,16 @@ class CsvEncoder final : public detail::Encoder {
       text += line_text({names.begin() + static_cast<std::ptrdiff_t>(first), names.end()}, style,
                         names.size() > 1);
     }
-    for (std::size_t line = 0; line < style.behind_header.size(); ++line) {
+    // They are about the names in front of them.
+    const bool in_place = named && !labelled && result.style != nullptr &&
+                          result.style->delimiter == style.delimiter &&
+                          !style.behind_header_lines.empty();
+    for (std::size_t line = 0; has_header && line < style.behind_header.size(); ++line) {
+      if (in_place && style.behind_header_lines[line]) {
+        text += *style.behind_header_lines[line];
+        text += line_end(style);
+        continue;
+      }
       const auto words = line_of(
           result,
           [&](const Column&, std::size_t i) {
@@ -520,7 +573,8 @@ class CsvEncoder final : public detail::Encoder {
     const auto blank = [](char c) { return c == ' ' || c == '\t'; };
     const bool edges = !name.empty() && (blank(name.front()) || blank(name.back()) ||
                                          name.starts_with(kByteOrderMark));
-    const bool empty_line = name.empty() && !has_neighbours;
+    // Between blanks nothing shows.
+    const bool empty_line = name.empty() && (!has_neighbours || delimiter == ' ');
     if (!edges && !empty_line &&
         name.find_first_of(std::string("\"\r\n") + delimiter) == std::string::npos)
       return name;

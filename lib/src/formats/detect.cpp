@@ -37,6 +37,8 @@ constexpr Mistake kMistakes[] = {
      "xz data", "xz -dc FILE | rectify"},
     {"\x28\xB5\x2F\xFD", "zstd data", "zstd -dc FILE | rectify"},
     {"version https://git-lfs", "a Git LFS pointer, not the data", "git lfs pull fetches it"},
+    {std::string_view("\xFF\xFE\0\0", 4), "UTF-32 text", "iconv -f UTF-32 -t UTF-8 FILE | rectify"},
+    {std::string_view("\0\0\xFE\xFF", 4), "UTF-32 text", "iconv -f UTF-32 -t UTF-8 FILE | rectify"},
     {"\xFF\xFE", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | rectify"},
     {"\xFE\xFF", "UTF-16 text", "iconv -f UTF-16 -t UTF-8 FILE | rectify"},
     {"\x80\x02\x8A\x0A\x6C\xFC\x9C\x46\xF9\x20\x6A\xA8\x50\x19",
@@ -50,6 +52,14 @@ constexpr Mistake kMistakes[] = {
     {"\x89PNG", "a PNG image", ""},
     {"\xFF\xD8\xFF", "a JPEG image", ""},
     {"GIF8", "a GIF image", ""},
+    {std::string_view("II*\0", 4), "a TIFF image", ""},
+    {std::string_view("MM\0*", 4), "a TIFF image", ""},
+    {"\x04\x22\x4D\x18", "LZ4 data", "lz4 -dc FILE | rectify"},
+    {"LZIP\x01", "lzip data", "lzip -dc FILE | rectify"},
+    {"Obj\x01", "an Avro file", ""},
+    {"CDF\x01", "a netCDF file", "numpy.save the array to .npy"},
+    {"CDF\x02", "a netCDF file", "numpy.save the array to .npy"},
+    {"SIMPLE  =", "a FITS file", "numpy.save the array to .npy"},
     {"PAR1", "a Parquet file", "pandas.read_parquet(FILE).to_csv(index=False) makes CSV of it"},
     {"ARROW1", "an Arrow file", "pandas.read_feather(FILE).to_csv(index=False) makes CSV of it"},
     {"GGUF", "a GGUF file", "numpy.save the tensor to .npy"},
@@ -58,6 +68,9 @@ constexpr Mistake kMistakes[] = {
     {"\xD0\xCF\x11\xE0", "an old Excel workbook", "save it as CSV"},
     {"tensor([", "a printed tensor, which may have few digits", "write JSON or CSV for programs"},
     {"array([", "a printed NumPy array, which may have few digits", "numpy.save writes .npy"},
+    {"Array([", "a printed JAX array, which may have few digits", "numpy.save writes .npy"},
+    {"tf.Tensor(", "a printed TensorFlow tensor, which may have few digits",
+     "numpy.save writes .npy"},
     {"@relation", "an ARFF file", "sed '1,/^@data/d' FILE | rectify"},
     {"@RELATION", "an ARFF file", "sed '1,/^@DATA/d' FILE | rectify"},
     {"%PDF", "a PDF document", ""},
@@ -69,6 +82,7 @@ constexpr std::string_view kMarkup[] = {"<!doctype html", "<html", "<?xml"};  //
 constexpr Mistake kHtml = {"", "an HTML page", "a download that needs another address, or a login"};
 constexpr Mistake kXml = {"", "an XML document", ""};
 constexpr Mistake kUtf16 = {"", "UTF-16 text", "iconv -f UTF-16LE -t UTF-8 FILE | rectify"};
+constexpr Mistake kUtf16Be = {"", "UTF-16 text", "iconv -f UTF-16BE -t UTF-8 FILE | rectify"};
 
 bool starts_with_word(std::string_view text, std::string_view word) {
   return text.size() >= word.size() &&
@@ -94,6 +108,8 @@ const Mistake* mistake_in(std::string_view head) {
       (head.size() < 4 || head[3] == '\0')) {
     return &kUtf16;
   }
+  if (head.size() >= 4 && head[0] == '\0' && head[1] != '\0' && head[2] == '\0' && head[3] != '\0')
+    return &kUtf16Be;
   return nullptr;
 }
 
@@ -105,7 +121,7 @@ bool may_become(std::string_view head, std::string_view word) {
 
 /// Whether mistake_in() may say something else of more than `head`.
 bool is_mistake_open(std::string_view head) {
-  if (head.size() < 2 || (head.size() < 4 && head[1] == '\0')) return true;
+  if (head.size() < 2 || (head.size() < 4 && (head[0] == '\0' || head[1] == '\0'))) return true;
   for (const Mistake& mistake : kMistakes) {
     if (mistake.magic.size() > head.size() && mistake.magic.starts_with(head)) return true;
   }
@@ -250,6 +266,7 @@ const FormatOption* misplaced(const ReadOptions& options, const Format& format) 
 
 /// The format that an option is for, or the first of several: "CSV".
 std::string taker_of(const FormatOption& option) {
+  if (option.field == "keys") return "files of several tensors";
   std::string name;
   for (const Format& format : formats()) {
     if (name.empty() && takes(format, option)) name = format.name;
@@ -318,6 +335,10 @@ std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options
     recognize_mistakes(source, head);
   } else if (format == nullptr) {
     format = safetensors;
+  }
+  if (format != nullptr && format->kind == Format::Kind::text && head.starts_with("\x93NUMPY")) {
+    throw Error(ErrorKind::data, "this is an npy array, not " + std::string(format->name),
+                option("read.format", "npy"), {source.name(), 1, 1});
   }
   if (format == nullptr || format->decoder == nullptr) {
     // The format's name, which an error tells, or what is made of several values, may depend on

@@ -121,6 +121,10 @@ class Encoder {
   /// Whether it is a file of several named tensors, so that one that is not operated on stays in it.
   virtual bool is_container() const { return false; }
 
+  /// Whether the tensors of a file had better come in an order in which each begins at a multiple of
+  /// what an element takes.
+  virtual bool wants_widest_first() const { return false; }
+
   /// Whether it shows that a single row of text is a vector, and one of several is not.
   virtual bool tells_rows_from_vectors() const { return true; }
 
@@ -132,6 +136,10 @@ class Encoder {
 
   /// So many processors may be used by put(). Before the first Result; one without it.
   virtual void use_threads(unsigned) {}
+
+  /// Whether it writes the rows of a table of this style as they stand, but for their numbers, which
+  /// are as format_number() writes them.
+  virtual bool keeps(const TableStyle&) const { return false; }
 
   /// Appends the bytes of a Result to `text`. Any thread.
   virtual void encode(const Result& result, std::string& text) const = 0;
@@ -171,7 +179,7 @@ class TextCutter {
   void grow(Chunk& chunk);
   /// Keeps the first `size` bytes in the chunk and leaves the rest for the next; sets chunk.last.
   void split(Chunk& chunk, std::size_t size);
-  /// Whether the chunk at hand holds all that there is.
+  /// Whether nothing is left behind the chunk at hand.
   bool ended() const { return ended_ && rest_size_ == 0; }
   /// Where the chunk at hand begins: bytes from the start of the input.
   std::uint64_t offset(const Chunk& chunk) const;
@@ -191,8 +199,6 @@ class TextCutter {
   void go_to_part(std::uint64_t body);
   /// Line breaks in front of them. Reads them.
   std::uint64_t lines_before_part() const;
-  /// Whether nothing is left.
-  bool at_end() const { return ended_ && rest_size_ == 0; }
 
  private:
   void read(Chunk& chunk);
@@ -220,6 +226,19 @@ std::uint64_t size_in_parts(const Source& source);
 /// The place of `at`, a position in the chunk's text.
 Place place_in(const Chunk& chunk, const std::string& source, const char* at);
 
+/// What becomes of a table whose positive numbers stay as they are, and which is written as it was
+/// read: its text may be changed where it stands.
+class Rewriting {
+ public:
+  virtual ~Rewriting() = default;
+  /// Whether that is so for a table of this style that is read as this dtype.
+  virtual bool takes(DType dtype, const TableStyle& style) const = 0;
+  /// Whether all that is negative becomes the same.
+  virtual bool negatives_become_alike() const = 0;
+  /// Makes of the values what becomes of them. Any thread.
+  virtual void change(Elements values) const = 0;
+};
+
 /// What the writer can do with.
 struct Wanted {
   /// Set: of tensors that these summarise, the edges are enough.
@@ -234,8 +253,14 @@ struct Wanted {
   std::string_view skipped_of = "";
   /// Whether a first JSON value is the only one has to be known.
   bool tells_records = true;
+  /// A file of several tensors without a floating one is of no use.
+  bool needs_floating = false;
   /// What long rows had better come together, up to some MiB.
   std::int64_t rows = 1;
+  /// Of several tensors those of wide elements had better come first.
+  bool widest_first = false;
+  /// Set: the text of a table's rows will do.
+  const Rewriting* rewriting = nullptr;
 };
 
 /// Whether a file that begins so is refused as something else than text or an array: gzip data, a
@@ -249,6 +274,11 @@ inline std::size_t fields_of(const Result& result, const Column& column) {
 
 /// Throws Error{usage} for one of several tensors with names, of which `format` holds one.
 void check_alone(const Result& result, std::string_view format);
+
+/// Whether it is one of the tensors of a file that names them. A name may be empty.
+inline bool is_named(const Result& result) {
+  return !result.name.empty() || (result.file && !result.file->nameless);
+}
 
 /// What a column of a tensor is called in a file of several: NAME, or NAME.LABEL of several columns.
 std::string name_of(const std::string& tensor, const Column& column);

@@ -8,8 +8,10 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 #include <iterator>
+#include <optional>
 #include <unordered_set>
 #include <utility>
 
@@ -20,6 +22,7 @@
 #include "json_pointer.hpp"
 #include "json_python.hpp"
 #include "json_text.hpp"
+#include "rewrite.hpp"
 
 namespace rectify::inline v1 {
 namespace {
@@ -76,22 +79,27 @@ struct Nesting {
 
 class JsonDecoder final : public Decoder {
  public:
-  JsonDecoder(Source& source, const ReadOptions& options, bool lines, bool stacks)
+  JsonDecoder(Source& source, const ReadOptions& options, const Wanted& wanted, bool lines)
       : name_(source.name()),
         cutter_(source, options.block_bytes),
         block_bytes_(options.block_bytes),
-        values_bytes_(
-            std::clamp<std::size_t>(block_bytes_, 1, stacks && lines ? kStackBytes : kValuesBytes)),
+        values_bytes_(std::clamp<std::size_t>(block_bytes_, 1,
+                                              wanted.stacks && lines ? kStackBytes : kValuesBytes)),
         dtype_(options.dtype.value_or(DType::float32)),
         lines_(lines),
-        stacks_(stacks && lines),
+        stacks_(wanted.stacks && lines),
         rows_of_one_(options.rows_of_one && lines),
         python_(options.python && !lines),
-        keys_(options.keys) {
+        keys_(options.keys),
+        rewriting_(wanted.rewriting) {
     if (options.pointer) {
       pointer_.emplace(*options.pointer);
       path_ = *options.pointer;
     }
+    TableStyle style;
+    style.format = lines ? "jsonl" : "json";
+    rewrites_ = rewriting_ != nullptr && !pointer_ && keys_.empty() && !python_ && !rows_of_one_ &&
+                rewriting_->takes(dtype_, style);
   }
 
   void restrict_to(const Part& part) override {
@@ -104,7 +112,7 @@ class JsonDecoder final : public Decoder {
   }
 
   bool cut(Chunk& chunk) override {
-    if (begun_ && cutter_.at_end()) return false;
+    if (begun_ && cutter_.ended()) return false;
     const bool first = !begun_;
     begun_ = true;
     take(chunk);
@@ -135,6 +143,7 @@ class JsonDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (rewrites_.load(std::memory_order_relaxed) && rewritten(chunk, results)) return;
     if (python_) make_json_of_python(chunk, name_);
     dispatch_text(dtype_, [&](auto type) {
       using T = typename decltype(type)::type;
@@ -375,6 +384,49 @@ class JsonDecoder final : public Decoder {
     return {chunk, name_, python_ ? Spelling::python : Spelling::json, std::move(path)};
   }
 
+  // ---- rows whose text is changed where it stands ------------------------------------------------
+
+  /// Makes a Result of rows of a long matrix, or of records on a line each, as they are written
+  /// again. False: it takes a look at their values.
+  bool rewritten(const Chunk& chunk, std::vector<Result>& results) const {
+    const bool inside = !chunk.begins || !chunk.ends;
+    if (chunk.begins && chunk.glued) return false;
+    if (inside ? chunk.element.size() != 1 || chunk.element[0] < 1 : !stacks_) return false;
+    // What stands around rows that are written so already.
+    const std::string_view before = !inside ? "[" : chunk.begins ? "[[" : " [";
+    const std::string_view behind = !inside ? "\n" : chunk.ends ? "]" : ",";
+    std::string_view rows = chunk.text();
+    std::string text;
+    bool is_done = rows.size() > 3 && rows.starts_with(before) && rows.ends_with(behind);
+    std::int64_t width = 0;
+    if (is_done) {
+      rows.remove_prefix(before.size());
+      rows.remove_suffix(behind.size());
+      width = inside ? chunk.element[0]
+                     : 1 + std::count(rows.begin(), std::find(rows.begin(), rows.end(), ']'), ',');
+      text.reserve(rows.size() + rows.size() / 4);
+      text = "[";
+      const Dialect dialect{.grammar = NumberGrammar::json,
+                            .fields = static_cast<std::size_t>(width),
+                            .nested = inside};
+      is_done = dtype_ == DType::float32   ? rewrite<float>(rows, dialect, *rewriting_, text)
+                : dtype_ == DType::float64 ? rewrite<double>(rows, dialect, *rewriting_, text)
+                                           : false;
+    }
+    if (!is_done) {  // others will be like this one
+      rewrites_.store(false, std::memory_order_relaxed);
+      return false;
+    }
+    if (!inside) text += '\n';
+    Result& result = results.emplace_back();
+    result.columns.push_back({"", Tensor::empty({0, width}, dtype_)});
+    result.begins = chunk.begins;
+    result.ends = chunk.ends;
+    if (!inside) result.lines = Lines::slices;
+    result.text = std::move(text);
+    return true;
+  }
+
   /// A tensor without a name is none that keys choose.
   void check_unnamed(const Chunk& chunk, const char* p) const {
     if (keys_.empty()) return;
@@ -542,7 +594,6 @@ class JsonDecoder final : public Decoder {
       if (!distinct.insert(name).second)
         reader.fail(at, "two tensors are called " + in_quotes(name));
       if (is_chosen(keys_, name) || keys_.empty()) {
-        if (name.empty()) reader.fail(at, "a tensor whose name is empty");
         Sizes sizes;
         std::int64_t rows = 0;
         values.clear();
@@ -570,7 +621,9 @@ class JsonDecoder final : public Decoder {
       if (*p != ',') reader.fail(p, "expected ',' or '}' but found " + kind_at(p, end));
       p = skip_space(p + 1, end);
     }
-    check_keys(keys_, {names.begin(), names.end()}, place_in(chunk, name_, object));
+    // To tell the place takes longer than to read a short object.
+    if (!keys_.empty())
+      check_keys(keys_, {names.begin(), names.end()}, place_in(chunk, name_, object));
     for (Result& result : results) result.file = contents;
     return p + 1;
   }
@@ -594,6 +647,8 @@ class JsonDecoder final : public Decoder {
   std::optional<JsonPointer> pointer_;
   std::string path_;  // what the pointer says
   std::vector<std::string> keys_;
+  const Rewriting* rewriting_;
+  mutable std::atomic<bool> rewrites_ = false;  // until that was in vain
 
   bool begun_ = false;
   bool any_ = false;      // a tensor has been cut
@@ -607,12 +662,13 @@ class JsonDecoder final : public Decoder {
 
 }  // namespace
 
-std::unique_ptr<Decoder> json_decoder(Source& source, const ReadOptions& options, const Wanted&) {
-  return std::make_unique<JsonDecoder>(source, options, false, false);
+std::unique_ptr<Decoder> json_decoder(Source& source, const ReadOptions& options,
+                                      const Wanted& wanted) {
+  return std::make_unique<JsonDecoder>(source, options, wanted, false);
 }
 
 std::unique_ptr<Decoder> jsonl_decoder(Source& source, const ReadOptions& options,
                                        const Wanted& wanted) {
-  return std::make_unique<JsonDecoder>(source, options, true, wanted.stacks);
+  return std::make_unique<JsonDecoder>(source, options, wanted, true);
 }
 }  // namespace rectify::inline v1

@@ -109,7 +109,10 @@ class ArrayReader {
             // The numbers of an innermost row follow one another.
             std::int64_t& numbers = count[depth - 1];
             const char* const run = p;
-            bool closed = read_run(p, values, numbers);
+            const bool has_rows = depth >= 2 && sizes.size[depth - 1] > 0;
+            bool closed = has_rows ? read_rows(p, values, sizes.size[depth - 1], numbers,
+                                               count[depth - 2], open[depth - 1])
+                                   : read_run(p, values, numbers);
             if (!closed) {
               if (p != run) continue;
               p = number(p, values);
@@ -220,6 +223,34 @@ class ArrayReader {
     }
   }
 
+  /// The same, on through the rows of `width` numbers that follow; `numbers` are those of the row at
+  /// hand, which is behind `rows` others and begins at `open`.
+  bool read_rows(const char*& p, std::vector<T>& values, std::int64_t width, std::int64_t& numbers,
+                 std::int64_t& rows, const char*& open) const {
+    std::array<T, 256> some;
+    const char* const begin = p;
+    const std::int64_t rows_before = rows;
+    bool closed = false;
+    for (std::size_t count = 1; count != 0 && !closed && numbers < width;) {
+      const Run run = read_numbers<T>(p, end_,
+                                      {.grammar = NumberGrammar::json,
+                                       .fields = static_cast<std::size_t>(width),
+                                       .nested = true},
+                                      static_cast<std::size_t>(numbers), some);
+      count = run.count;
+      closed = run.closed;
+      values.insert(values.end(), some.begin(), some.begin() + static_cast<std::ptrdiff_t>(count));
+      // Of a list that is closed the bracket is not passed.
+      const std::int64_t passed = numbers + static_cast<std::int64_t>(count) - (closed ? 1 : 0);
+      rows += passed / width;
+      numbers = passed % width + (closed ? 1 : 0);
+      p = skip_space(run.end, end_);
+    }
+    if (rows != rows_before)
+      open = static_cast<const char*>(::memrchr(begin, '[', static_cast<std::size_t>(p - begin)));
+    return closed;
+  }
+
   /// The number at `p`, appended to `values`; its end.
   const char* number(const char* p, std::vector<T>& values) const {
     const ParsedNumber<T> parsed = parse(p);
@@ -275,6 +306,11 @@ class ArrayReader {
     if (token.find_first_not_of("-0123456789") == token.size() - 1 && token.size() > 1 &&
         token.ends_with('.') && token[token.size() - 2] != '-') {
       hint = "write " + std::string(token) + "0";
+    }
+    const std::size_t dot = token[0] == '-' ? 1 : 0;
+    if (token.size() > dot + 1 && token[dot] == '.' &&
+        token.find_first_not_of("0123456789", dot + 1) == std::string_view::npos) {
+      hint = "write " + std::string(token.substr(0, dot)) + "0" + std::string(token.substr(dot));
     }
     fail(p, in_quotes(token) + is_not_a_number(), hint);
   }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <span>
 #include <utility>
 
@@ -36,28 +37,47 @@ class JsonEncoder final : public detail::Encoder {
     }
   }
 
+  bool keeps(const TableStyle& style) const override {
+    return style.format == (lines_ ? "jsonl" : "json") && !float_format_.is_set();
+  }
+
   bool takes_stacks() const override { return lines_; }
   bool line_per_tensor() const override { return lines_; }
   bool tells_rows_from_vectors() const override { return !lines_; }
 
   void put(const Result& result, std::string_view text) override {
     if (!lines_ && result.begins) separate(result);
+    const bool are_rows = result.text && result.lines == Lines::tensor;
+    if (are_rows) output_.write(result.begins ? "[" : ", ");
     output_.write(text);
+    if (are_rows && result.ends) output_.write("]\n");
   }
 
   void finish() override { close(); }
 
  private:
   bool by_lines(const Result& result) const {
-    return lines_ && result.lines != Lines::tensor && result.name.empty();
+    return lines_ && result.lines != Lines::tensor && !is_named(result);
   }
 
   /// Tensors with names that are from one file are in one object.
   void separate(const Result& result) {
-    if (result.name.empty() || (open_ && file_ != result.file)) close();
-    if (result.name.empty()) return;
+    if (!is_named(result) || (open_ && file_ != result.file)) close();
+    if (!is_named(result)) return;
+    if (!open_ && result.file) check_names(*result.file);
     output_.write(std::exchange(open_, true) ? ", " : "{");
     file_ = result.file;
+  }
+
+  /// An object has each name once, which is known before any of it is written.
+  static void check_names(const Contents& contents) {
+    std::set<std::string_view> names;
+    for (const Entry& entry : contents.entries) {
+      const bool left_out = !contents.chosen && entry.known && !is_floating_point(*entry.known);
+      if (left_out || names.insert(entry.name).second) continue;
+      throw Error(ErrorKind::unsupported, "two tensors are called " + in_quotes(entry.name),
+                  option("write.format", "jsonl") + " writes a line for each");
+    }
   }
 
   void close() {
@@ -199,7 +219,7 @@ class JsonEncoder final : public detail::Encoder {
 
   void encode_tensor(const Result& result, std::string& text) const {
     const bool object = result.columns.size() > 1;
-    const bool named = !result.name.empty();
+    const bool named = is_named(result);
     Sink sink(text, nan_, float_format_);
     if (named && result.begins) sink.put((lines_ ? "{" : "") + key_of(result.name));
     for (std::size_t i = 0; i < result.columns.size(); ++i) {

@@ -120,7 +120,12 @@ class HeadReader {
 
   void read_descr(NpyHead& head) {
     skip();
-    if (at('[') || at('(')) fail("structured dtypes are not supported", supported());
+    if (at('[') || at('(')) {
+      head.descr = structure();
+      head.refusal = "structured dtypes are not supported";
+      head.hint = supported();
+      return;
+    }
     const std::string_view descr = string("a dtype");
     head.descr = descr;
     std::string_view kind = descr;
@@ -153,6 +158,23 @@ class HeadReader {
     }
     head.refusal = "dtype " + in_quotes(descr) + " is not supported";
     head.hint = supported();
+  }
+
+  /// The text of a list or a tuple.
+  std::string_view structure() {
+    const char* const begin = p_;
+    std::size_t depth = 0;
+    do {
+      if (p_ == end_) fail("the header has a dtype that is not closed");
+      if (at('\'') || at('"')) {
+        string("a name");
+        continue;
+      }
+      if (at('[') || at('(')) ++depth;
+      if (at(']') || at(')')) --depth;
+      ++p_;
+    } while (depth != 0);
+    return {begin, static_cast<std::size_t>(p_ - begin)};
   }
 
   static std::string supported() {
@@ -288,6 +310,17 @@ class NpyDecoder final : public Decoder {
         line_per_tensor_(wanted.line_per_tensor),
         wanted_rows_(wanted.rows) {
     slab_bytes_ = std::min(slab_bytes_, static_cast<std::size_t>(kSlabBytes));
+  }
+
+  /// One whose elements cannot be read can be listed.
+  std::optional<std::vector<Entry>> entries() const override {
+    const auto size = source_.size();
+    if (!size || *size <= source_.position()) return std::nullopt;
+    const std::uint64_t bytes = *size - source_.position();
+    Source probe = source_.slice(source_.position(), bytes, source_.name());
+    const NpyHead head = read_npy_head(probe, dtype_);
+    if (head.dtype) return std::nullopt;
+    return {{{"", head.descr, std::nullopt, head.shape, bytes - probe.position()}}};
   }
 
   void restrict_to(const Part& part) override { part_ = part; }

@@ -3,8 +3,6 @@
 
 #include "npz.hpp"
 
-#include <zlib.h>
-
 #include <set>
 #include <utility>
 
@@ -85,8 +83,10 @@ class NpzEncoder final : public detail::Encoder {
 
   bool is_container() const override { return true; }
 
+  // Of several tensors at a time each has a place of its own, which takes to know its size.
   bool takes_slabs(const Result& result, std::size_t columns) const override {
-    return columns == 1 && (result.length.has_value() || output_.can_overwrite());
+    return columns == 1 ? result.length.has_value() || output_.can_overwrite()
+                        : result.length.has_value() && output_.can_overwrite();
   }
 
   /// What is appended is the checksum of each column.
@@ -100,53 +100,74 @@ class NpzEncoder final : public detail::Encoder {
 
   void put(const Result& result, std::string_view text) override {
     std::string name = result.name;
-    if (result.begins && name.empty()) name = "arr_" + std::to_string(nameless_++);
-    for (const Column& column : result.columns) {
-      const Tensor& tensor = column.tensor;
-      if (result.begins) begin(name_of(name, column), result, tensor);
-      uLong crc = 0;
-      for (std::size_t i = 4; i-- > 0;) crc = crc << 8 | static_cast<unsigned char>(text[i]);
+    if (result.begins) {
+      if (!is_named(result)) name = "arr_" + std::to_string(nameless_++);
+      members_.assign(result.columns.size(), {});
+    }
+    const bool placed = members_.size() > 1 && !(result.begins && result.ends);
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+      const Tensor& tensor = result.columns[i].tensor;
+      Member& member = members_[i];
+      if (result.begins) begin(member, name_of(name, result.columns[i]), result, tensor, placed);
+      std::uint32_t crc = 0;
+      for (std::size_t k = 4; k-- > 0;) crc = crc << 8 | static_cast<unsigned char>(text[k]);
       text.remove_prefix(4);
-      zip_.write({reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes()});
-      crc_ = ::crc32_combine(crc_, crc, static_cast<z_off_t>(tensor.nbytes()));
-      if (!shape_.empty()) rows_ += tensor.shape()[0];
-      if (result.ends) end(tensor);
+      const std::string_view bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes());
+      if (member.room) {
+        member.room->fill(output_, bytes);
+      } else {
+        zip_.write(bytes);
+      }
+      member.crc = crc32_joined(member.crc, crc, tensor.nbytes());
+      if (!member.shape.empty()) member.rows += tensor.shape()[0];
+      if (result.ends) end(member, tensor);
     }
   }
 
   void finish() override { zip_.finish(); }
 
  private:
-  void begin(const std::string& name, const Result& result, const Tensor& tensor) {
+  /// One of the tensors at hand.
+  struct Member {
+    std::size_t number = 0;
+    Shape shape;
+    std::int64_t rows = 0;
+    std::uint32_t crc = 0;     // of the data
+    std::optional<Room> room;  // if they are not appended
+  };
+
+  void begin(Member& member, const std::string& name, const Result& result, const Tensor& tensor,
+             bool placed) {
     if (!names_.insert(name).second)
       throw Error(ErrorKind::unsupported, "two tensors are called " + in_quotes(name));
-    shape_ = tensor.shape();
-    if (!result.ends) shape_[0] = result.length.value_or(0);
-    rows_ = 0;
-    crc_ = 0;
-    zip_.begin(name + std::string(kExtension));
-    zip_.write(npy_header(tensor.dtype(), shape_));
+    member.shape = tensor.shape();
+    if (!result.ends) member.shape[0] = result.length.value_or(0);
+    member.number = zip_.begin(name + std::string(kExtension));
+    zip_.write(npy_header(tensor.dtype(), member.shape));
+    if (!placed) return;
+    const auto count = static_cast<std::uint64_t>(numel(member.shape, tensor.dtype()));
+    member.room.emplace(output_, count * itemsize(tensor.dtype()));
+    zip_.count(count * itemsize(tensor.dtype()));
   }
 
-  void end(const Tensor& tensor) {
-    std::string header = npy_header(tensor.dtype(), shape_);
-    if (!shape_.empty() && rows_ != shape_[0]) {
-      shape_[0] = rows_;
-      header = npy_header(tensor.dtype(), shape_);
-      output_.overwrite(zip_.data_begin(), header);
+  void end(Member& member, const Tensor& tensor) {
+    if (member.room) member.room->check_full();
+    std::string header = npy_header(tensor.dtype(), member.shape);
+    if (!member.shape.empty() && member.rows != member.shape[0]) {
+      member.shape[0] = member.rows;
+      header = npy_header(tensor.dtype(), member.shape);
+      output_.overwrite(zip_.data_begin(member.number), header);
     }
     const std::uint32_t before = crc32_of(0, header.data(), header.size());
-    const std::uint64_t data = zip_.size() - header.size();
-    zip_.end(static_cast<std::uint32_t>(::crc32_combine(before, crc_, static_cast<z_off_t>(data))));
+    const std::uint64_t data = zip_.size(member.number) - header.size();
+    zip_.end(member.number, crc32_joined(before, member.crc, data));
   }
 
   Output& output_;
   ZipWriter zip_;
   std::set<std::string> names_;
   std::size_t nameless_ = 0;
-  Shape shape_;
-  std::int64_t rows_ = 0;
-  uLong crc_ = 0;  // of the data
+  std::vector<Member> members_;
 };
 
 }  // namespace
@@ -154,11 +175,18 @@ class NpzEncoder final : public detail::Encoder {
 Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members,
                 std::optional<DType> wanted) {
   Arrays arrays;
+  arrays.any_order = true;
   for (const ZipMember& member : members) {
     if (member.name.ends_with('/')) continue;  // a folder
-    if (!member.name.ends_with(kExtension)) {
-      throw Error(ErrorKind::data, "it is not a .npy file, as the members of an .npz are", {},
-                  {file->name() + ":" + member.name});
+    if (!member.name.ends_with(kExtension)) {  // numpy.load gives its bytes; refused if chosen
+      Array& other = arrays.arrays.emplace_back();
+      other.entry = {member.name,
+                     "bytes",
+                     std::nullopt,
+                     {static_cast<std::int64_t>(member.size)},
+                     member.size};
+      other.refusal = "it is not a .npy file, as the members of an .npz are";
+      continue;
     }
     arrays.arrays.push_back(array_of(file, member, wanted));
   }

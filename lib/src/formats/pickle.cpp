@@ -4,11 +4,14 @@
 #include "pickle.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <iterator>
 #include <optional>
 #include <unordered_map>
 #include <utility>
 
+#include "number/number.hpp"
 #include "rectify/error.hpp"
 #include "rectify/tensor.hpp"
 
@@ -17,6 +20,7 @@ namespace {
 
 constexpr std::size_t kMostValues = std::size_t{4} << 20;
 constexpr std::size_t kMostTextBytes = std::size_t{1} << 16;  // of a name
+constexpr std::size_t kMostTupleDepth = 16;                   // of one that is a key
 
 constexpr std::string_view kFunctions[] = {"torch._utils._rebuild_tensor",
                                            "torch._utils._rebuild_tensor_v2",
@@ -75,6 +79,100 @@ bool is_known(std::string_view name) {
     return true;
   return name.starts_with(kTorch) && std::find(std::begin(kDTypes), std::end(kDTypes),
                                                name.substr(kTorch.size())) != std::end(kDTypes);
+}
+
+/// An integer, little endian in two's complement, in decimal.
+std::string digits(std::string_view bytes) {
+  std::vector<unsigned> number;  // little endian, without the sign
+  const bool negative = !bytes.empty() && (static_cast<unsigned char>(bytes.back()) & 0x80) != 0;
+  unsigned carry = negative ? 1 : 0;
+  for (const char c : bytes) {
+    const unsigned byte = static_cast<unsigned char>(c);
+    carry += negative ? byte ^ 0xFFu : byte;
+    number.push_back(carry & 0xFFu);
+    carry >>= 8;
+  }
+  std::string text;
+  while (!number.empty()) {
+    unsigned rest = 0;
+    for (std::size_t i = number.size(); i-- > 0;) {
+      rest = rest << 8 | number[i];
+      number[i] = rest / 10;
+      rest %= 10;
+    }
+    text += static_cast<char>('0' + rest);
+    while (!number.empty() && number.back() == 0) number.pop_back();
+  }
+  if (negative) text += '-';
+  std::reverse(text.begin(), text.end());
+  return text;
+}
+
+/// As Python's repr writes a text, or bytes.
+std::string quoted(std::string_view text, bool of_bytes) {
+  const bool twice =
+      text.find('\'') != std::string_view::npos && text.find('"') == std::string_view::npos;
+  const char quote = twice ? '"' : '\'';
+  std::string result(1, quote);
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    const std::size_t word = std::string_view("\t\n\r").find(c);
+    if (word != std::string_view::npos) {
+      result += '\\';
+      result += "tnr"[word];
+    } else if (byte < 0x20 || byte == 0x7F || (of_bytes && byte > 0x7F)) {
+      constexpr std::string_view kHex = "0123456789abcdef";
+      result += "\\x";
+      result += kHex[byte >> 4];
+      result += kHex[byte & 15];
+    } else {
+      if (c == quote || c == '\\') result += '\\';
+      result += c;
+    }
+  }
+  return result + quote;
+}
+
+/// Appends what repr gives, to at most so many bytes, and returns whether they were enough.
+bool append_repr(const Pickle& pickle, std::uint32_t index, std::size_t depth, std::size_t most,
+                 std::string& text) {
+  using Kind = Pickle::Kind;
+  const Pickle::Value& value = pickle[index];
+  switch (value.kind) {
+    case Kind::none:
+      text += value.text.empty() ? "None" : value.text;
+      break;
+    case Kind::boolean:
+      text += value.number == 0 ? "False" : "True";
+      break;
+    case Kind::integer:
+      text += value.text.empty() ? std::to_string(value.number) : value.text;
+      break;
+    case Kind::text:
+      text += quoted(value.text, false);
+      break;
+    case Kind::tuple:
+      if (depth == kMostTupleDepth) return false;
+      text += '(';
+      for (std::size_t i = 0; i < value.items.size(); ++i) {
+        if (i != 0) text += ", ";
+        if (!append_repr(pickle, value.items[i], depth + 1, most, text)) return false;
+      }
+      text += value.items.size() == 1 ? ",)" : ")";
+      break;
+    case Kind::tensor:
+      text += "Tensor";
+      break;
+    case Kind::real:
+    case Kind::global:
+    case Kind::list:
+    case Kind::dict:
+    case Kind::persistent:
+    case Kind::mark:
+      text += value.text;
+      break;
+  }
+  return text.size() <= most;
 }
 
 class Machine {
@@ -227,7 +325,7 @@ class Machine {
         fail("makes a size of what is not a tuple");
       stack_.push_back(items[0]);
     } else if (name == "torch.device" || name == "torch.serialization._get_layout") {
-      push(Kind::none);
+      push({Kind::none, 0, items.empty() ? "" : of(items[0]).text, {}});
     } else {
       fail("calls " + name + ", which is not a function of the list");
     }
@@ -274,10 +372,12 @@ class Machine {
       case 0x8A:
         push_long(number(1));
         return false;
-      case 'G':
-        take(8);
-        push(Kind::real);
+      case 'G': {
+        const double real = std::bit_cast<double>(__builtin_bswap64(number(8)));
+        std::array<char, kNumberBytes> text;
+        push({Kind::real, 0, {text.data(), format_number(text.data(), real)}, {}});
         return false;
+      }
       case 'X':
         push_text(take(number(4)));
         return false;
@@ -294,12 +394,10 @@ class Machine {
         push_text(take(number(4)));
         return false;
       case 'C':
-        take(number(1));
-        push(Kind::none);
+        push_bytes(take(number(1)));
         return false;
       case 'B':
-        take(number(4));
-        push(Kind::none);
+        push_bytes(take(number(4)));
         return false;
       case ')':
         push(Kind::tuple);
@@ -400,10 +498,14 @@ class Machine {
     return items;
   }
 
+  /// Bytes, of which more than there may be in a name are not shown.
+  void push_bytes(std::string_view bytes) {
+    push({Kind::none, 0, "b" + quoted(bytes.substr(0, kMostTextBytes), true), {}});
+  }
+
   void push_long(std::uint64_t size) {
     if (size > 8) {
-      take(size);
-      push(Kind::none);  // an integer beyond 64 bits says nothing of tensors
+      push({Kind::integer, 0, digits(take(size)), {}});
       return;
     }
     std::uint64_t value = number(size);
@@ -424,6 +526,12 @@ class Machine {
 };
 
 }  // namespace
+
+std::optional<std::string> text_of(const Pickle& pickle, std::uint32_t index, std::size_t most) {
+  std::string text;
+  if (!append_repr(pickle, index, 0, most, text)) return std::nullopt;
+  return text;
+}
 
 Pickle read_pickle(std::string_view bytes, const std::string& source) {
   return Machine(bytes, source).run();

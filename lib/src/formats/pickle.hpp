@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,10 +12,12 @@ namespace rectify::inline v1 {
 /// The values of a pickle, which refer to one another by their numbers. There may be cycles.
 struct Pickle {
   enum class Kind : std::uint8_t {
-    /// None, and what says nothing of tensors: a device, a layout.
+    /// None, and what says nothing of tensors: bytes, a device, a layout, which text then shows.
     none,
     boolean,
+    /// In number, or, beyond 64 bits, in decimal in text.
     integer,
+    /// In text, as Python writes it.
     real,
     text,
     /// Of items.
@@ -42,6 +45,10 @@ struct Pickle {
 
   const Value& operator[](std::uint32_t i) const { return values[i]; }
 };
+
+/// What Python's repr gives of a key of a dict: a number, a text in quotes, a tuple of them. Nothing:
+/// more than so many bytes, or a tuple in tuples that are too deep.
+std::optional<std::string> text_of(const Pickle& pickle, std::uint32_t index, std::size_t most);
 
 /// Reads a pickle of protocol 2 to 5. Nothing is imported or run: the opcodes and the names that are
 /// known are a closed list, and any other is Error{data}, which says which, and where; so is what is

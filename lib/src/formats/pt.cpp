@@ -5,6 +5,8 @@
 #include "pt.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <map>
 #include <utility>
 
@@ -16,7 +18,11 @@ namespace {
 
 constexpr std::size_t kMostPickleBytes = std::size_t{64} << 20;
 constexpr std::size_t kMostDepth = 64;
-constexpr std::size_t kMostVisits = std::size_t{4} << 20;
+constexpr std::size_t kMostSecondNames = 100'000;
+constexpr std::size_t kMostItems = std::size_t{16} << 20;
+constexpr std::size_t kMostNameBytes = std::size_t{24} << 20;
+constexpr std::size_t kMostPartBytes = std::size_t{1} << 16;
+constexpr std::string_view kDetach = "torch.save tensors under one name each";
 constexpr std::string_view kPickle = "/data.pkl";
 
 struct StorageRow {
@@ -44,6 +50,11 @@ constexpr StorageRow kStorages[] = {
     {"UntypedStorage", std::nullopt, 1, ""},
 };
 
+/// Of an element of dtypes without a storage of their own, which are not read.
+constexpr std::pair<std::string_view, std::uint64_t> kOtherSizes[] = {
+    {"complex32", 4},   {"complex64", 8},       {"complex128", 16},     {"float8_e4m3fn", 1},
+    {"float8_e5m2", 1}, {"float8_e4m3fnuz", 1}, {"float8_e5m2fnuz", 1}, {"float8_e8m0fnu", 1}};
+
 class Tensors {
  public:
   Tensors(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members)
@@ -60,47 +71,150 @@ class Tensors {
   }
 
   Arrays read() {
-    visit(pickle_.top, "", 0);
-    if (arrays_.arrays.empty()) {
+    counts_.resize(pickle_.values.size());
+    const Count all = count(pickle_.top, "", 0);
+    if (all.tensors == 0) {
       throw Error(ErrorKind::data,
                   "no tensor in it: expected a tensor, or dicts, lists or tuples of them", {},
                   {file_->name()});
     }
+    const auto made = static_cast<std::uint64_t>(
+        std::count_if(pickle_.values.begin(), pickle_.values.end(),
+                      [](const Pickle::Value& value) { return value.kind == Kind::tensor; }));
+    if (all.tensors > made + kMostSecondNames) {
+      fail("it has " + text_of_count(all.tensors) + " names for " + std::to_string(made) +
+               (made == 1 ? " tensor" : " tensors") + ", and at most " +
+               std::to_string(kMostSecondNames) + " are read that name one again",
+           "", std::string(kDetach));
+    }
+    if (all.bytes > kMostNameBytes) {
+      fail("the names of its tensors take " + text_of_count(all.bytes) + " bytes, and at most " +
+               std::to_string(kMostNameBytes) + " are read",
+           "", std::string(kDetach));
+    }
+    if (all.items > kMostItems) {
+      fail("its lists and dicts have " + text_of_count(all.items) +
+               " items, each as often as it is there, and at most " + std::to_string(kMostItems) +
+               " are read",
+           "", std::string(kDetach));
+    }
+    arrays_.arrays.reserve(static_cast<std::size_t>(all.tensors));
+    arrays_.nameless = pickle_[pickle_.top].kind == Kind::tensor;
+    std::string path;
+    visit(pickle_.top, path);
     return std::move(arrays_);
   }
 
  private:
   using Kind = Pickle::Kind;
 
-  [[noreturn]] void fail(const std::string& what, const std::string& name) const {
-    throw Error(ErrorKind::data, what, {}, {place_of(file_->name(), name)});
+  [[noreturn]] void fail(const std::string& what, const std::string& name,
+                         std::string hint = {}) const {
+    throw Error(ErrorKind::data, what, std::move(hint), {place_of(file_->name(), name)});
   }
 
-  void visit(std::uint32_t index, const std::string& path, std::size_t depth) {
-    if (depth > kMostDepth) fail("it is nested more than 64 deep, or in itself", path);
-    if (++visits_ > kMostVisits) fail("it has more than four million values", path);
-    const Pickle::Value& value = pickle_[index];
-    const auto below = [&](const std::string& step) {
-      if (path.size() + step.size() > (std::size_t{1} << 16)) fail("a name is too long", path);
-      return path.empty() ? step : path + "." + step;
-    };
-    if (value.kind == Kind::tensor) {
-      arrays_.arrays.push_back(tensor(value, path));
-    } else if (value.kind == Kind::list || value.kind == Kind::tuple) {
-      for (std::size_t i = 0; i < value.items.size(); ++i)
-        visit(value.items[i], below(std::to_string(i)), depth + 1);
+  // ---- names
+
+  /// Of a value and all below it. Numbers that are too large to matter are kMost.
+  struct Count {
+    static constexpr std::uint64_t kMost = std::uint64_t{1} << 40;
+
+    std::uint64_t tensors = 0;
+    std::uint64_t bytes = 0;  // of their names, from here on
+    std::uint64_t items = 0;  // that are passed on all paths to them
+    std::uint32_t height = 0;
+    enum class State : std::uint8_t { unknown, begun, known } state = State::unknown;
+  };
+
+  static std::string text_of_count(std::uint64_t count) {
+    return count == Count::kMost ? "more than 10^12" : std::to_string(count);
+  }
+
+  /// The part of a name that a dict's key is: what Python's str() gives of it.
+  std::string_view key_text(std::uint32_t index) {
+    const Pickle::Value& key = pickle_[index];
+    if (key.kind == Kind::text) return key.text;
+    const auto [found, is_new] = key_texts_.try_emplace(index);
+    if (is_new) {
+      std::optional<std::string> text = text_of(pickle_, index, kMostPartBytes);
+      if (!text) fail("a name is too long", "");
+      key_bytes_ += text->size();
+      if (key_bytes_ > kMostNameBytes) fail("its dicts have keys that are too long", "");
+      found->second = *std::move(text);
+    }
+    return found->second;
+  }
+
+  /// Calls use(value, part of a name) for what a list, a tuple or a dict holds.
+  template <class Use>
+  void for_each_item(const Pickle::Value& value, Use use) {
+    if (value.kind == Kind::list || value.kind == Kind::tuple) {
+      for (std::size_t i = 0; i < value.items.size(); ++i) {
+        std::array<char, 20> digits;
+        const auto end = std::to_chars(digits.data(), digits.data() + digits.size(), i).ptr;
+        use(value.items[i], std::string_view(digits.data(), end));
+      }
     } else if (value.kind == Kind::dict) {
       for (std::size_t i = 0; i < value.items.size(); i += 2) {
-        const Pickle::Value& key = pickle_[value.items[i]];
-        std::string step = key.kind == Kind::text ? key.text : std::to_string(key.number);
-        visit(value.items[i + 1], below(step), depth + 1);
+        if (is_inner(value.items[i + 1])) use(value.items[i + 1], key_text(value.items[i]));
       }
     }
   }
 
+  /// Whether it may be, or hold, a tensor.
+  bool is_inner(std::uint32_t index) const {
+    const Kind kind = pickle_[index].kind;
+    return kind == Kind::tensor || kind == Kind::list || kind == Kind::tuple || kind == Kind::dict;
+  }
+
+  /// How many tensors there are, each as often as there is a path to it, and what their names take,
+  /// without making any. Each value is looked at once.
+  Count count(std::uint32_t index, std::string_view part, std::size_t depth) {
+    if (!is_inner(index)) return {};
+    Count& known = counts_[index];
+    if (known.state == Count::State::begun || depth + known.height > kMostDepth)
+      fail("it is nested more than 64 deep, or in itself", std::string(part));
+    if (known.state == Count::State::known) return known;
+    const Pickle::Value& value = pickle_[index];
+    known.state = Count::State::begun;
+    Count sum;
+    sum.tensors = value.kind == Kind::tensor ? 1 : 0;
+    for_each_item(value, [&](std::uint32_t item, std::string_view step) {
+      const Count below = count(item, step, depth + 1);
+      sum.tensors = std::min(sum.tensors + below.tensors, Count::kMost);
+      std::uint64_t bytes = 0;
+      if (__builtin_mul_overflow(below.tensors, step.size() + 1, &bytes)) bytes = Count::kMost;
+      sum.bytes = std::min(sum.bytes + std::min(bytes, Count::kMost) + below.bytes, Count::kMost);
+      sum.items = std::min(sum.items + below.items, Count::kMost);
+      sum.height = std::max(sum.height, below.height + 1);
+    });
+    sum.items = sum.tensors == 0 ? 0 : sum.items + value.items.size();
+    sum.state = Count::State::known;
+    return counts_[index] = sum;
+  }
+
+  void visit(std::uint32_t index, std::string& path) {
+    const Pickle::Value& value = pickle_[index];
+    if (value.kind == Kind::tensor) {
+      arrays_.arrays.push_back(tensor(value, path));
+      return;
+    }
+    for_each_item(value, [&](std::uint32_t item, std::string_view step) {
+      if (counts_[item].tensors == 0) return;
+      const std::size_t before = path.size();
+      if (before + step.size() > kMostPartBytes) fail("a name is too long", path);
+      if (before != 0) path += '.';
+      path += step;
+      visit(item, path);
+      path.resize(before);
+    });
+  }
+
+  // ---- tensors
+
   std::int64_t whole(std::uint32_t index, const std::string& name) const {
     const Pickle::Value& value = pickle_[index];
-    if (value.kind != Kind::integer || value.number < 0)
+    if (value.kind != Kind::integer || value.number < 0 || !value.text.empty())
       fail("its size, stride or offset is not a whole number from 0", name);
     return value.number;
   }
@@ -157,7 +271,24 @@ class Tensors {
       array.entry.known = find_dtype(word);
     }
     array.entry.dtype = word;
-    if (!array.entry.known) return array;  // refused if it is to be read
+    const std::size_t metadata = value.number == 3 ? 7 : 6;
+    if (value.items.size() > metadata) take_metadata(array, value.items[metadata], name);
+    if (!array.entry.known) {  // refused if it is to be read
+      std::uint64_t bytes = value.number == 3 || row == std::end(kStorages) ? 0 : row->bytes;
+      for (const auto& [known, size] : kOtherSizes) {
+        if (known == word) bytes = size;
+      }
+      if (std::find(array.entry.shape.begin(), array.entry.shape.end(), 0) !=
+          array.entry.shape.end())
+        bytes = 0;
+      for (const std::int64_t size : array.entry.shape) {
+        if (bytes != 0 && __builtin_mul_overflow(bytes, static_cast<std::uint64_t>(size), &bytes))
+          fail("its shape " + to_string(array.entry.shape) + " takes more than 64 bits of bytes",
+               name);
+      }
+      array.entry.bytes = bytes;
+      return array;
+    }
     const DType dtype = *array.entry.known;
     const std::uint64_t item = itemsize(dtype);
     const std::uint64_t unit = value.number == 3 ? 1 : item;
@@ -177,7 +308,8 @@ class Tensors {
                std::to_string(strides.size()) + " strides",
            name);
     lay_out(array, strides, offset, from.member->size / item, name);
-    const std::uint64_t begin = static_cast<std::uint64_t>(offset) * item;
+    const std::uint64_t begin =
+        array.entry.bytes == 0 ? 0 : static_cast<std::uint64_t>(offset) * item;
     const bool plain = array.strides.empty();
     if (plain && begin == 0 && array.entry.bytes == from.member->size) {
       array.checksum = {0, from.member->crc};
@@ -198,25 +330,46 @@ class Tensors {
     return array;
   }
 
+  /// What PyTorch keeps beside the numbers: bits that say how to read them.
+  void take_metadata(Array& array, std::uint32_t index, const std::string& name) const {
+    const Pickle::Value& value = pickle_[index];
+    if (value.kind == Kind::none) return;
+    if (value.kind != Kind::dict) fail("its metadata are not a dict", name);
+    for (std::size_t i = 0; i < value.items.size(); i += 2) {
+      const Pickle::Value& key = pickle_[value.items[i]];
+      const Pickle::Value& set = pickle_[value.items[i + 1]];
+      const std::string word = key.kind == Kind::text ? key.text : "another key than a text";
+      const std::string dtype = ", and its dtype " + array.entry.dtype;
+      const std::string hint = "torch.save what resolve_conj() and resolve_neg() give of it";
+      if (word != "neg" && word != "conj")
+        fail("its metadata have " + in_quotes(word) + ", where 'conj' and 'neg' are known", name);
+      if (set.kind != Kind::boolean || set.number != 1)
+        fail("its metadata have " + in_quotes(word) + " that is not True", name, hint);
+      if (word == "conj" && array.entry.known)
+        fail("it is said to be conjugated" + dtype + " is not complex", name, hint);
+      if (word == "neg" && array.entry.known == DType::boolean)
+        fail("it is said to be negated" + dtype + " has no sign", name, hint);
+      if (word == "neg") array.negated = true;
+    }
+  }
+
   /// Sets the strides unless the order is C's; all elements must be in the storage.
   void lay_out(Array& array, const std::vector<std::int64_t>& strides, std::int64_t offset,
                std::uint64_t elements, const std::string& name) const {
     const Shape& shape = array.entry.shape;
+    if (array.entry.bytes == 0) return;  // none to be anywhere
     std::int64_t last = offset, product = 1;
     bool is_plain = true, fits = true;
     for (std::size_t i = shape.size(); i-- > 0;) {
       std::int64_t reach = 0;
-      fits = fits &&
-             !__builtin_mul_overflow(std::max<std::int64_t>(shape[i] - 1, 0), strides[i], &reach) &&
+      fits = fits && !__builtin_mul_overflow(shape[i] - 1, strides[i], &reach) &&
              !__builtin_add_overflow(last, reach, &last);
       is_plain = is_plain && (shape[i] == 1 || strides[i] == product);
-      product *= std::max<std::int64_t>(shape[i], 1);  // numel() has looked at it
+      product *= shape[i];  // numel() has looked at it
     }
-    const bool is_empty = array.entry.bytes == 0;
-    const auto end = static_cast<std::uint64_t>(is_empty ? offset : last);
-    if (!fits || (is_empty ? end > elements : end >= elements))
+    if (!fits || static_cast<std::uint64_t>(last) >= elements)
       fail("it reaches beyond the end of its storage", name);
-    if (!is_plain && !is_empty) array.strides = strides;
+    if (!is_plain) array.strides = strides;
   }
 
   std::shared_ptr<const Source> file_;
@@ -227,7 +380,9 @@ class Tensors {
   bool swapped_ = false;
   Pickle pickle_;
   Arrays arrays_;
-  std::size_t visits_ = 0;
+  std::vector<Count> counts_;                       // of each value
+  std::map<std::uint32_t, std::string> key_texts_;  // of keys that are not texts
+  std::size_t key_bytes_ = 0;                       // of these
 };
 
 }  // namespace
@@ -242,7 +397,9 @@ const ZipMember* find_pickle(const std::vector<ZipMember>& members) {
 }
 
 Arrays read_pt(const std::shared_ptr<const Source>& file, const std::vector<ZipMember>& members) {
-  return Tensors(file, members).read();
+  Arrays arrays = Tensors(file, members).read();
+  arrays.any_order = true;
+  return arrays;
 }
 
 }  // namespace rectify::inline v1

@@ -284,9 +284,12 @@ class SafetensorsEncoder final : public detail::Encoder {
 
   bool is_container() const override { return true; }
 
-  // The header stands first and tells of all tensors, which are not known before the last.
-  bool takes_slabs(const Result&, std::size_t columns) const override {
-    return columns == 1 && output_.can_overwrite();
+  bool wants_widest_first() const override { return true; }
+
+  // The header stands first and tells of all tensors, which are not known before the last. Of several
+  // at a time each has a place of its own, which takes to know its size.
+  bool takes_slabs(const Result& result, std::size_t columns) const override {
+    return output_.can_overwrite() && (columns == 1 || result.length.has_value());
   }
 
   void encode(const Result&, std::string&) const override {}
@@ -295,15 +298,23 @@ class SafetensorsEncoder final : public detail::Encoder {
     if (result.begins) {
       if (!begun_) begin(result);
       std::string name = result.name;
-      if (name.empty()) name = "arr_" + std::to_string(nameless_++);
+      if (!is_named(result)) name = "arr_" + std::to_string(nameless_++);
       for (const Column& column : result.columns) add(name_of(name, column), column.tensor);
+      rooms_.clear();
+      if (!result.ends && result.columns.size() > 1) make_rooms(result);
     }
     for (std::size_t i = 0; i < result.columns.size(); ++i) {
       const Tensor& tensor = result.columns[i].tensor;
+      const std::string_view bytes(reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes());
       Written& written = written_[written_.size() - result.columns.size() + i];
       if (!result.begins) written.shape[0] += tensor.shape()[0];
-      written.bytes += tensor.nbytes();
-      write({reinterpret_cast<const char*>(tensor.bytes()), tensor.nbytes()});
+      written.bytes += bytes.size();
+      if (rooms_.empty()) {
+        write(bytes);
+        continue;
+      }
+      rooms_[i].fill(output_, bytes);
+      if (result.ends) rooms_[i].check_full();
     }
   }
 
@@ -375,9 +386,26 @@ class SafetensorsEncoder final : public detail::Encoder {
       }
       rest.remove_prefix(length);
     }
-    if (name == kMetadata || !names_.insert(name).second)
+    if (name == kMetadata) {
+      throw Error(ErrorKind::unsupported,
+                  "a tensor is called " + in_quotes(name) +
+                      ", which safetensors have for what describes the file",
+                  option("write.format", "npz") + " takes any name");
+    }
+    if (!names_.insert(name).second)
       throw Error(ErrorKind::unsupported, "two tensors are called " + in_quotes(name));
     written_.push_back({std::move(name), tensor.dtype(), tensor.shape()});
+  }
+
+  /// For all rows of the tensors of which a slab is here.
+  void make_rooms(const Result& result) {
+    for (const Column& column : result.columns) {
+      Shape shape = column.tensor.shape();
+      shape[0] = result.length.value_or(0);
+      const DType dtype = column.tensor.dtype();
+      const auto count = static_cast<std::uint64_t>(numel(shape, dtype));
+      rooms_.emplace_back(output_, count * itemsize(dtype));
+    }
   }
 
   void write(std::string_view bytes) {
@@ -420,6 +448,7 @@ class SafetensorsEncoder final : public detail::Encoder {
   std::size_t nameless_ = 0;
   std::vector<std::pair<std::string, std::string>> metadata_;
   std::vector<Written> written_;
+  std::vector<Room> rooms_;  // of the tensors at hand, if they are not appended
   std::set<std::string> names_;
   std::string held_;  // the data, where the header cannot be written later
 };

@@ -67,8 +67,8 @@ class TorchEncoder final : public detail::Encoder {
   /// The line in front of one of several.
   static std::string heading(const Result& result, const Column& column) {
     const std::string name =
-        result.name.empty() ? column.label : escaped(name_of(result.name, column));
-    return name.empty() ? "" : name + ":\n";
+        is_named(result) ? escaped(name_of(result.name, column)) : column.label;
+    return name.empty() && !is_named(result) ? "" : name + ":\n";
   }
 
   void write_pieces(const Tensor& tensor) {

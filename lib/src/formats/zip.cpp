@@ -10,6 +10,7 @@
 #include "io/inflate.hpp"
 #include "kernels/crc.hpp"
 #include "rectify/error.hpp"
+#include "utf8.hpp"
 
 namespace rectify::inline v1 {
 namespace {
@@ -58,11 +59,44 @@ std::string read(const Source& source, std::uint64_t at, std::size_t size) {
   throw Error(ErrorKind::data, std::move(message), {}, {source.name() + ":" + member});
 }
 
+/// What the bytes from 0x80 on are in code page 437, which names are in that are not said to be UTF-8.
+constexpr char16_t kCodePage437[] =
+    u"ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒ"
+    u"áíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐"
+    u"└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀"
+    u"αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00A0";
+
+std::string from_code_page_437(std::string_view name) {
+  std::string text;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      text += c;
+      continue;
+    }
+    const unsigned code = kCodePage437[byte - 0x80];
+    if (code >= 0x800) text += static_cast<char>(0xE0 | code >> 12);
+    text += static_cast<char>(code >= 0x800 ? 0x80 | (code >> 6 & 0x3F) : 0xC0 | code >> 6);
+    text += static_cast<char>(0x80 | (code & 0x3F));
+  }
+  return text;
+}
+
+bool is_utf8(std::string_view text) {
+  std::uint32_t code = 0;
+  while (!text.empty()) {
+    const std::size_t length = utf8_length(text, code);
+    if (length == 0) return false;
+    text.remove_prefix(length);
+  }
+  return true;
+}
+
 struct Directory {
   std::uint64_t begin = 0, size = 0, count = 0;
 };
 
-/// The end record, behind which nothing but its comment may stand.
+/// The end record, behind which nothing may stand but its comment, and zeros that fill up a block.
 Directory find_directory(const Source& source) {
   const std::uint64_t file = *source.size();
   const auto tail_size =
@@ -73,12 +107,20 @@ Directory find_directory(const Source& source) {
     Record record(std::string_view(tail).substr(i));
     if (record.take<std::uint32_t>() != kEnd) continue;
     record.skip(kEndBytes - 6);
-    if (record.take<std::uint16_t>() != tail.size() - i - kEndBytes) continue;
+    const auto comment = record.take<std::uint16_t>();
+    if (comment > record.rest().size() ||
+        record.rest().find_first_not_of('\0', comment) != std::string_view::npos)
+      continue;
     at = i;
     break;
   }
-  if (at == std::string::npos)
+  if (at == std::string::npos) {
+    const std::string head = read(source, 0, 8);
+    if (!head.starts_with("PK"))
+      fail(source, "this is not a zip archive, as .npz and .pt files are: it begins with " +
+                       in_quotes(head));
     fail(source, "the zip archive has no directory at its end", "the file was cut short");
+  }
   Record record(std::string_view(tail).substr(at + 4));
   const auto disk = record.take<std::uint16_t>();
   const auto directory_disk = record.take<std::uint16_t>();
@@ -222,9 +264,14 @@ std::vector<ZipMember> read_zip(const Source& source) {
       fail_member(source, member.name, "it is stored, and yet said to have two sizes");
     if (begin > directory.begin)
       fail_member(source, member.name, "it is said to begin in the zip directory");
+    check_local(source, member, begin, method, directory.begin);
+    if ((flags & kUtf8) == 0) {
+      member.name = from_code_page_437(member.name);
+    } else if (!is_utf8(member.name)) {
+      fail_member(source, member.name, "its name is not UTF-8, as the zip directory says");
+    }
     if (!names.insert(member.name).second)
       fail_member(source, member.name, "two members have this name");
-    check_local(source, member, begin, method, directory.begin);
     begins.push_back(begin);
     members.push_back(std::move(member));
   }
@@ -306,22 +353,27 @@ std::string ZipWriter::local_header(const Member& member) const {
   return text;
 }
 
-void ZipWriter::begin(const std::string& name) {
+std::size_t ZipWriter::begin(const std::string& name) {
   if (name.size() > 0xFFFF)
     throw Error(ErrorKind::unsupported, "a name of more than 65535 bytes has no zip archive");
+  if (!is_utf8(name)) {
+    throw Error(ErrorKind::unsupported,
+                "the name " + in_quotes(name) + " is not UTF-8, as an archive's names are");
+  }
   if (members_.empty()) start_ = output_.position();
   members_.push_back({name, output_.position() - start_});
   output_.write(local_header(members_.back()));
-  data_begin_ = output_.position();
+  members_.back().data_begin = output_.position();
+  return members_.size() - 1;
 }
 
-void ZipWriter::write(std::string_view bytes) { output_.write(bytes); }
+void ZipWriter::write(std::string_view bytes) {
+  output_.write(bytes);
+  count(bytes.size());
+}
 
-std::uint64_t ZipWriter::size() const { return output_.position() - data_begin_; }
-
-void ZipWriter::end(std::uint32_t crc) {
-  Member& member = members_.back();
-  member.size = size();
+void ZipWriter::end(std::size_t number, std::uint32_t crc) {
+  Member& member = members_[number];
   member.crc = crc;
   if (output_.can_overwrite()) {
     output_.overwrite(start_ + member.begin, local_header(member));

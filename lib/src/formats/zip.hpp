@@ -31,26 +31,32 @@ std::string read_member(const Source& source, const ZipMember& member, std::size
 /// Reads a stored member and throws Error{data} unless its checksum is right.
 void check_stored(const Source& source, const ZipMember& member);
 
-/// Writes members that are stored, one after the other. What can be overwritten gets sizes and
-/// checksum in front of each, what cannot behind it.
+/// Writes members that are stored. What can be overwritten gets sizes and checksum in front of each,
+/// what cannot behind it.
 class ZipWriter {
  public:
   explicit ZipWriter(Output& output) : output_(output) {}
 
-  void begin(const std::string& name);
+  /// Begins a member, behind those that have begun. Returns its number.
+  std::size_t begin(const std::string& name);
+  /// Appends to the member that has begun last.
   void write(std::string_view bytes);
-  /// Bytes of the member written so far.
-  std::uint64_t size() const;
-  /// Where the member's bytes stand in the output.
-  std::uint64_t data_begin() const { return data_begin_; }
-  void end(std::uint32_t crc);
+  /// Takes what has been appended to the output as bytes of it.
+  void count(std::uint64_t size) { members_.back().size += size; }
+  /// Bytes of a member so far.
+  std::uint64_t size(std::size_t member) const { return members_[member].size; }
+  /// Where a member's bytes stand in the output.
+  std::uint64_t data_begin(std::size_t member) const { return members_[member].data_begin; }
+  /// Ends a member; of an output that cannot be overwritten, before another begins.
+  void end(std::size_t member, std::uint32_t crc);
   /// Writes the directory.
   void finish();
 
  private:
   struct Member {
     std::string name;
-    std::uint64_t begin = 0;  // of what stands in front of it
+    std::uint64_t begin = 0;  // of what stands in front of it, in the archive
+    std::uint64_t data_begin = 0;
     std::uint64_t size = 0;
     std::uint32_t crc = 0;
   };
@@ -60,7 +66,6 @@ class ZipWriter {
   Output& output_;
   std::vector<Member> members_;
   std::uint64_t start_ = 0;  // of the archive in the output
-  std::uint64_t data_begin_ = 0;
 };
 
 }  // namespace rectify::inline v1

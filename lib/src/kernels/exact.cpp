@@ -20,6 +20,12 @@ namespace {
 template <int kWide>
 struct Vectors;
 template <>
+struct Vectors<2> {
+  using Floats = float __attribute__((vector_size(8)));
+  using Doubles = double __attribute__((vector_size(16)));
+  using Ints = std::int32_t __attribute__((vector_size(8)));
+};
+template <>
 struct Vectors<4> {
   using Floats = float __attribute__((vector_size(16)));
   using Doubles = double __attribute__((vector_size(32)));
@@ -67,6 +73,19 @@ RECTIFY_INLINE void scan(const Block& block, std::size_t lane, Scan& scan) {
   std::memcpy(scan.greatest_negative + lane, &greatest_negative, sizeof greatest_negative);
 }
 
+/// Calls add(row, set) for each row of a block, from the lane on, with 0 and 1 in turn: what is added to
+/// two sets need not wait for itself.
+template <class Add>
+RECTIFY_INLINE void by_twos(const Block& block, std::size_t lane, const Add& add) {
+  const float* row = block.first + lane;
+  std::size_t r = 0;
+  for (; r + 2 <= block.rows; r += 2, row += 2 * block.stride) {
+    add(row, 0);
+    add(row + block.stride, 1);
+  }
+  if (r < block.rows) add(row, 0);
+}
+
 template <int kWide, Part kPart, bool kAll>
 RECTIFY_INLINE void sum(const Block& block, std::size_t lane, float slope, Layer layer,
                         Sums& sums) {
@@ -98,13 +117,7 @@ RECTIFY_INLINE void sum(const Block& block, std::size_t lane, float slope, Layer
     low[set] += wide * wide - (after - high[set]);
     high[set] = after;
   };
-  const float* row = block.first + lane;
-  std::size_t r = 0;
-  for (; r + 2 <= block.rows; r += 2, row += 2 * block.stride) {
-    add(row, 0);
-    add(row + block.stride, 1);
-  }
-  if (r < block.rows) add(row, 0);
+  by_twos(block, lane, add);
   sum[0] += sum[1];
   high[0] = (high[0] - bin) + (high[1] - bin);
   low[0] += low[1];
@@ -125,28 +138,37 @@ RECTIFY_INLINE void sum(const Block& block, std::size_t lane, Part part, float s
   }
 }
 
-template <int kWide>
-RECTIFY_INLINE void differ_below(const Block& a, float slope_a, const Block& b, float slope_b,
-                                 std::size_t lane, Differences& differences) {
-  using Floats = typename Vectors<kWide>::Floats;
+template <int kScanned, int kWide>
+RECTIFY_INLINE void total(const Block& block, std::size_t lane, Totals& totals) {
+  using Floats = typename Vectors<kScanned>::Floats;
+  using Ints = typename Vectors<kScanned>::Ints;
   using Doubles = typename Vectors<kWide>::Doubles;
-  using Ints = typename Vectors<kWide>::Ints;
-  const Floats zero{};
-  Ints count{};
-  Doubles greatest{};
-  for (std::size_t r = 0; r < a.rows; ++r) {
-    Floats x, y;
-    std::memcpy(&x, a.first + r * a.stride + lane, sizeof x);
-    std::memcpy(&y, b.first + r * b.stride + lane, sizeof y);
-    x = (x < zero ? x : zero) * slope_a;
-    y = (y < zero ? y : zero) * slope_b;
-    count -= x != y;
-    Doubles difference = __builtin_convertvector(x, Doubles) - __builtin_convertvector(y, Doubles);
-    difference = difference < 0.0 ? -difference : difference;
-    greatest = difference > greatest ? difference : greatest;
-  }
-  std::memcpy(differences.count + lane, &count, sizeof count);
-  std::memcpy(differences.greatest + lane, &greatest, sizeof greatest);
+  constexpr std::size_t kParts = kScanned / kWide;
+  const Floats infinite = Floats{} + std::numeric_limits<float>::infinity();
+  Ints zero{};
+  Floats least = infinite, greatest{};
+  Doubles sum[2][kParts] = {};
+  const auto add = [&](const float* row, int set) __attribute__((always_inline)) {
+    Floats x;
+    std::memcpy(&x, row, sizeof x);
+    const Ints is_zero = x == 0.0f;
+    zero -= is_zero;
+    const Floats size = __builtin_bit_cast(Floats, __builtin_bit_cast(Ints, x) & 0x7FFFFFFF);
+    greatest = size > greatest ? size : greatest;
+    const Floats present = is_zero ? infinite : size;
+    least = present < least ? present : least;
+    for (std::size_t p = 0; p < kParts; ++p) {
+      typename Vectors<kWide>::Floats part;
+      std::memcpy(&part, row + p * kWide, sizeof part);
+      sum[set][p] += __builtin_convertvector(part, Doubles);
+    }
+  };
+  by_twos(block, lane, add);
+  for (std::size_t p = 0; p < kParts; ++p) sum[0][p] += sum[1][p];
+  std::memcpy(totals.zero + lane, &zero, sizeof zero);
+  std::memcpy(totals.least + lane, &least, sizeof least);
+  std::memcpy(totals.greatest + lane, &greatest, sizeof greatest);
+  std::memcpy(totals.sum + lane, &sum[0], sizeof sum[0]);
 }
 
 /// In float first: rounding keeps the order, so that the greatest difference is among those that
@@ -206,29 +228,28 @@ RECTIFY_INLINE void differ(const Block& a, const Block& b, std::size_t lane,
 
 // kScanned lanes at a time, and kWide where doubles are involved: GCC 12 converts floats to doubles
 // one by one where these do not fit a register.
-#define RECTIFY_KERNELS(name, scanned, wide, ...)                                             \
-  namespace name {                                                                            \
-  __VA_ARGS__ void scan(const Block& block, Scan& out) {                                      \
-    for (std::size_t lane = 0; lane < block.width; lane += scanned)                           \
-      kernel::scan<scanned>(block, lane, out);                                                \
-  }                                                                                           \
-  __VA_ARGS__ void sum(const Block& block, Part part, float slope, Layer layer, Sums& out) {  \
-    for (std::size_t lane = 0; lane < block.width; lane += wide)                              \
-      kernel::sum<wide>(block, lane, part, slope, layer, out);                                \
-  }                                                                                           \
-  __VA_ARGS__ void differ_below(const Block& a, float slope_a, const Block& b, float slope_b, \
-                                Differences& out) {                                           \
-    for (std::size_t lane = 0; lane < a.width; lane += wide)                                  \
-      kernel::differ_below<wide>(a, slope_a, b, slope_b, lane, out);                          \
-  }                                                                                           \
-  __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                 \
-    for (std::size_t lane = 0; lane < a.width; lane += scanned)                               \
-      kernel::differ<scanned>(a, b, lane, out);                                               \
-  }                                                                                           \
-  constexpr Functions kFunctions = {scan, sum, differ_below, differ, nullptr, nullptr};       \
+#define RECTIFY_KERNELS(name, scanned, wide, ...)                                            \
+  namespace name {                                                                           \
+  __VA_ARGS__ void scan(const Block& block, Scan& out) {                                     \
+    for (std::size_t lane = 0; lane < block.width; lane += scanned)                          \
+      kernel::scan<scanned>(block, lane, out);                                               \
+  }                                                                                          \
+  __VA_ARGS__ void sum(const Block& block, Part part, float slope, Layer layer, Sums& out) { \
+    for (std::size_t lane = 0; lane < block.width; lane += wide)                             \
+      kernel::sum<wide>(block, lane, part, slope, layer, out);                               \
+  }                                                                                          \
+  __VA_ARGS__ void total(const Block& block, Totals& out) {                                  \
+    for (std::size_t lane = 0; lane < block.width; lane += scanned)                          \
+      kernel::total<scanned, wide>(block, lane, out);                                        \
+  }                                                                                          \
+  __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                \
+    for (std::size_t lane = 0; lane < a.width; lane += scanned)                              \
+      kernel::differ<scanned>(a, b, lane, out);                                              \
+  }                                                                                          \
+  constexpr Functions kFunctions = {scan, sum, total, differ, nullptr, nullptr};             \
   }
 
-RECTIFY_KERNELS(anywhere, 4, 4)
+RECTIFY_KERNELS(anywhere, 4, 2)
 #if RECTIFY_X86_KERNELS
 RECTIFY_KERNELS(avx2, 8, 4, __attribute__((target("avx2,fma"))))
 
@@ -363,7 +384,7 @@ constexpr Functions kFunctions[] = {
     anywhere::kFunctions,
 #if RECTIFY_X86_KERNELS
     avx2::kFunctions,
-    {avx2::scan, avx2::sum, avx2::differ_below, avx2::differ, ifma::sum_integers, ifma::add_rows},
+    {avx2::scan, avx2::sum, avx2::total, avx2::differ, ifma::sum_integers, ifma::add_rows},
 #endif
 };
 

@@ -73,6 +73,15 @@ struct Integers {
   std::uint64_t high[kLanes];
 };
 
+/// Lane by lane: how many values are zero, and the sum of all, which is exact if those that are not zero
+/// are as near to one another as for Sums. Magnitudes of no values are infinite and zero. Where a value is
+/// not finite, neither is the sum.
+struct Totals {
+  std::int32_t zero[kLanes];
+  float least[kLanes], greatest[kLanes];  // magnitudes
+  double sum[kLanes];
+};
+
 /// Between two blocks, lane by lane.
 struct Differences {
   std::int32_t count[kLanes];
@@ -137,9 +146,7 @@ struct Functions {
   void (*scan)(const Block& block, Scan& scan);
   /// Of the values x above zero, or of x * slope (rounded to float) of those below.
   void (*sum)(const Block& block, Part part, float slope, Layer layer, Sums& sums);
-  /// Where a * slope_a and b * slope_b of the values below zero differ, and how far.
-  void (*differ_below)(const Block& a, float slope_a, const Block& b, float slope_b,
-                       Differences& differences);
+  void (*total)(const Block& block, Totals& totals);
   /// Where a and b differ, and how far; neither holds a NaN.
   void (*differ)(const Block& a, const Block& b, Differences& differences);
   /// As sum(), of magnitudes; null where the target has no instructions for it.

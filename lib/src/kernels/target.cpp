@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 namespace rectify::inline v1 {
@@ -31,11 +32,11 @@ Target target() {
   static const Target chosen = [] {
     const Target best = best_target();
     const char* const wanted = std::getenv("RECTIFY_TARGET");
-    if (wanted == nullptr) return best;
-    const std::string_view name = wanted;
-    if (name == "baseline") return Target::baseline;
-    if (name == "avx2") return std::min(best, Target::avx2);
-    return best;
+    const auto name = std::find(std::begin(kTargets), std::end(kTargets),
+                                std::string_view(wanted == nullptr ? "" : wanted));
+    return name == std::end(kTargets)
+               ? best
+               : std::min(best, static_cast<Target>(name - std::begin(kTargets)));
   }();
   return chosen;
 }

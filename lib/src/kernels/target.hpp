@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <string_view>
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define RECTIFY_X86_KERNELS 1
@@ -33,6 +34,9 @@ enum class Target : std::uint8_t {
   /// AVX-512 with F, VL, DQ, BW and IFMA.
   avx512,
 };
+
+/// What each is called.
+inline constexpr std::string_view kTargets[] = {"baseline", "avx2", "avx512"};
 
 /// The best target of this processor, or the one that the environment's RECTIFY_TARGET names, if it
 /// is not beyond this processor.

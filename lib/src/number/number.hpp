@@ -65,6 +65,9 @@ char* format_number(char* out, T value);
 
 // ---- Runs of numbers: what the single number does, for many at a time
 
+/// Enough room for what may change in a step of a search.
+inline constexpr std::size_t kLeastSpots = 64;
+
 /// How the numbers of a table, or of a list in JSON, are written.
 struct Dialect {
   NumberGrammar grammar = NumberGrammar::csv;
@@ -72,6 +75,11 @@ struct Dialect {
   char point = '.';
   /// csv: numbers of a row, each with the delimiter behind it but the last, which has a line break.
   std::size_t fields = 1;
+  /// json: the numbers are those of lists of `fields` each, which stand in a list; else of one list.
+  bool nested = false;
+  /// csv, for find_changing(): by columns, whether what stands there is text that stays, as a word of
+  /// ones or zeros; over and over for kLeastSpots more than a row has. Null: all are numbers.
+  const std::uint64_t* staying = nullptr;
 };
 
 struct Run {
@@ -80,7 +88,8 @@ struct Run {
   const char* end = nullptr;
   /// Numbers in it.
   std::size_t count = 0;
-  /// json: the last number was the last of its list, and `end` is the bracket behind it.
+  /// json: the last number was the last of its list, and `end` is the bracket behind it. Other lists
+  /// in the run were passed with their brackets.
   bool closed = false;
 };
 
@@ -127,5 +136,48 @@ inline constexpr std::size_t kRunBytes = kNumberBytes + 8;
 template <class T>
 char* write_numbers(char* out, std::span<const T> values, const Separators& separators,
                     std::size_t column, const NumberWords& words = {});
+
+// ---- Texts of which only some numbers change
+
+/// Where a number stands in a text.
+struct Spot {
+  const char* begin;
+  const char* end;
+};
+
+/// What may change in a text.
+struct Changing {
+  /// Where the search ended: the start of a number, or the end of the text.
+  const char* end = nullptr;
+  /// Numbers that may change, and those in all.
+  std::size_t count = 0;
+  std::size_t of = 0;
+  /// The column (from 0) of the number at `end`.
+  std::size_t column = 0;
+  /// False: something stands there that does not belong there, and the rest means nothing.
+  bool good = false;
+};
+
+/// What stays of the text that is searched at a time has no more characters.
+inline constexpr std::size_t kStayingBytes = std::size_t{16} << 10;
+/// Finds the numbers at the start of [first, last) that may change where positive ones do not: all
+/// but those that are positive, and written as format_number() writes them, by the look of their
+/// digits. The text is rows of numbers in csv, a line feed behind each, among which there may be
+/// texts that stay, without quotes or carriage returns; or rows in json, "1.0, 2.0], [3.0, 4.0]",
+/// between two of which there is a line feed if they are not nested. The first number is `column`
+/// (from 0) of its row. Gives where those numbers stand and what parse_number() makes of them, or,
+/// if `negatives_are_alike`, maybe -1 in the place of a negative one. `spots` and `values` have
+/// equal room, for kLeastSpots at least. Where there is no quick way to tell, nothing is good.
+template <class T>
+Changing find_changing(const char* first, const char* last, const Dialect& dialect,
+                       std::size_t column, bool negatives_are_alike, std::span<Spot> spots,
+                       std::span<T> values);
+
+/// Copies [first, last), of which the characters up to `limit` may be read, with values in place of
+/// the numbers that stand at the spots, and returns the end. `out` needs room for the text, for
+/// kNumberBytes a value, and for kNumberBytes more.
+template <class T>
+char* write_changed(char* out, const char* first, const char* last, const char* limit,
+                    std::span<const Spot> spots, std::span<const T> values);
 
 }  // namespace rectify::inline v1

@@ -38,24 +38,15 @@ class ExactSum {
 
   /// Adds a finite double.
   void add(double x) {
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
-    std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1);
-    std::uint32_t position = static_cast<std::uint32_t>(bits >> 52) & 0x7FF;
-    if (position != 0) {
-      fraction |= std::uint64_t{1} << 52;
-      --position;
-    } else if (fraction == 0) {
-      return;
-    }
-    // x is fraction * 2^(position - 1074), and 1074 bits below the point are 14 less than 34
-    // digits.
-    position += 14;
+    auto [fraction, position] = magnitude_of(x);
+    if (fraction == 0) return;
+    position += 14;  // 1074 bits below the point are 14 less than 34 digits
     const int digit = static_cast<int>(position / 32) - 34;
     const std::uint32_t shift = position % 32;
     // Two digits, of 32 and of up to 52 bits: the word of the upper one has room for 2^10 of them.
     const std::uint64_t low = (fraction << shift) & 0xFFFFFFFFu;
     const std::uint64_t high = fraction >> (32 - shift);
-    const std::uint64_t sign = std::uint64_t{0} - (bits >> 63);
+    const std::uint64_t sign = std::uint64_t{0} - (std::bit_cast<std::uint64_t>(x) >> 63);
     std::int64_t* const to = reach(digit, 2);
     to[0] += static_cast<std::int64_t>((low ^ sign) - sign);
     to[1] += static_cast<std::int64_t>((high ^ sign) - sign);
@@ -87,15 +78,7 @@ class ExactSum {
 
   /// Adds x * x, x finite, without rounding the square.
   void add_square(double x) {
-    const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
-    std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1);
-    std::uint32_t position = static_cast<std::uint32_t>(bits >> 52) & 0x7FF;
-    if (position != 0) {
-      fraction |= std::uint64_t{1} << 52;
-      --position;
-    } else if (fraction == 0) {
-      return;
-    }
+    const auto [fraction, position] = magnitude_of(x);
     add_scaled(Wide{fraction} * fraction, 2 * (static_cast<int>(position) - 1074), false);
   }
 
@@ -109,12 +92,6 @@ class ExactSum {
     const std::uint64_t bits = static_cast<std::uint64_t>(x);
     const Wide magnitude{x < 0 ? std::uint64_t{0} - bits : bits};
     add_scaled(magnitude * magnitude, 0, false);
-  }
-
-  /// Adds |x|.
-  void add_magnitude(std::int64_t x) {
-    const std::uint64_t bits = static_cast<std::uint64_t>(x);
-    add_scaled(Wide{x < 0 ? std::uint64_t{0} - bits : bits}, 0, false);
   }
 
   /// Adds x * times, x finite.
@@ -151,6 +128,19 @@ class ExactSum {
 
  private:
   struct Parts;
+
+  /// fraction * 2^(position - 1074).
+  struct Magnitude {
+    std::uint64_t fraction;
+    std::uint32_t position;
+  };
+  static Magnitude magnitude_of(double x) {
+    const std::uint64_t bits = std::bit_cast<std::uint64_t>(x);
+    const std::uint64_t fraction = bits & ((std::uint64_t{1} << 52) - 1);
+    const std::uint32_t exponent = static_cast<std::uint32_t>(bits >> 52) & 0x7FF;
+    if (exponent == 0) return {fraction, 0};
+    return {fraction | std::uint64_t{1} << 52, exponent - 1};
+  }
 
   static constexpr int kInline = 5;
   static constexpr int kAddsToCarry = 1000;  // of at most 2^52 each to a word below 2^32

@@ -1,7 +1,7 @@
 // The seldom part of exact sums: storage, carries, and what is made of a sum when all terms are in.
 // Plain big-number arithmetic on a few dozen digits at most.
 
-#include "compare/exact_sum.hpp"
+#include "number/exact_sum.hpp"
 
 #include <algorithm>
 #include <charconv>
