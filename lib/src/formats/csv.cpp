@@ -441,7 +441,7 @@ class CsvDecoder final : public Decoder {
   CsvField field_at(const Chunk& chunk, const char* p, const char* end, bool ended) const {
     const CsvField field = dialect_.field_at(p, end, ended);
     if (field.wrong != nullptr)
-      fail(chunk, field.wrong, std::string(field.problem), std::string(field.remedy));
+      fail(chunk, field.wrong, std::string(field.problem()), std::string(field.remedy()));
     return field;
   }
 
@@ -583,7 +583,7 @@ class CsvDecoder final : public Decoder {
   [[noreturn]] void fail_quote(const Chunk& chunk, const char* first, const CsvField& field) const {
     std::string found;
     std::string behind = lines_behind(chunk, field.wrong);
-    if (gives_hints_ && field.problem.starts_with("text after") && !behind.empty()) {
+    if (gives_hints_ && field.fault == CsvField::Fault::text_behind && !behind.empty()) {
       const char* const line_end =
           std::find(field.wrong, chunk.bytes.data() + chunk.size, '\n') + 1;
       const std::size_t size = behind.find('\n') + 1;
@@ -602,8 +602,8 @@ class CsvDecoder final : public Decoder {
                         behind.substr(size),
                         skips()});
     }
-    fail(chunk, field.wrong, std::string(field.problem),
-         found.empty() ? std::string(field.remedy) : found);
+    fail(chunk, field.wrong, std::string(field.problem()),
+         found.empty() ? std::string(field.remedy()) : found);
   }
 
   CsvColumns choose(std::size_t fields, std::span<const std::string> names) const {
@@ -1259,6 +1259,10 @@ class CsvDecoder final : public Decoder {
   template <class T>
   const char* read_row(const Chunk& chunk, const char* p, const char* line_end, T* row, T missing,
                        KeptColumns* kept, Inexact& inexact) const {
+    const auto note_inexact = [&](std::string_view text, T value, const char* at) {
+      if (is_inexact<T>(text, value, inexact) && inexact.count++ == 0)
+        inexact.first = place_in(chunk, name_, at);
+    };
     for (std::size_t position = 1;; ++position) {
       if (position > fields_) {
         if (!trailing_ || position > fields_ + 1) fail_long(chunk, p, line_end);
@@ -1285,16 +1289,12 @@ class CsvDecoder final : public Decoder {
             !(has_number_words_ && dialect_.is_missing_word({at, number.end}))) {
           row[role] = number.value;
           if (dialect_.blanks && !ends_line) --next;
-          if (is_inexact<T>({at, static_cast<std::size_t>(number.end - at)}, number.value,
-                            inexact) &&
-              inexact.count++ == 0)
-            inexact.first = place_in(chunk, name_, at);
+          note_inexact({at, static_cast<std::size_t>(number.end - at)}, number.value, at);
         } else {
           next = special_field<T>(chunk, at, line_end, position, missing, row[role]);
           const CsvField field = dialect_.field_at(at, line_end, true);
-          if (field.quoted && !dialect_.is_missing(field) &&
-              is_inexact<T>(field.text(), row[role], inexact) && inexact.count++ == 0)
-            inexact.first = place_in(chunk, name_, at);
+          if (field.quoted && !dialect_.is_missing(field))
+            note_inexact(field.text(), row[role], at);
         }
       } else {
         const CsvField field = field_on_line(chunk, p, line_end);
@@ -1321,15 +1321,15 @@ class CsvDecoder final : public Decoder {
   CsvField field_on_line(const Chunk& chunk, const char* p, const char* line_end) const {
     CsvField field = dialect_.field_at(p, line_end, true);
     if (field.wrong == nullptr) return field;
-    if (field.problem.starts_with("a quoted field"))
-      fail(chunk, field.wrong, "a quoted field of more than 1 MiB", std::string(field.remedy));
-    if (!field.problem.starts_with("this quote")) {
-      const std::string found = hint(CsvFault::quote, chunk, p, line_end, {});
-      fail(chunk, field.wrong, std::string(field.problem),
-           found.empty() ? std::string(field.remedy) : found);
+    if (field.fault == CsvField::Fault::not_closed) {
+      fail(chunk, field.wrong, "this quote is not closed on its line",
+           "a field of a data row has no line break in it");
     }
-    fail(chunk, field.wrong, "this quote is not closed on its line",
-         "a field of a data row has no line break in it");
+    std::string remedy;
+    if (field.fault == CsvField::Fault::text_behind)
+      remedy = hint(CsvFault::quote, chunk, p, line_end, {});
+    fail(chunk, field.wrong, std::string(field.problem()),
+         remedy.empty() ? std::string(field.remedy()) : remedy);
   }
 
   /// A field that is not simply a number: quoted, missing, or wrong. Returns its end: a delimiter,

@@ -39,16 +39,33 @@ const char* CsvDialect::skip_blank_lines(const char* p, const char* end) const {
   }
 }
 
+std::string_view CsvField::problem() const {
+  switch (fault) {
+    case Fault::none:
+      break;
+    case Fault::too_long:
+      return "a quoted field of more than 1 MiB";
+    case Fault::not_closed:
+      return "this quote is never closed";
+    case Fault::text_behind:
+      return "text after a closing quote";
+  }
+  return "";
+}
+
+std::string_view CsvField::remedy() const {
+  return fault == Fault::too_long ? "or a quote that is never closed"
+                                  : "a quote inside a quoted field is written twice";
+}
+
 CsvField CsvDialect::field_at(const char* p, const char* end, bool ended) const {
   CsvField field;
   p = skip_blanks(p, end);
-  const auto fail = [&](const char* at, std::string_view problem, std::string_view remedy) {
+  const auto fail = [&](const char* at, CsvField::Fault fault) {
     field.wrong = at;
-    field.problem = problem;
-    field.remedy = remedy;
+    field.fault = fault;
     return field;
   };
-  constexpr std::string_view kTwice = "a quote inside a quoted field is written twice";
   if (p != end && *p == '"') {
     const char* quote = p;
     field.quoted = true;
@@ -57,11 +74,9 @@ CsvField CsvDialect::field_at(const char* p, const char* end, bool ended) const 
       const void* found =
           p == end ? nullptr : std::memchr(p, '"', static_cast<std::size_t>(end - p));
       const char* close = found == nullptr ? end : static_cast<const char*>(found);
-      if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes) {
-        return fail(quote, "a quoted field of more than 1 MiB in the header",
-                    "or a quote that is never closed");
-      }
-      if (close == end && ended) return fail(quote, "this quote is never closed", kTwice);
+      if (static_cast<std::size_t>(close - quote) > kMostQuotedBytes)
+        return fail(quote, CsvField::Fault::too_long);
+      if (close == end && ended) return fail(quote, CsvField::Fault::not_closed);
       if (close == end || (close + 1 == end && !ended)) {
         field.open = true;
         return field;
@@ -78,7 +93,7 @@ CsvField CsvDialect::field_at(const char* p, const char* end, bool ended) const 
     p = skip_blanks(p, end);
     const bool ends_line = p == end || *p == '\n' || (*p == '\r' && (p + 1 == end || p[1] == '\n'));
     if (!ends_line && !(blanks ? p != field.next : is_delimiter(*p)))
-      return fail(p, "text after a closing quote", kTwice);
+      return fail(p, CsvField::Fault::text_behind);
     field.next = blanks && !ends_line ? p - 1 : p;
   } else {
     field.begin = p;

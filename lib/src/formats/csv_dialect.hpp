@@ -1,6 +1,7 @@
 // How a table is written: where its fields and lines end, and what a field may be.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,10 +20,13 @@ struct CsvField {
   const char* next = nullptr;
   /// The text ends before the field is sure to.
   bool open = false;
-  /// Set: what is wrong, where, and what to do about it.
+  /// Set: where it is wrong, and how.
   const char* wrong = nullptr;
-  std::string_view problem, remedy;
+  enum class Fault : std::uint8_t { none, too_long, not_closed, text_behind } fault = Fault::none;
 
+  /// What is wrong, and what to do about it.
+  std::string_view problem() const;
+  std::string_view remedy() const;
   std::string_view text() const { return {begin, static_cast<std::size_t>(end - begin)}; }
   /// The text, with a quote for each two.
   std::string name() const;

@@ -87,20 +87,20 @@ std::string format_of_extension(std::string_view path) {
   return "";
 }
 
-std::vector<std::string> readable_formats() {
+namespace {
+
+template <class Codec>
+std::vector<std::string> formats_with(Codec Format::*codec) {
   std::vector<std::string> names;
   for (const Format& format : formats()) {
-    if (format.decoder != nullptr) names.emplace_back(format.name);
+    if (format.*codec != nullptr) names.emplace_back(format.name);
   }
   return names;
 }
 
-std::vector<std::string> writable_formats() {
-  std::vector<std::string> names;
-  for (const Format& format : formats()) {
-    if (format.encoder != nullptr) names.emplace_back(format.name);
-  }
-  return names;
-}
+}  // namespace
+
+std::vector<std::string> readable_formats() { return formats_with(&Format::decoder); }
+std::vector<std::string> writable_formats() { return formats_with(&Format::encoder); }
 
 }  // namespace rectify::inline v1
