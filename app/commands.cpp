@@ -265,20 +265,30 @@ void say_worst(const std::vector<NamedReport>& named, const Worst& worst, const 
 
 }  // namespace
 
-void list(const Options& options) {
+bool list(const Options& options) {
   const Sources sources = sources_of(options);
   std::vector<std::pair<std::string, Entry>> all;
+  bool complete = true;
   for (std::size_t i = 0; i < sources.count; ++i) {
-    Source source = sources.open(i);
-    const std::string name = source.name();
-    for (Entry& entry : rectify::list(std::move(source), options.read))
-      all.emplace_back(name, std::move(entry));
+    try {
+      Source source = sources.open(i);
+      const std::string name = source.name();
+      for (Entry& entry : rectify::list(std::move(source), options.read))
+        all.emplace_back(name, std::move(entry));
+    } catch (const Error& error) {
+      // As in compare, one bad input of several does not take what is said of the others.
+      if (sources.count == 1 || options.output || error.kind() == ErrorKind::usage) throw;
+      complete = false;
+      say(error.line(option_text));
+    }
   }
+  if (!complete && all.empty()) return false;
   Output output = open_output(options);
   const std::string& format = options.write.format;
   output.write(format == "torch" ? list_table(all, sources.count > 1)
                                  : list_json(all, format == "jsonl"));
   output.commit();
+  return complete;
 }
 
 void apply(Options options) {

@@ -11,8 +11,9 @@ namespace rectify::app {
 /// ReaderGone.
 void apply(Options options);
 
-/// Lists the tensors that the inputs hold. Throws as reading does.
-void list(const Options& options);
+/// Lists the tensors that the inputs hold; whether all of several could be read, else a line on
+/// standard error says why. Throws as reading does.
+bool list(const Options& options);
 
 enum class Verdict : std::uint8_t {
   fine,

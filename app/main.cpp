@@ -107,7 +107,8 @@ int run(int argc, char** argv) {
         return kFailed;
     }
   }
-  options.list ? rectify::app::list(options) : rectify::app::apply(options);
+  if (options.list) return rectify::app::list(options) ? kDone : kFailed;
+  rectify::app::apply(options);
   return kDone;
 }
 

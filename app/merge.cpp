@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstring>
 #include <istream>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -34,6 +35,9 @@ class SourceBuffer final : public std::streambuf {
  private:
   int_type underflow() override {
     const std::size_t size = source_.read(block_.data(), block_.size());
+    // Which the parser takes for the end.
+    if (std::memchr(block_.data(), '\0', size) != nullptr)
+      fail(source_.name(), "it is not a partial report: it has a NUL in it", kPartialHint);
     setg(block_.data(), block_.data(), block_.data() + size);
     return size == 0 ? traits_type::eof() : traits_type::to_int_type(block_[0]);
   }

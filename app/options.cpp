@@ -361,7 +361,9 @@ Options parse_options(int argc, const char* const* argv) {
     refuse("one kind of source a call: files, --tensor or --randn");
   }
   if (options.seed && !options.randn && !draws(options))
-    refuse("--seed goes with --randn, or with --mode 'rrelu(training)'");
+    refuse(options.command == Options::Command::compare
+               ? "--seed goes with --randn"
+               : "--seed goes with --randn, or with --mode 'rrelu(training)'");
   if (options.randn && !text_option.empty())
     refuse(text_option + " is for what is read, not for --randn");
   if (options.tensor && !options.read.format.empty() && options.read.format != "json") {

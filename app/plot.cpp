@@ -538,14 +538,17 @@ std::string gnuplot_string(std::string_view text, bool tic_label) {
   for (std::size_t at = 0; (at = plain.find("]]>", at)) != std::string::npos; ++at)
     plain.insert(at + 2, " ");
   std::string out = "\"";
+  bool is_escape = false;  // the last one is, of which gnuplot reads as many digits as there are
   for (const char c : plain) {
     const auto byte = static_cast<unsigned char>(c);
     const bool harmless = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
                           (c >= '0' && c <= '9') || byte >= 0x80 ||
                           std::string_view(" .,:()-_/").find(c) != std::string_view::npos;
-    if (harmless) {
+    if (harmless && !(is_escape && c >= '0' && c <= '7')) {
       out += c;
+      is_escape = false;
     } else {
+      is_escape = true;
       for (int times = tic_label && c == '%' ? 2 : 1; times > 0; --times)
         fmt::format_to(std::back_inserter(out), "\\{:03o}", byte);
     }

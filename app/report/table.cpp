@@ -104,7 +104,7 @@ class TableWriter {
     listings(report, judged);
     line("");
     activations(figures);
-    const std::vector<std::string> said = notes(figures);
+    const std::vector<std::string> said = notes(figures, judged);
     if (options_.per_unit || figures.units > 1) {
       const std::size_t used =
           lines_ - begin + 3 + (said.empty() ? 0 : 1 + said.size()) + lines_of_checks();
@@ -135,7 +135,7 @@ class TableWriter {
   static constexpr std::size_t kDeadLines = 3;
 
   /// What to be careful of.
-  static std::vector<std::string> notes(const TensorFigures& figures) {
+  static std::vector<std::string> notes(const TensorFigures& figures, std::size_t judged) {
     std::vector<std::string> said;
     const std::uint64_t samples = samples_of(figures);
     if (figures.input.n == 0) return said;
@@ -147,6 +147,9 @@ class TableWriter {
                                 ? "--unit-axis 0 if the rows are the units"
                                 : "\"dead\" is a statement about this input alone"));
     }
+    if (figures.input.inf != 0 && !figures.activations.empty() &&
+        figures.activations[judged].dormant_units != 0)
+      said.emplace_back("beside a unit with inf all others are dormant, by their mean");
     if (const std::string advice = axis_advice(figures); !advice.empty()) said.push_back(advice);
     return said;
   }
@@ -344,14 +347,16 @@ class TableWriter {
       }
     }
     for (const std::vector<const Column*>& block : blocks) {
+      std::vector<std::size_t> widths;
+      for (const Column* column : block) widths.push_back(width_of(*column));
       std::string text(label_width, ' ');
-      for (const Column* column : block)
-        text += "  " + right({column->header, Style::dim}, width_of(*column));
+      for (std::size_t i = 0; i < block.size(); ++i)
+        text += "  " + right({block[i]->header, Style::dim}, widths[i]);
       line(text);
       for (std::size_t row = 0; row < labels.cells.size(); ++row) {
         text = "  " + left(labels.cells[row], label_width - kIndent);
-        for (const Column* column : block)
-          text += "  " + right(column->cells[row], width_of(*column));
+        for (std::size_t i = 0; i < block.size(); ++i)
+          text += "  " + right(block[i]->cells[row], widths[i]);
         line(text);
       }
     }
@@ -580,13 +585,11 @@ class TableWriter {
 
 std::string report_table(const std::vector<NamedReport>& reports, const ReportOptions& options) {
   TableWriter table(options, reports.size());
-  const std::vector<const NamedReport*> shown = table.overview(reports);
-  bool first = true;
-  for (const NamedReport& report : reports) {  // in the order in which they were given
-    if (std::find(shown.begin(), shown.end(), &report) == shown.end()) continue;
-    if (!first) table.line("");
-    first = false;
-    table.tensor(report);
+  std::vector<const NamedReport*> shown = table.overview(reports);
+  std::sort(shown.begin(), shown.end());  // in the order in which they were given
+  for (const NamedReport* const report : shown) {
+    if (report != shown.front()) table.line("");
+    table.tensor(*report);
   }
   table.checks();
   return table.take();

@@ -233,7 +233,7 @@ class Pump {
         item.gathered.push_back(gathers(result));
         if (!item.gathered.back()) sink_.work(result, item.tensor, item.work);
       } catch (const Error& error) {
-        item.error = std::make_exception_ptr(of_tensor(error, input, result));
+        item.error = std::make_exception_ptr(of_tensor(error, input.source.name(), result));
         item.results.resize(i);
       } catch (...) {
         item.error = std::current_exception();  // likewise
@@ -243,9 +243,9 @@ class Pump {
   }
 
   /// An error of a tensor that has a name.
-  static Error of_tensor(const Error& error, const Input& input, const Result& result) {
+  static Error of_tensor(const Error& error, const std::string& source, const Result& result) {
     if (result.name.empty() || error.kind() == ErrorKind::io) return error;
-    return error.at({input.source.name() + ":" + result.name});
+    return error.at({source + ":" + result.name});
   }
 
   /// A small file, worked on and closed.
@@ -320,7 +320,7 @@ class Pump {
   void deliver(Small& small) {
     sink_.begin(small.name);
     try {
-      for (Item& item : small.items) deliver(item);
+      for (Item& item : small.items) deliver(item, small.name);
     } catch (const Error& error) {
       throw error.kind() == ErrorKind::io ? error : error.at({small.name});
     }
@@ -366,7 +366,7 @@ class Pump {
   }
 
   /// Hands on the results of an item, in order.
-  void deliver(Item& item) {
+  void deliver(Item& item, const std::string& source) {
     std::size_t worked = 0;
     for (std::size_t i = 0; i < item.results.size(); ++i) {
       Result& result = item.results[i];
@@ -379,6 +379,11 @@ class Pump {
       if (!ends) continue;
       Result whole = gather_.take(sink_.edges());
       typename Sink::Work work;
+      try {
+        sink_.check(whole);
+      } catch (const Error& error) {
+        throw of_tensor(error, source, whole);
+      }
       sink_.work(whole, item.tensor, work);
       sink_.put(whole, item.tensor, work, 0);
     }
@@ -420,7 +425,7 @@ class Pump {
           [&](Item& item) {
             for (const Result& result : item.results) input.add(result.inexact);
             if (!item.error) input.decoder->decoded(item.chunk);
-            deliver(item);
+            deliver(item, input.source.name());
             if (options_.progress) options_.progress(input.source);
           });
       tell(input.notes());

@@ -160,6 +160,9 @@ class Convert final : public Rewriting {
         .tells_records = encoder_.tells_records(),
         .needs_floating = !encoder_.is_container(),
         .widest_first = encoder_.wants_widest_first(),
+        .resizes =
+            std::any_of(operation_.modes.begin(), operation_.modes.end(),
+                        [](const Module& mode) { return mode.activation().shape_of != nullptr; }),
         .rewriting = keeps_positive(operation_) ? this : nullptr};
   }
 
@@ -182,7 +185,13 @@ class Convert final : public Rewriting {
   void check(const Result& result) const {
     if (result.passed) return;
     const Tensor& tensor = result.columns[0].tensor;
-    for (const Module& mode : operation_.modes) mode.check(tensor.dtype(), tensor.shape());
+    for (const Module& mode : operation_.modes) {
+      Shape shape = tensor.shape();
+      // Of a slab the first size says nothing: the whole is checked before it is worked on.
+      if (!(result.begins && result.ends) && mode.scope() == Scope::slice && mode.dim(shape) == 0)
+        shape[0] = 0;
+      mode.check(tensor.dtype(), shape);
+    }
     if (!result.of_part || !needs_all_rows(operation_, tensor.shape())) return;
     throw Error(ErrorKind::usage,
                 "a part has not all rows, which an operation along the first dimension, or with "

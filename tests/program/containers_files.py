@@ -504,6 +504,10 @@ def safetensors_that_lie_are_refused(s):
             ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8, 8]}}', "a begin and an end"),
             ('{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8], "x": 1}}', "the key 'x'"),
             ('{"__metadata__": {"a": 1}, "a": %s}' % a, "number 1"),
+            ('{"__metadata__": {"k": "1", "k": "2"}, "a": %s}' % a, "'k' twice under '__metadata__'"),
+            ('{"a": %s}\0, "b": %s}' % (a, a), "a NUL at byte"), ('{"a": %s}\0' % a, "a NUL at byte"),
+            ('{"a": {"dtype": "F32", "shape": [0, 4611686018427387904, 4611686018427387904], "data_offsets": [0, 0]}}',
+             "x.safetensors:a: the shape"),
             ('{"a": [1]}', "a list"), ('[]', "begin with '{'"), ('{"a": %s' % a, "not JSON"), ('{"a": null}', "null"),
             ("{" + '"a": {' * 100000, "has the key 'a'"), ('{"\udcff": %s}' % a, "not JSON")):
         s.write("x.safetensors", safetensors({}, header=header.encode(errors="surrogateescape")) + packed([1, -2]))
@@ -525,6 +529,45 @@ def safetensors_that_lie_are_refused(s):
     s.run("x.safetensors").refuses("Git LFS pointer")
     s.write("x.safetensors", b"<!DOCTYPE html>\n")
     s.run("x.safetensors").refuses("HTML")
+
+
+@row
+def a_header_of_any_length_is_known_by_its_content(s):
+    header = b'{"a": {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}}'
+    for more in range(300):
+        data = safetensors({}, pad=1, header=header + b" " * more) + packed([1, -2])
+        s.run("--to", "json", data=data).gives(b'{"a": [1.0, -0.02]}\n')
+    for size in range(1, 8):
+        s.write("cut.safetensors", data[:size])
+        s.run("cut.safetensors").refuses("unexpected end in the header's length")
+
+
+@row
+def what_changes_its_size_is_aligned(s):
+    s.write("a.safetensors", safetensors({"h": ("F16", (2,), packed([1, 2], "<f2")), "w": ("F32", (2,), packed([1, 2])),
+                                          "v": ("F64", (2,), packed([1, 2], "<f8"))}))
+    s.write("a.npz", s.result("a.safetensors", "--to", "npz", "--mode", "leaky(1)"))
+    s.run("a.npz", "--mode", "glu", "-o", "b.safetensors").succeeds()
+    tensors, _ = read_safetensors(s.read("b.safetensors"))
+    need(list(tensors) == ["v", "w", "h"], tensors)
+
+
+@row
+def what_nobody_chose_may_be_compressed_in_any_way(s):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as out:
+        out.writestr("a.npy", npy((2,), [1, -2]))
+        out.writestr("b.npy", npy((2,), [3, -4]), zipfile.ZIP_BZIP2)
+    data = file.getvalue()
+    s.run("--key", "a", "--to", "json", data=data).gives(b'{"a": [1.0, -0.02]}\n')
+    s.run("--key", "b", data=data).refuses("<stdin>:b: it is compressed by method 12")
+    s.run("--list", data=data).gives(b"a  float32  [2]      8\nb  bytes    [136]  136\n")
+    # A size in front of a member that is another than in the directory.
+    described = bytearray(data)
+    described[6] |= 8
+    described[14:18] = bytes(4)
+    described[18:22] = struct.pack("<I", 5)
+    s.run("--key", "a", data=bytes(described)).refuses("another than in the zip directory")
 
 
 @row
@@ -554,7 +597,7 @@ def archives_that_lie_are_refused(s):
     plain = archive(("a.npy", array, stored))
     s.run("--to", "json", data=archive(("a.npy", array, stored), comment=b"PK\x05\x06" * 9)).gives(b'{"a": [1.0, -0.02]}\n')
     s.run("--to", "json", data=b"PK\x03\x04 is in front" + plain).refuses()
-    s.run(data=plain + b"behind").refuses("no directory")
+    s.run(data=plain + b"behind").refuses(f"ends at byte {len(plain)} of the file's {len(plain) + 6}")
     s.run("--to", "json", data=plain + bytes(5000)).gives(b'{"a": [1.0, -0.02]}\n')
     s.run(data=plain + bytes(70000)).refuses("no directory")
     for name in ("npz", "pt"):

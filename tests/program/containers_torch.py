@@ -304,11 +304,45 @@ def tensors_that_lie_are_refused(s):
             (b"]q\x00h\x00a", "nested more than 64 deep, or in itself"),
             (b"(]q\x00" + b"(h\x00h\x00tq\x00" * 60 + b"t", "no tensor in it"), (b"(" * 100000 + b"t" * 100000, "deep|mark"),
             (b"]" * 5000000, "four million"),
+            (b"](" + b"N" * 1000 + b"tq\x00" + b"h\x00Q" * 5000 + b"e", "four million"),
+            (b"ctorch\ndevice\nq\x00(" + text("x" * 1000000) + b"tq\x01" + b"h\x00h\x01R" * 100, "repeats texts of more"),
+            (text("torch." + "x" * 70000) + text("Storage") + b"\x93", "a name that is too long"),
+            (b"](" + (b"\x8a\xff" + b"\x7f" * 255) * 20000 + b"e", "no tensor in it"),
+            (b"}(" + text("a") + tensor() + text("a") + tensor() + b"u", "a dict has the key 'a' twice"),
+            (b"}(" + text("a") + tensor() + b"u" + text("a") + b"Ns", "a dict has the key 'a' twice"),
+            (b"}(" + whole(1) + tensor() + whole(1) + tensor() + b"u", "a dict has the key 1 twice"),
             (b"}" + b"".join(b"r" + struct.pack("<I", i) for i in range(1000000)), "no tensor in it")):
         s.run(data=of(value), seconds=patience(20), before=s.limited_memory(2000000)).refuses(why)
     s.run(data=archive(b"\x80\x02" + tensor())).refuses("ends too early")
     damaged = of(named(tensor())).replace(packed([1, -2]), packed([1, -3]))
     s.run("--to", "npy", "-o", "out", data=damaged).says("checksum")
+
+
+@row
+def a_key_may_have_any_number_of_bits(s):
+    for number in (2**63, -2**63 - 1, 10**18, 2**2000 + 1, -10**600):
+        size = number.bit_length() // 8 + 1
+        key = b"\x8a" + bytes([size]) + number.to_bytes(size, "little", signed=True)
+        s.run("--to", "json", data=of(b"}" + key + tensor() + b"s")).gives(b'{"%d": [1.0, -0.02]}\n' % number)
+
+
+@row
+def a_storage_may_have_a_rest_that_is_no_element(s):
+    s.run("--to", "json", data=of(named(tensor()), packed([1, -2]) + b"x")).gives(GOOD)
+
+
+@row
+def views_of_every_kind_are_gathered(s):
+    with_torch()
+    base = torch.arange(300000, dtype=torch.float32) - 150000
+    views = {"narrow": base.view(3000, 100)[:, 3:10], "far": base.view(30, 10000)[:, ::5000], "turned": base.view(3000, 100).T,
+             "apart": base.view(300, 20, 50).permute(1, 2, 0)[:, ::7, 1:], "windows": base[:20000].unfold(0, 90, 40),
+             "wide": base.view(1, 300000).expand(2, 300000)[:, ::3], "deep": base.view(50, 60, 100)[::2, 5:50, ::9].transpose(0, 2)}
+    s.write("v.pt", saved(views))
+    for name, view in views.items():
+        s.run("v.pt", "--key", name, "--mode", "relu", "--to", "npy", "-o", "v.npy").succeeds()
+        got = torch.frombuffer(bytearray(s.read("v.npy")[-4 * view.numel():]), dtype=torch.float32)
+        need(torch.equal(got, view.clamp(min=0).reshape(-1)), name)
 
 
 @row

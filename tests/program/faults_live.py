@@ -391,3 +391,14 @@ def however_an_input_dribbles_in_the_outcome_is_the_same(s):
         s.write("in", data)
         for how in chance.sample(ways, 2):
             need_alike(s, data, how, chance)
+
+
+@row
+def half_of_the_rows_is_half_of_all_of_them(s):
+    chance = random.Random(1)
+    for data in (b"1\n2\n3\n4\n", b"1\n2\n3\n", b"1,2\n3,4\n5,6\n7,8\n", b"".join(b"%d\n" % i for i in range(20000))):
+        s.write("in", data)
+        for to in ("json", "csv"):
+            need_alike(s, data, ["--from", "csv", "--header", "no", "--mode", "glu(0)", "--to", to], chance)
+    s.run("--randn", "60000,5", "--mode", "glu(0)", "--to", "npy", "-o", "out").succeeds()
+    s.run("--randn", "60001,5", "--mode", "glu(0)", "--to", "npy", "-o", "out").refuses("dimension 0 is size 60001")

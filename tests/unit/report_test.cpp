@@ -839,6 +839,8 @@ TEST_CASE("gnuplot's output may come before it has read everything") {
 TEST_CASE("text for gnuplot is one quoted string in which nothing is expanded") {
   CHECK(gnuplot_string("plain, 1.5") == "\"plain, 1.5\"");
   CHECK(gnuplot_string("\u5c64") == "\"\u5c64\"");
+  // gnuplot takes all digits behind an escape for a part of it.
+  CHECK(gnuplot_string("1e+305 #8") == "\"1e\\053\\063\\060\\065 \\0438\"");
   CHECK(gnuplot_string("5%") == "\"5\\045\"");
   CHECK(gnuplot_string("5%", true) == "\"5\\045\\045\"");
   CHECK(gnuplot_string("'`@\"") == "\"\\047\\140\\100\\042\"");

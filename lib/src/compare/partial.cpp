@@ -239,6 +239,8 @@ Tally Tally::from_partial(const CompareOptions& options, DType dtype, const Shap
       require(depth <= kDeepest, "they nest too deep");
       return true;
     };
+    // Json::parse takes a NUL for the end.
+    require(texts[c].find('\0') == std::string::npos, "they have a NUL in them");
     Json json = Json::parse(texts[c], is_shallow, false);
     require(json.is_object(), "they are not a JSON object");
     const auto member = [&](const char* key) -> const Json& {

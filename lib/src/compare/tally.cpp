@@ -45,11 +45,11 @@ const std::vector<Module>& checked(const CompareOptions& options, DType dtype, c
                 option("dtype", "float64") + " converts the input");
   }
   for (const Module& mode : options.modes) {
-    mode.check(dtype, shape);
     if (mode.activation().shape_of != nullptr) {
       throw Error(ErrorKind::unsupported,
                   mode.label() + " cannot be compared: its values are not one for each input");
     }
+    mode.check(dtype, shape);
     if (!mode.keeps(dtype)) {
       throw Error(ErrorKind::unsupported,
                   mode.label() + " cannot be compared: its values are of another dtype",
@@ -84,9 +84,17 @@ Tally::State::State(const CompareOptions& wanted, DType dtype, const Shape& of)
   for (std::size_t i = 1; i < shape.size(); ++i) per_row *= static_cast<std::size_t>(shape[i]);
   if (dimensions > 0) shape[0] = 0;
   if (options.histogram) classes.resize(2 * kClassesOfASign);
-  resize(!axis        ? 1
-         : *axis == 0 ? 0
-                      : static_cast<std::size_t>(shape[static_cast<std::size_t>(*axis)]));
+  const std::size_t units = !axis ? 1
+                            : *axis == 0
+                                ? 0
+                                : static_cast<std::size_t>(shape[static_cast<std::size_t>(*axis)]);
+  // Which a file of a few bytes may claim.
+  constexpr std::size_t kMostWithoutValues = std::size_t{1} << 20;
+  if (units > kMostWithoutValues && numel(of, dtype) == 0) {
+    throw Error(ErrorKind::unsupported, "a tensor of shape " + to_string(of) +
+                                            " has no values, and more units than are reported");
+  }
+  resize(units);
 }
 
 Tally::Tally() = default;

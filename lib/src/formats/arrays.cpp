@@ -28,6 +28,8 @@ constexpr std::int64_t kStridedRows = 1024;
 constexpr std::int64_t kMostWantedBytes = std::int64_t{4} << 20;
 // So much is read at once rather than piece by piece, although not all of it is wanted.
 constexpr std::int64_t kSpanBytes = std::int64_t{64} << 10;
+// Between runs that are no farther apart, what is not wanted is read as fast as the next is asked for.
+constexpr std::int64_t kApartBytes = std::int64_t{4} << 10;
 // More than this is asked of memory only as the bytes arrive, if it is not known that they are there.
 constexpr std::size_t kTrustedBytes = std::size_t{64} << 20;
 
@@ -55,9 +57,9 @@ void read_all(const OpenArray& open, std::uint64_t at, char* to, std::size_t siz
 }
 
 /// Where tensors of these sizes, one behind the other, would begin between two multiples of what an
-/// element takes, puts those of wide elements first, as the library of safetensors does; else leaves
-/// all in their order.
-void align(std::vector<Array>& arrays) {
+/// element takes, or may, puts those of wide elements first, as the library of safetensors does; else
+/// leaves all in their order.
+void align(std::vector<Array>& arrays, bool resized) {
   const auto size_of = [](const Array& array) {
     return array.entry.known ? itemsize(*array.entry.known) : 1;
   };
@@ -65,7 +67,7 @@ void align(std::vector<Array>& arrays) {
   const bool aligned = std::all_of(arrays.begin(), arrays.end(), [&](const Array& array) {
     return std::exchange(at, at + array.entry.bytes) % size_of(array) == 0;
   });
-  if (aligned) return;
+  if (aligned && !resized) return;
   std::stable_sort(arrays.begin(), arrays.end(),
                    [&](const Array& a, const Array& b) { return size_of(a) > size_of(b); });
 }
@@ -132,8 +134,22 @@ class Gatherer {
       return;
     }
     const Step& step = steps_[dim];
-    for (std::int64_t i = 0; i < step.size; ++i)
-      gather(dim + 1, from + i * step.from, to + i * step.to * item_);
+    const std::int64_t run = spans_[dim + 1] * item_;
+    const std::int64_t apart = step.from * item_;
+    if (run > kSpanBytes || apart == 0 || apart > kApartBytes) {
+      for (std::int64_t i = 0; i < step.size; ++i)
+        gather(dim + 1, from + i * step.from, to + i * step.to * item_);
+      return;
+    }
+    const std::int64_t together = 4 * kSpanBytes / apart;
+    for (std::int64_t i = 0; i < step.size; i += together) {
+      const std::int64_t count = std::min(together, step.size - i);
+      buffer_.resize(static_cast<std::size_t>((count - 1) * apart + run));
+      read_all(open_, static_cast<std::uint64_t>((from + i * step.from) * item_), buffer_.data(),
+               buffer_.size());
+      for (std::int64_t k = 0; k < count; ++k)
+        copy(dim + 1, buffer_.data() + k * apart, to + (i + k) * step.to * item_);
+    }
   }
 
   void copy(std::size_t dim, const char* from, std::byte* to) const {
@@ -180,7 +196,7 @@ class ArraysDecoder final : public Decoder {
                                              kSlabBytes)),
         edges_(wanted.edges),
         wanted_rows_(wanted.rows) {
-    if (wanted.widest_first && arrays.any_order && !dtype_) align(arrays_);
+    if (wanted.widest_first && arrays.any_order && !dtype_) align(arrays_, wanted.resizes);
     auto contents = std::make_shared<Contents>();
     contents->metadata = std::move(arrays.metadata);
     contents->nameless = arrays.nameless;
@@ -202,10 +218,12 @@ class ArraysDecoder final : public Decoder {
   }
 
   void restrict_to(const Part&) override {
-    throw Error(ErrorKind::usage,
-                option("part") + " divides one table or array, and this is a file of several",
-                by_keys_ ? "" : option("keys", "NAME") + " divides it by tensors, a run each",
-                {source_.name()});
+    throw Error(
+        ErrorKind::usage,
+        option("part") + " divides one table or array, and this is a file of several",
+        by_keys_ ? "leave it out: a run for each key divides the file by its tensors"
+                 : "leave it out: " + option("keys", "NAME") + " divides it by tensors, a run each",
+        {source_.name()});
   }
 
   bool cut(Chunk& chunk) override {
@@ -515,7 +533,10 @@ bool matches(std::string_view glob, std::string_view name) {
       continue;
     }
     if (g < glob.size() && n < name.size()) {
-      const std::size_t close = glob[g] == '[' ? glob.find(']', g + 2) : std::string_view::npos;
+      // A bracket that stands first is one of them.
+      const bool is_set = glob[g] == '[';
+      const std::size_t first = g + 1 + (glob.substr(g + 1).find_first_of("!^") == 0 ? 1 : 0);
+      const std::size_t close = is_set ? glob.find(']', first + 1) : std::string_view::npos;
       if (close != std::string_view::npos) {
         std::size_t i = g + 1;
         const bool negated = glob[i] == '!' || glob[i] == '^';

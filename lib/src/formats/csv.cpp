@@ -105,10 +105,9 @@ class CsvDecoder final : public Decoder {
     std::size_t size = size_of_lines(chunk);
     // A part may begin with blank lines, and the first slab of a tensor has rows.
     while (chunk.begins && cutter_.is_restricted() && fields_ != 1 && !cutter_.ended() &&
-           dialect_.skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size) ==
+           dialect_.skip_blank_lines(chunk.bytes.data(), chunk.bytes.data() + size, true) ==
                chunk.bytes.data() + size) {
-      if (before_.size() < static_cast<std::size_t>(kMostOfLine))  // for hints, which count lines
-        before_.append(chunk.bytes.data(), size);
+      remember({chunk.bytes.data(), size});
       cutter_.split(chunk, size);
       cutter_.fill(chunk);
       size = size_of_lines(chunk);
@@ -203,7 +202,7 @@ class CsvDecoder final : public Decoder {
   bool drop_blank_lines(Chunk& chunk) {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
-    if (dialect_.skip_blank_lines(begin, end) != end) return false;
+    if (dialect_.skip_blank_lines(begin, end, cutter_.ended()) != end) return false;
     const void* newline = chunk.size == 0 ? nullptr : ::memrchr(begin, '\n', chunk.size);
     if (newline == nullptr) return false;
     drop(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
@@ -233,7 +232,7 @@ class CsvDecoder final : public Decoder {
   std::size_t settle_blank_lines(Chunk& chunk, std::size_t& size) {
     std::size_t rows = size_of_rows(chunk, size);
     while (rows == 0 && !cutter_.ended()) {
-      waiting_ += lines_in(chunk, 0, size);
+      wait_for_row(chunk, 0, size);
       cutter_.split(chunk, size);
       cutter_.fill(chunk);
       size = size_of_lines(chunk);
@@ -246,8 +245,23 @@ class CsvDecoder final : public Decoder {
     chunk.blank_rows = missing_ ? std::min<std::uint64_t>(owed_, block_bytes_) : owed_;
     owed_ -= chunk.blank_rows;
     if (owed_ != 0) return size = 0;
-    waiting_ += lines_in(chunk, rows, size);
+    chunk.blank_line = waiting_line_;
+    wait_for_row(chunk, rows, size);
     return rows;
+  }
+
+  /// Of the blank lines in a run of lines without rows.
+  void wait_for_row(const Chunk& chunk, std::size_t begin, std::size_t end) {
+    const std::uint64_t lines = lines_in(chunk, begin, end);
+    if (waiting_ == 0 && lines != 0) {
+      const char* const text = chunk.bytes.data();
+      const char* p = text + begin;
+      const char* const last = text + end;
+      while (dialect_.is_comment(dialect_.skip_blanks(p, last), last))
+        p = std::find(p, last, '\n') + 1;
+      waiting_line_ = chunk.line + count_line_feeds(text, p);
+    }
+    waiting_ += lines;
   }
 
   /// Up to the blank lines at the end of the first `size` bytes.
@@ -256,7 +270,7 @@ class CsvDecoder final : public Decoder {
     while (size != 0) {
       const void* newline = ::memrchr(begin, '\n', size - 1);
       const char* line = newline == nullptr ? begin : static_cast<const char*>(newline) + 1;
-      if (dialect_.skip_blank_lines(line, begin + size) != begin + size) break;
+      if (dialect_.skip_blank_lines(line, begin + size, true) != begin + size) break;
       size = static_cast<std::size_t>(line - begin);
     }
     return size;
@@ -293,7 +307,7 @@ class CsvDecoder final : public Decoder {
       const char* whole = is_last              ? end
                           : newline == nullptr ? p
                                                : static_cast<const char*>(newline) + 1;
-      if (dialect_.skip_blank_lines(p, whole) != whole) return true;
+      if (dialect_.skip_blank_lines(p, whole, true) != whole) return true;
       if (whole == block.data()) {
         const char* const content = dialect_.skip_blanks(p, end);
         in_comment = dialect_.is_comment(content, end);
@@ -359,7 +373,7 @@ class CsvDecoder final : public Decoder {
     while (!read_head(chunk)) {
       if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
     }
-    before_.append(chunk.bytes.data(), data_offset_);
+    remember({chunk.bytes.data(), data_offset_});
     if (!cutter_.is_restricted()) return;
     const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
     row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body));
@@ -370,9 +384,19 @@ class CsvDecoder final : public Decoder {
 
   /// Leaves the first bytes of the chunk behind.
   void drop(Chunk& chunk, std::size_t size) {
-    before_.append(chunk.bytes.data(), size);
+    remember({chunk.bytes.data(), size});
     cutter_.split(chunk, size);
     cutter_.fill(chunk);
+    last_field_ = fields_before_ = 0;
+  }
+
+  /// Keeps what stands in front of the rows for hints, which count its lines: all of it, or none of
+  /// them is given.
+  void remember(std::string_view text) {
+    before_ += text;
+    if (before_.size() <= static_cast<std::size_t>(kMostOfLine)) return;
+    before_.erase(0, before_.size() - 2);  // of which the end of a line is to be known
+    gives_hints_ = false;
   }
 
   /// A spreadsheet's first line `sep=;`, with or without quotes.
@@ -627,7 +651,7 @@ class CsvDecoder final : public Decoder {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
     const bool ended = cutter_.ended();
-    const char* const first = dialect_.skip_blank_lines(begin, end);
+    const char* const first = dialect_.skip_blank_lines(begin, end, ended);
     if (first == end && !ended) return false;
     if (first == end) fail(chunk, end, "no tensor in it: expected rows of numbers");
 
@@ -678,7 +702,7 @@ class CsvDecoder final : public Decoder {
                                                      : "its first row is numbers"),
                   option("skip") + " skips lines in front of it", {name_, 0, 0});
     }
-    const char* row = dialect_.skip_blank_lines(data, end);
+    const char* row = dialect_.skip_blank_lines(data, end, ended);
     if (row == end && ended) fail_empty(chunk, first, row_end);
     // One between a header and the first row of a single column is a row, too.
     const bool blank_row = fields_ == 1 && *has_header_ && row != data &&
@@ -686,9 +710,9 @@ class CsvDecoder final : public Decoder {
                                     static_cast<std::size_t>(row - begin)) != 0;
     const void* newline =
         row == end ? nullptr : std::memchr(row, '\n', static_cast<std::size_t>(end - row));
-    const char* next = newline == nullptr
-                           ? end
-                           : dialect_.skip_blank_lines(static_cast<const char*>(newline) + 1, end);
+    const char* next = newline == nullptr ? end
+                                          : dialect_.skip_blank_lines(
+                                                static_cast<const char*>(newline) + 1, end, ended);
     const bool more = newline != nullptr && (blank_row || next != end);
     const bool enough = more || (newline != nullptr && !tells_rows_from_vectors_);
     if (!enough && !ended) return false;
@@ -928,7 +952,7 @@ class CsvDecoder final : public Decoder {
     const bool has_comments = !is_taken_apart && !dialect_.comment.empty();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
-      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, "");
+      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, "");
       std::fill_n(out, blank_rows, missing);
     }
 
@@ -938,8 +962,9 @@ class CsvDecoder final : public Decoder {
         continue;
       }
       if (*p <= ' ') {
-        const char* content = fields == 1 || is_taken_apart ? dialect_.skip_blanks(p, end)
-                                                            : dialect_.skip_blank_lines(p, end);
+        const char* content = fields == 1 || is_taken_apart
+                                  ? dialect_.skip_blanks(p, end)
+                                  : dialect_.skip_blank_lines(p, end, true);
         if (content == end) break;
         if (fields == 1 && skip_break(content, end) != content) {
           if (!missing_) fail_blank_line(chunk, p, content);
@@ -1005,7 +1030,7 @@ class CsvDecoder final : public Decoder {
     char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
     const char* p = begin + (chunk.begins ? data_offset_ : 0);
-    if (fields_ != 1) p = dialect_.skip_blank_lines(p, end);
+    if (fields_ != 1) p = dialect_.skip_blank_lines(p, end, true);
     if (p == end) return std::nullopt;
     begin[chunk.size] = '\n';  // the last line may have none
     const char* const last = end[-1] == '\n' ? end : end + 1;
@@ -1138,7 +1163,7 @@ class CsvDecoder final : public Decoder {
     for (;;) {
       take_apart(lines, plan, bounds.data());
       if (lines.p == lines.last) return true;
-      const char* const next = dialect_.skip_blank_lines(lines.p, lines.last);
+      const char* const next = dialect_.skip_blank_lines(lines.p, lines.last, true);
       if (next == lines.last) {
         lines.p = next;
         return true;
@@ -1225,7 +1250,7 @@ class CsvDecoder final : public Decoder {
     const T missing = missing_value<T>();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
-      if (!missing_) fail_missing({name_, chunk.line - blank_rows, 1}, 1, "");
+      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, "");
       std::fill_n(out, blank_rows, missing);
     }
     while (p < end) {
@@ -1244,7 +1269,7 @@ class CsvDecoder final : public Decoder {
           continue;
         }
       } else {
-        p = dialect_.skip_blank_lines(p, end);
+        p = dialect_.skip_blank_lines(p, end, true);
         if (p == end) break;
       }
       const char* const line_end = std::find(p, end, '\n');
@@ -1355,13 +1380,8 @@ class CsvDecoder final : public Decoder {
     const bool whole = skip_blanks_inside(number.end, field.end) == field.end;
     const std::string_view text = field.text();
     if (number.status == NumberStatus::out_of_range && whole) {
-      const bool is_digits =
-          std::any_of(text.begin(), text.end(), [](char c) { return c >= '0' && c <= '9'; });
       fail(chunk, p, in_quotes(text) + " does not fit " + std::string(rectify::name(dtype_)),
-           is_floating_point(dtype_) ? ""
-           : !is_digits              ? "choose a floating dtype"
-           : dtype_ == DType::int64  ? option("dtype", "float64") + " rounds it"
-                                     : "choose a wider " + option("dtype"));
+           hint_for_misfit(text, dtype_));
     }
     refuse_binary(chunk, field.begin, field.end);
     if (text == "\x1A") {
@@ -1405,6 +1425,7 @@ class CsvDecoder final : public Decoder {
 
   /// One of a single column, which is a missing field.
   [[noreturn]] void fail_blank_line(const Chunk& chunk, const char* p, const char* content) const {
+    while (p != chunk.bytes.data() && p[-1] != '\n') --p;  // its start, where blanks may stand
     fail_missing(place_in(chunk, name_, p), 1, hint(CsvFault::missing, chunk, p, content, {}));
   }
 
@@ -1495,8 +1516,9 @@ class CsvDecoder final : public Decoder {
   std::shared_ptr<const TableStyle> style_;
 
   std::uint64_t waiting_ = 0;  // blank lines behind the last row, which are rows if one follows
-  std::uint64_t owed_ = 0;     // blank lines that are rows and have not been given out
-  bool row_behind_ = false;    // a row follows behind the part
+  std::uint64_t waiting_line_ = 0;  // of the first of them
+  std::uint64_t owed_ = 0;          // blank lines that are rows and have not been given out
+  bool row_behind_ = false;         // a row follows behind the part
 };
 
 }  // namespace

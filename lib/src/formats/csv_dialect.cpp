@@ -23,10 +23,11 @@ std::string CsvField::name() const {
   return name;
 }
 
-const char* CsvDialect::skip_blank_lines(const char* p, const char* end) const {
+const char* CsvDialect::skip_blank_lines(const char* p, const char* end, bool ended) const {
   for (;;) {
     const char* content = skip_blanks(p, end);
     if (content != end && *content == '\r' && content + 1 == end) return end;
+    if (!ended && content != end && comment.starts_with(std::string_view(content, end))) return end;
     if (content != end && is_comment(content, end)) {
       p = std::find(content, end, '\n');
       if (p == end) return end;

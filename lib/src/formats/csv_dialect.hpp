@@ -48,8 +48,9 @@ struct CsvDialect {
     while (p != end && is_blank(*p)) ++p;
     return p;
   }
-  /// The start of the next line that is neither blank nor a comment.
-  const char* skip_blank_lines(const char* p, const char* end) const;
+  /// The start of the next line that is neither blank nor a comment; `end`, if that cannot be told of
+  /// what stands in front of it. `ended`: the text goes on no further, or with a line.
+  const char* skip_blank_lines(const char* p, const char* end, bool ended) const;
   /// Whether a comment begins at `p`, which is behind the blanks of a line.
   bool is_comment(const char* p, const char* end) const {
     return !comment.empty() &&

@@ -95,7 +95,7 @@ class Hints {
       const bool names_delimiter = text.starts_with("sep=") || text.starts_with("\"sep=");
       const std::size_t begin = names_delimiter ? text.find('\n') + 1 : 0;
       const char* const end = text.data() + text.size();
-      const char* const first = fault.dialect.skip_blank_lines(text.data() + begin, end);
+      const char* const first = fault.dialect.skip_blank_lines(text.data() + begin, end, true);
       const char* p = first;
       for (;; ++p) {  // a name may have line breaks in it
         const CsvField field = fault.dialect.field_at(p, end, true);

@@ -275,23 +275,22 @@ std::string taker_of(const FormatOption& option) {
   return name;
 }
 
-/// Whether a text begins as a safetensors file does: with the length of a header, and its brace. The
-/// length is a multiple of 8, as writers make it, unless the file has the format's name. Looks no
-/// further than a line.
+/// Whether a text begins as a safetensors file does: with the length of a header, up to 100 MB, and its
+/// brace, if it is not cut short in a file of the format's name. Looks no further than a line.
 bool is_safetensors(Head& head, bool is_named) {
   constexpr std::size_t kLength = 8;
-  constexpr std::size_t kLow = 4;  // bytes of a length below 100 MB
+  constexpr std::string_view kMostLength("\xFF\xFF\xFF\x05\0\0\0\0", kLength);  // 100 MB
   const auto may_be = [&] {
     const std::string_view text = head.text();
-    if (text.empty() || (!is_named && static_cast<unsigned char>(text[0]) % 8 != 0)) return false;
-    for (std::size_t i = kLow; i < std::min(kLength, text.size()); ++i)
-      if (text[i] != '\0') return false;
-    return text.size() <= kLength || is_named || text[kLength] == '{';
+    for (std::size_t i = 3; i < std::min(kLength, text.size()); ++i)
+      if (static_cast<unsigned char>(text[i]) > static_cast<unsigned char>(kMostLength[i]))
+        return false;
+    return !text.empty() && (text.size() <= kLength || is_named || text[kLength] == '{');
   };
   while (head.text().size() <= kLength && may_be() &&
          head.text().find('\n') == std::string_view::npos && head.more(kLength + 1)) {
   }
-  return head.text().size() > kLength && may_be();
+  return (is_named || head.text().size() > kLength) && may_be();
 }
 
 /// A path whose extension is that of what gzip data hold.

@@ -51,6 +51,7 @@ struct Chunk {
   bool glued = false;            // json: no white space stands between this and what came before
   Buffer apart;                  // csv: its columns, one by one
   std::uint64_t blank_rows = 0;  // csv: blank lines in front of it that are rows, too
+  std::uint64_t blank_line = 0;  // csv: the line of the first of them
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves
@@ -257,8 +258,11 @@ struct Wanted {
   bool needs_floating = false;
   /// What long rows had better come together, up to some MiB.
   std::int64_t rows = 1;
-  /// Of several tensors those of wide elements had better come first.
+  /// Of several tensors those of wide elements had better come first, if not all of them would begin
+  /// at a multiple of an element otherwise.
   bool widest_first = false;
+  /// What is written of a tensor may be of another size.
+  bool resizes = false;
   /// Set: the text of a table's rows will do.
   const Rewriting* rewriting = nullptr;
 };

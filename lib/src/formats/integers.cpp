@@ -36,6 +36,14 @@ bool may_be_inexact(DType from, DType to) {
   });
 }
 
+std::string hint_for_misfit(std::string_view number, DType dtype) {
+  if (is_floating_point(dtype)) return "";
+  if (number.find_first_of("0123456789") == std::string_view::npos)
+    return "choose a floating dtype";
+  if (dtype == DType::int64) return option("dtype", "float64") + " rounds it";
+  return "choose a wider " + option("dtype");
+}
+
 Tensor converted(const Tensor& tensor, DType dtype, const std::string& place, Inexact& inexact) {
   Tensor result = tensor.to(dtype);
   if (!may_be_inexact(tensor.dtype(), dtype)) return result;

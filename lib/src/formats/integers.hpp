@@ -77,6 +77,9 @@ bool is_inexact(std::string_view text, T value, Inexact& inexact) {
 /// Whether `to` may fail to hold an integer of the dtype `from` exactly.
 bool may_be_inexact(DType from, DType to);
 
+/// What to do about a number of a text that `dtype` does not hold; "": nothing.
+std::string hint_for_misfit(std::string_view number, DType dtype);
+
 /// The tensor as `dtype`; tells `inexact` which of its integers that does not hold. `place` is the
 /// tensor's. Throws as Tensor::to() does.
 Tensor converted(const Tensor& tensor, DType dtype, const std::string& place, Inexact& inexact);

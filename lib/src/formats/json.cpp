@@ -95,6 +95,11 @@ class JsonDecoder final : public Decoder {
     if (options.pointer) {
       pointer_.emplace(*options.pointer);
       path_ = *options.pointer;
+    } else if (rows_of_one_ && keys_.size() == 1 &&
+               keys_[0].find_first_of("*?[") == std::string::npos) {
+      path_ = pointer_step(keys_[0]);  // of each record the row
+      pointer_.emplace(path_);
+      keys_.clear();
     }
     TableStyle style;
     style.format = lines ? "jsonl" : "json";
@@ -212,6 +217,7 @@ class JsonDecoder final : public Decoder {
         cutter_.grow(chunk);
       }
     } else {
+      settled_ = 0;
       while (!cut_elements(chunk)) cutter_.grow(chunk);
     }
     any_ = any_ || !blank(chunk.text());
@@ -230,6 +236,12 @@ class JsonDecoder final : public Decoder {
   static bool is_hopeless(std::string_view text) {
     const char* const end = text.data() + text.size();
     const char* p = skip_between(text.data(), end);
+    for (const std::string_view word : {"\"NaN\"", "\"Infinity\"", "\"-Infinity\""}) {
+      const auto size = std::min(word.size(), static_cast<std::size_t>(end - p));
+      if (std::string_view(p, size) != word.substr(0, size)) continue;
+      p += size;
+      break;
+    }
     while (p != end && is_wordlike(*p)) ++p;
     p = skip_space(p, end);
     return static_cast<std::size_t>(end - p) > kTokenBytes || std::any_of(p, end, ends_token);
@@ -265,9 +277,9 @@ class JsonDecoder final : public Decoder {
   bool cut_elements(Chunk& chunk) {
     const char* const begin = chunk.bytes.data();
     const char* const end = begin + chunk.size;
-    const char* p = begin;
+    const char* p = begin + settled_;
     if (chunk.begins) {
-      p = skip_between(p, end) + 1;
+      p = skip_between(begin, end) + 1;
       // The first element's brackets tell how deep the elements are.
       std::size_t depth = 0;
       const char* q = p;
@@ -289,6 +301,10 @@ class JsonDecoder final : public Decoder {
     // more. Where nesting differs from that of the first element there is an error before the
     // brackets could mislead.
     const char* last = nullptr;  // behind the last comma between elements
+    // Up to where brackets need not be looked at again once there is more.
+    const auto settle = [&](const char* at) {
+      if (!chunk.begins && last == nullptr) settled_ = static_cast<std::size_t>(at - begin);
+    };
     for (;;) {
       const void* found =
           p == end ? nullptr : std::memchr(p, ']', static_cast<std::size_t>(end - p));
@@ -298,7 +314,11 @@ class JsonDecoder final : public Decoder {
             bracket == p ? nullptr : ::memrchr(p, ',', static_cast<std::size_t>(bracket - p));
         if (comma != nullptr) last = static_cast<const char*>(comma) + 1;
       }
-      if (bracket == end) break;
+      if (bracket == end) {
+        if (rank_ != 0) settle(p == end ? begin + settled_ : end);
+        break;
+      }
+      settle(bracket);
       std::size_t closed = 1;
       p = skip_space(bracket + 1, end);
       while (p != end && *p == ']' && closed <= rank_) {
@@ -458,6 +478,14 @@ class JsonDecoder final : public Decoder {
     return chunk.ends ? p : nullptr;
   }
 
+  /// A vector in JSON Lines is a record: a line of its own in CSV, too.
+  void mark_record(Result& result) const {
+    const Shape& of = result.columns[0].tensor.shape();
+    if (!lines_ || of.size() != 1 || of[0] == 0) return;
+    result.lines = Lines::rows;
+    result.fields = static_cast<std::size_t>(of[0]);
+  }
+
   /// Whole values from `p` on: a Result each, or stacked as the slices or rows of one.
   template <class T>
   void decode_values(const Chunk& chunk, const char* p, std::vector<Result>& results) const {
@@ -530,11 +558,7 @@ class JsonDecoder final : public Decoder {
         continue;
       }
       Result& result = add(results, values, std::move(shape));
-      const Shape& of = result.columns[0].tensor.shape();
-      if (lines_ && of.size() == 1 && of[0] != 0) {
-        result.lines = Lines::rows;  // a record: a line of its own in CSV, too
-        result.fields = static_cast<std::size_t>(of[0]);
-      }
+      mark_record(result);
       values.clear();
     }
     unstack();
@@ -609,6 +633,7 @@ class JsonDecoder final : public Decoder {
         result.name = name;
         if (tensor.dim() != 0) result.length = tensor.shape()[0];
         if (tensor.dim() >= 2) result.lines = Lines::slices;
+        mark_record(result);
         contents->entries.push_back(
             {name, std::string(rectify::name(dtype_)), dtype_, tensor.shape(), tensor.nbytes()});
       } else {
@@ -651,13 +676,14 @@ class JsonDecoder final : public Decoder {
   mutable std::atomic<bool> rewrites_ = false;  // until that was in vain
 
   bool begun_ = false;
-  bool any_ = false;      // a tensor has been cut
-  bool glued_ = false;    // the last chunk did not end in white space
-  bool inside_ = false;   // the last chunk ended between the elements of an array
-  bool vain_ = false;     // decode() stops at the last chunk: what follows is not read on for
-  std::size_t rank_ = 0;  // dimensions of that array's elements
-  Shape element_;         // and their shape
-  Shape row_;             // with rows_of_one_: the shape of every value
+  bool any_ = false;         // a tensor has been cut
+  bool glued_ = false;       // the last chunk did not end in white space
+  bool inside_ = false;      // the last chunk ended between the elements of an array
+  std::size_t settled_ = 0;  // of the chunk at hand, if so
+  bool vain_ = false;        // decode() stops at the last chunk: what follows is not read on for
+  std::size_t rank_ = 0;     // dimensions of that array's elements
+  Shape element_;            // and their shape
+  Shape row_;                // with rows_of_one_: the shape of every value
 };
 
 }  // namespace

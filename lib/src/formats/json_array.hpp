@@ -10,6 +10,7 @@
 
 #include "format.hpp"
 #include "half.hpp"
+#include "integers.hpp"
 #include "json_pointer.hpp"
 #include "json_text.hpp"
 #include "number/number.hpp"
@@ -271,7 +272,7 @@ class ArrayReader {
     }
     if (ends && parsed.status == NumberStatus::out_of_range) {
       fail(p, in_quotes(token) + " does not fit " + std::string(rectify::name(dtype_of<T>)),
-           "choose a wider " + option("dtype"));
+           hint_for_misfit(token, dtype_of<T>));
     }
     if (ends && parsed.status == NumberStatus::too_large) {
       fail(p, "the integer " + in_quotes(token) + " is too large for any floating dtype",

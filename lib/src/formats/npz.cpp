@@ -24,10 +24,13 @@ Source open_member(const Source& file, const ZipMember& member, const std::strin
   return Source(inflate(std::move(slice), {member.size, member.crc}), place);
 }
 
+std::string name_of_array(const ZipMember& member) {
+  return member.name.substr(0, member.name.size() - kExtension.size());
+}
+
 Array array_of(const std::shared_ptr<const Source>& file, const ZipMember& member,
                std::optional<DType> wanted) {
-  std::string name = member.name;
-  if (name.ends_with(kExtension)) name.resize(name.size() - kExtension.size());
+  std::string name = name_of_array(member);
   const std::string place = place_of(file->name(), name);
   Source source = open_member(*file, member, place);
   const NpyHead head = read_npy_head(source, wanted);
@@ -178,14 +181,16 @@ Arrays read_npz(const std::shared_ptr<const Source>& file, const std::vector<Zip
   arrays.any_order = true;
   for (const ZipMember& member : members) {
     if (member.name.ends_with('/')) continue;  // a folder
-    if (!member.name.ends_with(kExtension)) {  // numpy.load gives its bytes; refused if chosen
+    const bool is_array = member.name.ends_with(kExtension);
+    if (!is_array || !member.refusal.empty()) {  // bytes, as numpy.load gives; refused if chosen
       Array& other = arrays.arrays.emplace_back();
-      other.entry = {member.name,
+      other.entry = {is_array ? name_of_array(member) : member.name,
                      "bytes",
                      std::nullopt,
                      {static_cast<std::int64_t>(member.size)},
                      member.size};
-      other.refusal = "it is not a .npy file, as the members of an .npz are";
+      other.refusal =
+          is_array ? member.refusal : "it is not a .npy file, as the members of an .npz are";
       continue;
     }
     arrays.arrays.push_back(array_of(file, member, wanted));

@@ -22,15 +22,29 @@ constexpr std::size_t kMostValues = std::size_t{4} << 20;
 constexpr std::size_t kMostTextBytes = std::size_t{1} << 16;  // of a name
 constexpr std::size_t kMostTupleDepth = 16;                   // of one that is a key
 
-constexpr std::string_view kFunctions[] = {"torch._utils._rebuild_tensor",
-                                           "torch._utils._rebuild_tensor_v2",
-                                           "torch._utils._rebuild_tensor_v3",
-                                           "torch._utils._rebuild_parameter",
-                                           "torch._utils._rebuild_parameter_with_state",
-                                           "collections.OrderedDict",
-                                           "torch.Size",
-                                           "torch.device",
-                                           "torch.serialization._get_layout"};
+constexpr std::size_t kMostCopiedBytes = std::size_t{16} << 20;  // of texts that are there again
+
+struct Function {
+  std::string_view name;
+  std::size_t least, most;  // arguments
+};
+constexpr Function kFunctions[] = {{"torch._utils._rebuild_tensor", 4, 4},
+                                   {"torch._utils._rebuild_tensor_v2", 6, 7},
+                                   {"torch._utils._rebuild_tensor_v3", 7, 8},
+                                   {"torch._utils._rebuild_parameter", 3, 3},
+                                   {"torch._utils._rebuild_parameter_with_state", 4, 4},
+                                   {"collections.OrderedDict", 0, 1},
+                                   {"torch.Size", 1, 1},
+                                   {"torch.device", 1, 2},
+                                   {"torch.serialization._get_layout", 1, 1}};
+
+const Function* find_function(std::string_view name) {
+  const auto* const found =
+      std::find_if(std::begin(kFunctions), std::end(kFunctions),
+                   [&](const Function& function) { return function.name == name; });
+  return found == std::end(kFunctions) ? nullptr : found;
+}
+
 constexpr std::string_view kDTypes[] = {"float16",
                                         "bfloat16",
                                         "float32",
@@ -74,35 +88,40 @@ bool is_storage(std::string_view name) {
 
 bool is_known(std::string_view name) {
   constexpr std::string_view kTorch = "torch.";
-  if (is_storage(name)) return true;
-  if (std::find(std::begin(kFunctions), std::end(kFunctions), name) != std::end(kFunctions))
-    return true;
+  if (is_storage(name) || find_function(name) != nullptr) return true;
   return name.starts_with(kTorch) && std::find(std::begin(kDTypes), std::end(kDTypes),
                                                name.substr(kTorch.size())) != std::end(kDTypes);
 }
 
 /// An integer, little endian in two's complement, in decimal.
 std::string digits(std::string_view bytes) {
-  std::vector<unsigned> number;  // little endian, without the sign
+  constexpr std::uint64_t kNineDigits = 1'000'000'000;
+  std::vector<std::uint32_t> number((bytes.size() + 3) / 4);  // little endian, without the sign
   const bool negative = !bytes.empty() && (static_cast<unsigned char>(bytes.back()) & 0x80) != 0;
   unsigned carry = negative ? 1 : 0;
-  for (const char c : bytes) {
-    const unsigned byte = static_cast<unsigned char>(c);
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    const unsigned byte = static_cast<unsigned char>(bytes[i]);
     carry += negative ? byte ^ 0xFFu : byte;
-    number.push_back(carry & 0xFFu);
+    number[i / 4] |= (carry & 0xFFu) << 8 * (i % 4);
     carry >>= 8;
   }
-  std::string text;
-  while (!number.empty()) {
-    unsigned rest = 0;
-    for (std::size_t i = number.size(); i-- > 0;) {
-      rest = rest << 8 | number[i];
-      number[i] = rest / 10;
-      rest %= 10;
-    }
-    text += static_cast<char>('0' + rest);
+  const auto shorten = [&] {
     while (!number.empty() && number.back() == 0) number.pop_back();
+    return !number.empty();
+  };
+  std::string text;  // from its end
+  while (shorten()) {
+    std::uint64_t rest = 0;
+    for (std::size_t i = number.size(); i-- > 0;) {
+      rest = rest << 32 | number[i];
+      number[i] = static_cast<std::uint32_t>(rest / kNineDigits);
+      rest %= kNineDigits;
+    }
+    const bool last = !shorten();
+    for (int i = 0; i < 9 && !(last && rest == 0); ++i, rest /= 10)
+      text += static_cast<char>('0' + rest % 10);
   }
+  if (text.empty()) text = "0";
   if (negative) text += '-';
   std::reverse(text.begin(), text.end());
   return text;
@@ -146,7 +165,7 @@ bool append_repr(const Pickle& pickle, std::uint32_t index, std::size_t depth, s
       text += value.number == 0 ? "False" : "True";
       break;
     case Kind::integer:
-      text += value.text.empty() ? std::to_string(value.number) : value.text;
+      text += value.text.empty() ? std::to_string(value.number) : digits(value.text);
       break;
     case Kind::text:
       text += quoted(value.text, false);
@@ -289,27 +308,24 @@ class Machine {
     const std::uint32_t function = pop();
     if (of(function).kind != Kind::global || of(arguments).kind != Kind::tuple)
       fail("calls what is not a function");
-    const std::string name = of(function).text;
+    const Function* const known = find_function(of(function).text);
+    if (known == nullptr)
+      fail("calls " + of(function).text + ", which is not a function of the list");
+    const std::string_view name = known->name;
+    if (const std::size_t count = of(arguments).items.size();
+        count < known->least || count > known->most)
+      fail("calls " + std::string(name) + " with " + std::to_string(count) + " arguments");
     const std::vector<std::uint32_t> items = of(arguments).items;
-    const auto wants = [&](std::size_t least, std::size_t most) {
-      if (items.size() < least || items.size() > most)
-        fail("calls " + name + " with " + std::to_string(items.size()) + " arguments");
-    };
     if (name == "torch._utils._rebuild_tensor") {
-      wants(4, 4);
       push({Kind::tensor, 1, {}, items});
     } else if (name == "torch._utils._rebuild_tensor_v2") {
-      wants(6, 7);
       push({Kind::tensor, 2, {}, items});
     } else if (name == "torch._utils._rebuild_tensor_v3") {
-      wants(7, 8);
       push({Kind::tensor, 3, {}, items});
     } else if (name.starts_with("torch._utils._rebuild_parameter")) {
-      wants(3, 4);
       if (of(items[0]).kind != Kind::tensor) fail("makes a parameter of what is not a tensor");
       stack_.push_back(items[0]);
     } else if (name == "collections.OrderedDict") {
-      wants(0, 1);
       Value dict{Kind::dict, 0, {}, {}};
       if (!items.empty()) {
         for (const std::uint32_t pair : of(items[0]).items) {
@@ -320,14 +336,11 @@ class Machine {
       }
       push(std::move(dict));
     } else if (name == "torch.Size") {
-      wants(1, 1);
       if (of(items[0]).kind != Kind::tuple && of(items[0]).kind != Kind::list)
         fail("makes a size of what is not a tuple");
       stack_.push_back(items[0]);
-    } else if (name == "torch.device" || name == "torch.serialization._get_layout") {
-      push({Kind::none, 0, items.empty() ? "" : of(items[0]).text, {}});
-    } else {
-      fail("calls " + name + ", which is not a function of the list");
+    } else {  // torch.device, torch.serialization._get_layout
+      push({Kind::none, 0, copied(of(items[0]).text), {}});
     }
   }
 
@@ -467,7 +480,9 @@ class Machine {
         const std::uint32_t module = pop();
         if (of(name).kind != Kind::text || of(module).kind != Kind::text)
           fail("has a name that is not text");
-        push_global(of(module).text + "." + of(name).text);
+        if (of(module).text.size() + of(name).text.size() > kMostTextBytes)
+          fail("has a name that is too long");
+        push_global(copied(of(module).text) + "." + copied(of(name).text));
         return false;
       }
       case 'R':
@@ -482,7 +497,7 @@ class Machine {
       case 'Q': {
         const std::uint32_t id = pop();
         if (of(id).kind != Kind::tuple) fail("names a storage by what is not a tuple");
-        push({Kind::persistent, 0, {}, of(id).items});
+        push({Kind::persistent, 0, {}, counted(of(id).items)});
         return false;
       }
       default:
@@ -492,10 +507,18 @@ class Machine {
     }
   }
 
-  std::vector<std::uint32_t> counted(std::vector<std::uint32_t> items) {
+  template <class Items>
+  std::vector<std::uint32_t> counted(Items&& items) {
     items_ += items.size();
     if (items_ > kMostValues) fail("has more than four million values");
-    return items;
+    return std::forward<Items>(items);
+  }
+
+  /// A text that the pickle has once and may show any number of times.
+  std::string copied(const std::string& text) {
+    copied_bytes_ += text.size();
+    if (copied_bytes_ > kMostCopiedBytes) fail("repeats texts of more than 16 MiB");
+    return text;
   }
 
   /// Bytes, of which more than there may be in a name are not shown.
@@ -505,7 +528,7 @@ class Machine {
 
   void push_long(std::uint64_t size) {
     if (size > 8) {
-      push({Kind::integer, 0, digits(take(size)), {}});
+      push({Kind::integer, 0, std::string(take(size)), {}});
       return;
     }
     std::uint64_t value = number(size);
@@ -522,7 +545,8 @@ class Machine {
   std::vector<std::uint32_t> stack_;
   std::vector<std::size_t> marks_;
   std::unordered_map<std::uint64_t, std::uint32_t> memo_;
-  std::size_t items_ = 0;  // of all tuples, lists and dicts
+  std::size_t items_ = 0;         // of all tuples, lists and dicts
+  std::size_t copied_bytes_ = 0;  // of texts
 };
 
 }  // namespace

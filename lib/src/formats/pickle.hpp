@@ -15,7 +15,7 @@ struct Pickle {
     /// None, and what says nothing of tensors: bytes, a device, a layout, which text then shows.
     none,
     boolean,
-    /// In number, or, beyond 64 bits, in decimal in text.
+    /// In number, or, beyond 64 bits, in text: its bytes, little endian in two's complement.
     integer,
     /// In text, as Python writes it.
     real,

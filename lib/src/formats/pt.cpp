@@ -8,6 +8,7 @@
 #include <array>
 #include <charconv>
 #include <map>
+#include <unordered_set>
 #include <utility>
 
 #include "pickle.hpp"
@@ -167,6 +168,22 @@ class Tensors {
     return kind == Kind::tensor || kind == Kind::list || kind == Kind::tuple || kind == Kind::dict;
   }
 
+  /// Python would keep the last value of a key; who names two has damaged the file, or hides one.
+  void check_keys_differ(const Pickle::Value& dict) const {
+    std::unordered_set<std::string_view> texts;
+    std::unordered_set<std::int64_t> numbers;
+    for (std::size_t i = 0; i < dict.items.size(); i += 2) {
+      const Pickle::Value& key = pickle_[dict.items[i]];
+      const bool is_number = key.kind == Kind::integer && key.text.empty();
+      if (is_number ? !numbers.insert(key.number).second
+                    : key.kind == Kind::text && !texts.insert(key.text).second) {
+        fail("a dict has the key " +
+                 (is_number ? std::to_string(key.number) : in_quotes(key.text)) + " twice",
+             "");
+      }
+    }
+  }
+
   /// How many tensors there are, each as often as there is a path to it, and what their names take,
   /// without making any. Each value is looked at once.
   Count count(std::uint32_t index, std::string_view part, std::size_t depth) {
@@ -177,6 +194,7 @@ class Tensors {
     if (known.state == Count::State::known) return known;
     const Pickle::Value& value = pickle_[index];
     known.state = Count::State::begun;
+    if (value.kind == Kind::dict) check_keys_differ(value);
     Count sum;
     sum.tensors = value.kind == Kind::tensor ? 1 : 0;
     for_each_item(value, [&](std::uint32_t item, std::string_view step) {
@@ -247,7 +265,11 @@ class Tensors {
     const auto found = members_.find(folder_ + "/data/" + key);
     if (found == members_.end())
       fail("its storage " + in_quotes(key) + " is not in the archive", name);
-    if (found->second->deflated) fail("its storage is deflated, and torch.save stores them", name);
+    if (!found->second->refusal.empty()) fail("its storage: " + found->second->refusal, name);
+    if (found->second->deflated) {
+      fail("its storage is deflated, and torch.save stores them", name,
+           "unzip the archive and zip -0 it again, or torch.save what torch.load gives");
+    }
     const std::string& type = pickle_[value.items[1]].text;
     return {found->second, type.substr(type.rfind('.') + 1), whole(value.items[4], name)};
   }
@@ -292,8 +314,7 @@ class Tensors {
     const DType dtype = *array.entry.known;
     const std::uint64_t item = itemsize(dtype);
     const std::uint64_t unit = value.number == 3 ? 1 : item;
-    if (from.member->size / unit < static_cast<std::uint64_t>(from.elements) ||
-        static_cast<std::uint64_t>(from.elements) * unit != from.member->size) {
+    if (from.member->size / unit != static_cast<std::uint64_t>(from.elements)) {
       fail("its storage is said to have " + std::to_string(from.elements) + " elements, and has " +
                std::to_string(from.member->size) + " bytes",
            name);

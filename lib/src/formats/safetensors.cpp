@@ -91,7 +91,11 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
       return true;
     }
     key_ = text;
-    if (in_metadata_) return true;
+    if (in_metadata_) {
+      if (!metadata_names_.insert(text).second)
+        fail_header(in_quotes(text) + " twice under " + in_quotes(kMetadata));
+      return true;
+    }
     Tensor& tensor = tensors.back();
     bool* const seen = text == "dtype"          ? &tensor.has_dtype
                        : text == "shape"        ? &tensor.has_shape
@@ -167,7 +171,7 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
   int depth_ = 0;  // of objects
   bool in_metadata_ = false;
   std::string name_, key_;
-  std::set<std::string> names_;
+  std::set<std::string> names_, metadata_names_;
   std::vector<std::uint64_t> shape_;
   std::vector<std::uint64_t>* list_ = nullptr;  // the one that is being read
 };
@@ -229,7 +233,11 @@ Array array_of(const Source& source, const Header::Tensor& tensor) {
               (fits ? std::to_string(bytes) : "more than 64 bits of") +
               " bytes, and its data have " + std::to_string(array.entry.bytes));
   }
-  if (row->dtype) numel(tensor.shape, *row->dtype);
+  try {
+    if (row->dtype) numel(tensor.shape, *row->dtype);
+  } catch (const Error& error) {
+    throw error.at({place_of(source.name(), tensor.name)});
+  }
   return array;
 }
 
@@ -237,6 +245,11 @@ Arrays read_arrays(Source& source) {
   const std::string text = read_header(source);
   if (!text.starts_with('{'))
     fail(source, "the header does not begin with '{' but with " + in_quotes(text.substr(0, 8)));
+  // Which nlohmann_json takes for the end of the text.
+  if (const std::size_t nul = text.find('\0'); nul != std::string::npos) {
+    fail(source, "the header has a NUL at byte " + std::to_string(nul + kLengthBytes) +
+                     " of the file: it ends with blanks");
+  }
   Header header(source.name());
   nlohmann::json::sax_parse(text, &header);
   Arrays arrays;

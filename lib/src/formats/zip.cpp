@@ -20,7 +20,8 @@ constexpr std::uint32_t kLocal = 0x04034b50, kCentral = 0x02014b50, kEnd = 0x060
 constexpr std::size_t kLocalBytes = 30, kCentralBytes = 46, kEndBytes = 22, kEnd64Bytes = 56,
                       kLocatorBytes = 20;
 constexpr std::uint16_t kZip64Extra = 1;
-constexpr std::uint16_t kEncrypted = 1, kDescribed = 8, kUtf8 = 1 << 11;
+constexpr std::uint16_t kEncrypted = 1, kDescribed = 8, kPatched = 1 << 5,
+                        kStronglyEncrypted = 1 << 6, kUtf8 = 1 << 11;
 constexpr std::uint32_t kIn64 = 0xFFFFFFFF;  // the value is in the zip64 record
 constexpr std::uint64_t kMostDirectoryBytes = std::uint64_t{256} << 20;
 
@@ -103,14 +104,17 @@ Directory find_directory(const Source& source) {
       static_cast<std::size_t>(std::min<std::uint64_t>(file, kEndBytes + 0xFFFF));
   const std::string tail = read(source, file - tail_size, tail_size);
   std::size_t at = std::string::npos;
+  std::size_t behind = 0;  // bytes behind what may have been the end
   for (std::size_t i = tail.size() >= kEndBytes ? tail.size() - kEndBytes + 1 : 0; i-- > 0;) {
     Record record(std::string_view(tail).substr(i));
     if (record.take<std::uint32_t>() != kEnd) continue;
     record.skip(kEndBytes - 6);
     const auto comment = record.take<std::uint16_t>();
-    if (comment > record.rest().size() ||
-        record.rest().find_first_not_of('\0', comment) != std::string_view::npos)
+    if (comment > record.rest().size()) continue;
+    if (record.rest().find_first_not_of('\0', comment) != std::string_view::npos) {
+      behind = std::max(behind, record.rest().size() - comment);
       continue;
+    }
     at = i;
     break;
   }
@@ -119,7 +123,12 @@ Directory find_directory(const Source& source) {
     if (!head.starts_with("PK"))
       fail(source, "this is not a zip archive, as .npz and .pt files are: it begins with " +
                        in_quotes(head));
-    fail(source, "the zip archive has no directory at its end", "the file was cut short");
+    if (behind != 0) {
+      fail(source, "the zip archive ends at byte " + std::to_string(file - behind) +
+                       " of the file's " + std::to_string(file));
+    }
+    fail(source, "the zip archive has no directory at its end",
+         "the file was cut short, or something was appended");
   }
   Record record(std::string_view(tail).substr(at + 4));
   const auto disk = record.take<std::uint16_t>();
@@ -133,7 +142,6 @@ Directory find_directory(const Source& source) {
   const bool wide =
       directory.count == 0xFFFF || directory.size == kIn64 || directory.begin == kIn64;
   if (end >= kLocatorBytes) {
-    Record locator(read(source, end - kLocatorBytes, kLocatorBytes));
     if (const std::string bytes = read(source, end - kLocatorBytes, kLocatorBytes);
         Record(bytes).take<std::uint32_t>() == kLocator64) {
       Record fields(bytes);
@@ -188,7 +196,7 @@ void take_wide(std::string_view extra, std::initializer_list<std::uint64_t*> val
 
 /// Compares what stands in front of a member with the directory, and goes to its data.
 void check_local(const Source& source, ZipMember& member, std::uint64_t at, std::uint16_t method,
-                 std::uint64_t directory) {
+                 bool is_encrypted, std::uint64_t directory) {
   const std::string bytes = read(source, at, kLocalBytes + member.name.size());
   Record local(bytes);
   if (local.take<std::uint32_t>() != kLocal || bytes.size() < kLocalBytes)
@@ -208,9 +216,14 @@ void check_local(const Source& source, ZipMember& member, std::uint64_t at, std:
     const std::string fields = read(source, at + kLocalBytes + name, extra);
     take_wide(fields, {&size, &compressed});
   }
-  const bool described = (flags & kDescribed) != 0 && crc == 0;
-  if (own_method != method || (flags & kEncrypted) != 0 ||
-      (!described && (crc != member.crc || compressed != member.compressed || size != member.size)))
+  // Zeros where they stand behind the data.
+  const bool described = (flags & kDescribed) != 0;
+  const auto differs = [&](std::uint64_t here, std::uint64_t there) {
+    return here != there && !(described && here == 0);
+  };
+  if (own_method != method || ((flags & kEncrypted) != 0) != is_encrypted ||
+      differs(crc, member.crc) || differs(compressed, member.compressed) ||
+      differs(size, member.size))
     fail_member(source, member.name,
                 "its size, checksum or method is another than in the zip directory");
   member.begin = at + kLocalBytes + name + extra;
@@ -253,18 +266,21 @@ std::vector<ZipMember> read_zip(const Source& source) {
     member.name = record.rest().substr(0, name);
     take_wide(record.rest().substr(name, extra), {&member.size, &member.compressed, &begin});
     record.skip(std::size_t{name} + extra + comment);
-    if ((flags & kEncrypted) != 0) fail_member(source, member.name, "it is encrypted");
-    if (method != 0 && method != Z_DEFLATED) {
-      fail_member(source, member.name,
-                  "it is compressed by method " + std::to_string(method) +
-                      ", and stored and deflated members are read");
+    const bool is_encrypted = (flags & kEncrypted) != 0;
+    if (is_encrypted || (flags & kStronglyEncrypted) != 0) {
+      member.refusal = "it is encrypted";
+    } else if ((flags & kPatched) != 0) {
+      member.refusal = "it is a patch of another file's data";
+    } else if (method != 0 && method != Z_DEFLATED) {
+      member.refusal = "it is compressed by method " + std::to_string(method) +
+                       ", and stored and deflated members are read";
     }
     member.deflated = method == Z_DEFLATED;
-    if (!member.deflated && member.size != member.compressed)
+    if (method == 0 && member.refusal.empty() && member.size != member.compressed)
       fail_member(source, member.name, "it is stored, and yet said to have two sizes");
     if (begin > directory.begin)
       fail_member(source, member.name, "it is said to begin in the zip directory");
-    check_local(source, member, begin, method, directory.begin);
+    check_local(source, member, begin, method, is_encrypted, directory.begin);
     if ((flags & kUtf8) == 0) {
       member.name = from_code_page_437(member.name);
     } else if (!is_utf8(member.name)) {
@@ -292,6 +308,7 @@ std::vector<ZipMember> read_zip(const Source& source) {
 
 std::string read_member(const Source& source, const ZipMember& member, std::size_t most) {
   const std::string place = source.name() + ":" + member.name;
+  if (!member.refusal.empty()) throw Error(ErrorKind::data, member.refusal, {}, {place});
   if (member.size > most) {
     throw Error(ErrorKind::data,
                 "it has " + std::to_string(member.size) + " bytes, and at most " +

@@ -17,15 +17,15 @@ struct ZipMember {
   std::uint64_t begin = 0;       // of its data in the archive
   std::uint64_t compressed = 0;  // bytes there
   std::uint64_t size = 0;        // and inflated
+  std::string refusal;           // why it is not read, if it is not: encrypted, another method
 };
 
 /// What the directory at the end of an archive, which has a size, says of its members; zip64, too. In
 /// the order of the directory. Throws Error{data} for a directory that is damaged, differs from what
-/// stands in front of a member, lets members overlap, or names one twice; for encrypted ones; for
-/// other ways of compressing than deflate.
+/// stands in front of a member, lets members overlap, or names one twice.
 std::vector<ZipMember> read_zip(const Source& source);
 
-/// The bytes of a member, at most `most`, checked. Throws Error{data} if there are more.
+/// The bytes of a member, at most `most`, checked. Throws Error{data} if there are more, or for its refusal.
 std::string read_member(const Source& source, const ZipMember& member, std::size_t most);
 
 /// Reads a stored member and throws Error{data} unless its checksum is right.
