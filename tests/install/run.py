@@ -167,7 +167,7 @@ def the_project_in_the_readme_takes_the_sources(path):
         need(len(blocks) == 1, f"README.md has {len(blocks)} blocks of {language}")
         (path / file).write_text(blocks[0], encoding="utf-8")
     (path / "rectify").symlink_to(SOURCE)
-    built(path, path / "build", f"-DCMAKE_PROJECT_INCLUDE={HERE / 'consumer' / 'json.cmake'}")
+    built(path, path / "build", "-DCMAKE_BUILD_TYPE=None", f"-DCMAKE_PROJECT_INCLUDE={HERE / 'consumer' / 'json.cmake'}")
     need(call(path / "build" / "mine") == EXPECTED, "it prints something else")
     targets = call(tool("cmake"), "--build", path / "build", "--target", "help")
     found = re.findall(r"\b(?:rectify_app|sample_basic|number_test)\b", targets)

@@ -225,38 +225,38 @@ def a_bad_document_is_refused_whatever_is_done_with_it(s):
 PATIENCE = patience(120)  # it is a matter of seconds, if the machine has nothing else to do
 
 
-def gigabyte(first, repeated, last):
-    """2^30 bytes and a few, in blocks."""
+def quarter(first, repeated, last):
+    """A quarter of 2^30 bytes and a few, in blocks."""
     yield first
-    for _ in range(1 << 10):
+    for _ in range(1 << 8):
         yield repeated * ((1 << 20) // len(repeated))
     yield last
 
 
 @row
-def a_line_of_a_gigabyte_of_json_is_read(s):
-    s.run("--from", "json", "--mode", "relu", data=gigabyte(b"[1", b",1", b"]\n"), seconds=PATIENCE).gives(
+def a_line_of_a_quarter_gigabyte_of_json_is_read(s):
+    s.run("--from", "json", "--mode", "relu", data=quarter(b"[1", b",1", b"]\n"), seconds=PATIENCE).gives(
         b"tensor([1., 1., 1.,  ..., 1., 1., 1.])\n")
 
 
 @row
-def a_line_of_a_gigabyte_of_csv_is_read(s):
-    s.run("--from", "csv", "--mode", "relu", data=gigabyte(b"1", b",1.2345678", b"\n"), seconds=PATIENCE).gives(
+def a_line_of_a_quarter_gigabyte_of_csv_is_read(s):
+    s.run("--from", "csv", "--mode", "relu", data=quarter(b"1", b",1.2345678", b"\n"), seconds=PATIENCE).gives(
         b"tensor([1.0000, 1.2346, 1.2346,  ..., 1.2346, 1.2346, 1.2346])\n")
 
 
 @row
-def a_line_of_a_gigabyte_of_digits_is_read_or_refused(s):
-    got = s.result("--from", "csv", "--to", "csv", data=gigabyte(b"1", b"0", b"\n"), seconds=PATIENCE, notes=True)
+def a_line_of_a_quarter_gigabyte_of_digits_is_read_or_refused(s):
+    got = s.result("--from", "csv", "--to", "csv", data=quarter(b"1", b"0", b"\n"), seconds=PATIENCE, notes=True)
     need(got == b"inf\n", got)
-    s.run("--from", "json", data=gigabyte(b"[1", b"0", b"]\n"), seconds=PATIENCE).refuses("<stdin>:1:2: ")
+    s.run("--from", "json", data=quarter(b"[1", b"0", b"]\n"), seconds=PATIENCE).refuses("<stdin>:1:2: ")
 
 
 @row
-def a_line_of_a_gigabyte_that_is_no_number_is_refused(s):
-    for form, text, place in (("csv", gigabyte(b'"', b"x", b""), "1:1"), ("json", gigabyte(b'["', b"x", b'"]\n'), "1:2")):
+def a_line_of_a_quarter_gigabyte_that_is_no_number_is_refused(s):
+    for form, text, place in (("csv", quarter(b'"', b"x", b""), "1:1"), ("json", quarter(b'["', b"x", b'"]\n'), "1:2")):
         s.run("--from", form, data=text, before=s.limited_memory(), seconds=PATIENCE).refuses(f"<stdin>:{place}: ")
-    s.run("--from", "csv", data=gigabyte(b"1,2\n3,", b"x", b"\n"), seconds=PATIENCE).refuses("<stdin>:2:3: ")
+    s.run("--from", "csv", data=quarter(b"1,2\n3,", b"x", b"\n"), seconds=PATIENCE).refuses("<stdin>:2:3: ")
 
 
 @row
