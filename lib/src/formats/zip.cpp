@@ -216,14 +216,14 @@ void check_local(const Source& source, ZipMember& member, std::uint64_t at, std:
     const std::string fields = read(source, at + kLocalBytes + name, extra);
     take_wide(fields, {&size, &compressed});
   }
-  // Zeros where they stand behind the data.
+  // What stands behind the data is zero here, or a size that is in no zip64 record.
   const bool described = (flags & kDescribed) != 0;
-  const auto differs = [&](std::uint64_t here, std::uint64_t there) {
-    return here != there && !(described && here == 0);
+  const auto differs = [&](std::uint64_t here, std::uint64_t there, std::uint64_t unsaid) {
+    return here != there && !(described && (here == 0 || here == unsaid));
   };
   if (own_method != method || ((flags & kEncrypted) != 0) != is_encrypted ||
-      differs(crc, member.crc) || differs(compressed, member.compressed) ||
-      differs(size, member.size))
+      differs(crc, member.crc, 0) || differs(compressed, member.compressed, kIn64) ||
+      differs(size, member.size, kIn64))
     fail_member(source, member.name,
                 "its size, checksum or method is another than in the zip directory");
   member.begin = at + kLocalBytes + name + extra;
