@@ -221,7 +221,7 @@ class ArraysDecoder final : public Decoder {
     throw Error(
         ErrorKind::usage,
         option("part") + " divides one table or array, and this is a file of several",
-        by_keys_ ? "leave it out: a run for each key divides the file by its tensors"
+        by_keys_ ? "leave it out: " + option("keys") + " has divided it"
                  : "leave it out: " + option("keys", "NAME") + " divides it by tensors, a run each",
         {source_.name()});
   }
