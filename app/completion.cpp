@@ -155,9 +155,11 @@ _rectify() {
       std::string rest = fmt::format("[{}]", zsh_text(help_line(flag, 0)));
       if (flag.value != Flag::none) rest += fmt::format(":{}:{}", zsh_text(flag.variable), action);
       const std::string equals = flag.value == Flag::none ? "" : "=";
+      const std::string again = flag.repeats ? "*" : "";
       if (flag.letter != '\0' && flag.name.size() > 2)
-        text += fmt::format("      '-{}{}'\n", flag.letter, rest);
-      text += fmt::format("      '{}{}{}'\n", flag.name, flag.name.size() > 2 ? equals : "", rest);
+        text += fmt::format("      '{}-{}{}'\n", again, flag.letter, rest);
+      text += fmt::format("      '{}{}{}{}'\n", again, flag.name,
+                          flag.name.size() > 2 ? equals : "", rest);
     }
     text += "    )\n";
   }

@@ -90,9 +90,10 @@ double spread(const Distribution& shown, std::span<const Run> runs, std::vector<
 }
 
 /// What an activation makes of the inputs. The values come from the function itself, so that what
-/// is drawn is what is computed; between neighbours it is taken to be straight.
+/// is drawn is what is computed; between neighbours it is taken to be straight, unless it jumps.
 std::vector<Run> outputs_of(const Module& mode, std::span<const Tally::Bin> bins) {
   constexpr std::size_t kPieces = 8;
+  constexpr double kMuch = 4;
   std::vector<double> x;
   for (const Tally::Bin& bin : bins) {
     for (std::size_t i = 0; i <= kPieces; ++i) {
@@ -104,9 +105,17 @@ std::vector<Run> outputs_of(const Module& mode, std::span<const Tally::Bin> bins
   std::vector<Run> runs;
   for (std::size_t b = 0; b < bins.size(); ++b) {
     const double* const y = x.data() + b * (kPieces + 1);
+    const double count = static_cast<double>(bins[b].count) / kPieces;
+    const auto step = [&](std::size_t i) { return std::abs(y[i + 1] - y[i]); };
     for (std::size_t i = 0; i < kPieces; ++i) {
-      runs.push_back({std::min(y[i], y[i + 1]), std::max(y[i], y[i + 1]),
-                      static_cast<double>(bins[b].count) / kPieces});
+      double others = 0;
+      for (std::size_t k = 0; k < kPieces; ++k) others = std::max(others, k == i ? 0 : step(k));
+      if (step(i) > kMuch * others) {  // it jumps, and nothing lies between
+        runs.push_back({y[i], y[i], count / 2});
+        runs.push_back({y[i + 1], y[i + 1], count / 2});
+      } else {
+        runs.push_back({std::min(y[i], y[i + 1]), std::max(y[i], y[i + 1]), count});
+      }
     }
   }
   return runs;

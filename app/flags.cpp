@@ -29,11 +29,6 @@ std::vector<Module> modes_of(std::string_view option, const std::string& text) {
   } catch (const Error& error) {
     throw error.as(ErrorKind::usage).at({std::string(option)});
   }
-  for (std::size_t i = 1; i < found.size(); ++i) {
-    if (std::find(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(i), found[i]) !=
-        found.begin() + static_cast<std::ptrdiff_t>(i))
-      refuse(fmt::format("{} names {} twice", option, found[i].label()));
-  }
   return found;
 }
 

@@ -84,6 +84,10 @@ std::vector<Module> with_slopes(const std::vector<Module>& modes,
     }
     for (const double slope : slopes) all.push_back(mode.with(kSlope, slope));
   }
+  for (auto mode = all.begin(); mode != all.end(); ++mode) {
+    if (std::find(all.begin(), mode, *mode) != mode)
+      refuse(fmt::format("--mode names {} twice", mode->label()));
+  }
   return all;
 }
 
@@ -285,7 +289,8 @@ Options parse_options(int argc, const char* const* argv) {
   app.set_help_flag();
   app.set_config();
   std::vector<std::string> values(flags().size());
-  std::vector<std::vector<std::string>> lists(flags().size());  // of those that repeat
+  std::vector<std::vector<std::string>> lists(flags().size());  // of those that may be given again
+  const auto is_list = [](const Flag& flag) { return flag.repeats || flag.value == Flag::list; };
   std::vector<CLI::Option*> given(flags().size());
   for (std::size_t i = 0; i < flags().size(); ++i) {
     const Flag& flag = flags()[i];
@@ -298,7 +303,7 @@ Options parse_options(int argc, const char* const* argv) {
     std::string name(flag.name);
     if (flag.letter != '\0' && flag.name.size() > 2) name += fmt::format(",-{}", flag.letter);
     given[i] = flag.value == Flag::none ? app.add_flag(name)->disable_flag_override()
-               : flag.repeats           ? app.add_option(name, lists[i])->allow_extra_args(false)
+               : is_list(flag)          ? app.add_option(name, lists[i])->allow_extra_args(false)
                                         : app.add_option(name, values[i])->take_last();
   }
   app.add_option("INPUT", options.inputs);
@@ -323,10 +328,12 @@ Options parse_options(int argc, const char* const* argv) {
     if (given[i] == nullptr || given[i]->count() == 0) continue;
     const Flag& flag = flags()[i];
     all_given.push_back(&flag);
+    if (flag.name == "--tensor" && given[i]->count() > 1)
+      refuse("--tensor is given twice, and one tensor is taken a call");
     if (flag.repeats) {
       for (const std::string& word : lists[i]) flag.take(options, word);
     } else {
-      flag.take(options, values[i]);
+      flag.take(options, is_list(flag) ? joined(lists[i], ",") : values[i]);
     }
     if (reads(flag) && input_options.empty()) input_options = flag.name;
     for (const std::string_view name :

@@ -35,12 +35,17 @@ void draw(std::string& script, const std::vector<Module>& modes, const std::vect
   const auto to = std::back_inserter(script);
   const Tensor at = inputs();
   const std::span<const double> x = at.data<double>();
-  constexpr double kJump = 0.25;
+  // A step that is no part of a slope: its neighbours are much smaller.
+  constexpr double kJump = 0.25, kMuch = 4;
   for (std::size_t m = 0; m < modes.size(); ++m) {
     const std::span<const double> y = curves[m].data<double>();
     fmt::format_to(to, "${}{} << EOD\n", data, m);
+    const auto step = [&](std::size_t i) {
+      return i == 0 || i >= y.size() ? 0 : std::abs(y[i] - y[i - 1]);
+    };
     for (std::size_t i = 0; i < x.size(); ++i) {
-      if (!std::isfinite(y[i]) || (i > 0 && std::abs(y[i] - y[i - 1]) > kJump)) script += '\n';
+      const bool jumps = step(i) > std::max(kJump, kMuch * std::max(step(i - 1), step(i + 1)));
+      if (!std::isfinite(y[i]) || (i > 0 && jumps)) script += '\n';
       if (std::isfinite(y[i])) fmt::format_to(to, "{} {}\n", x[i], y[i]);
     }
     script += "EOD\n";

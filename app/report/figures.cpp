@@ -29,7 +29,7 @@ bool is_one(const Figure& share) { return value_of(share) == 1.0; }
 std::string percent(double share) {
   // 0.0 % and 100.0 % are kept for what is exactly that: it is the difference between dead and not.
   if (share > 0 && share < 0.0005) return "<0.1 %";
-  if (share < 1 && share > 0.9995) return ">99.9 %";
+  if (share < 1 && share >= 0.9995) return ">99.9 %";
   return fmt::format("{:.1f} %", 100 * share);
 }
 
@@ -40,6 +40,12 @@ std::string percent(const Figure& share) {
 
 std::string percent(std::uint64_t part, std::uint64_t whole) {
   return whole == 0 ? "-" : percent(static_cast<double>(part) / static_cast<double>(whole));
+}
+
+std::string found_text(const Check& check, std::string_view what, const std::string& mode) {
+  return !check.passed && check.worst <= check.limit
+             ? "no values"
+             : fmt::format("{} of units {} under {}", percent(check.worst), what, mode);
 }
 
 std::string limit_text(double share) { return fmt::format("{:.6g} %", 100 * share); }

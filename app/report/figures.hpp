@@ -34,6 +34,10 @@ std::string percent(std::uint64_t part, std::uint64_t whole);
 /// A limit as the user typed it: "10 %", "2.5 %".
 std::string limit_text(double share);
 
+/// What a check has found: "12.0 % of units dead under relu", or that there are no values, on which a
+/// limit is passed, whatever it is.
+std::string found_text(const Check& check, std::string_view what, const std::string& mode);
+
 /// In so many significant digits; "-" where it is undefined.
 std::string number(const Figure& figure, int digits = 5);
 

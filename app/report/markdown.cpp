@@ -57,9 +57,8 @@ std::string named(const NamedReport& report, const std::vector<std::size_t>& uni
 
 void add_check(std::string& text, const std::optional<Check>& check, std::string_view what) {
   if (!check) return;
-  text += fmt::format("**Check {}**: {} of units {} under {}, limit {}\n\n",
-                      check->passed ? "passed" : "failed", percent(check->worst), what,
-                      plain(check->mode), limit_text(check->limit));
+  text += fmt::format("**Check {}**: {}, limit {}\n\n", check->passed ? "passed" : "failed",
+                      found_text(*check, what, plain(check->mode)), limit_text(check->limit));
 }
 
 void add_tensor(std::string& text, const NamedReport& report, const ReportOptions& options) {

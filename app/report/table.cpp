@@ -161,15 +161,11 @@ class TableWriter {
 
   void check(const std::optional<Check>& check, std::string_view what) {
     if (!check) return;
-    // A limit on no values is passed, whatever it is.
-    const std::string found = !check->passed && check->worst <= check->limit
-                                  ? "no values"
-                                  : fmt::format("{} of units {} under {}", percent(check->worst),
-                                                what, escaped(check->mode));
-    paragraph("",
-              words(fmt::format("check: {}, limit {}: {}", found, limit_text(check->limit),
-                                check->passed ? "passed" : "failed")),
-              check->passed ? Style::green : Style::red);
+    paragraph(
+        "",
+        words(fmt::format("check: {}, limit {}: {}", found_text(*check, what, escaped(check->mode)),
+                          limit_text(check->limit), check->passed ? "passed" : "failed")),
+        check->passed ? Style::green : Style::red);
   }
 
   struct Cell {

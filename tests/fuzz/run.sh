@@ -30,7 +30,7 @@ one() {
   mkdir -p "$work/corpus/$1" "$work/failed/$1"
   limit=-max_total_time=$seconds
   [ "$seconds" != 0 ] || limit=-runs=0
-  set -- "$1" "$limit" -timeout=20 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
+  set -- "$1" "$limit" -timeout=60 -rss_limit_mb=2048 -max_len=4096 -print_final_stats=1 \
     -artifact_prefix="$work/failed/$1/" "$work/corpus/$1" "$here/seeds/$1"
   [ ! -d "$here/found/$1" ] || set -- "$@" "$here/found/$1"
   [ ! -f "$here/$1.dict" ] || set -- "$@" -dict="$here/$1.dict"

@@ -571,6 +571,17 @@ def what_nobody_chose_may_be_compressed_in_any_way(s):
 
 
 @row
+def the_end_of_deflated_data_may_wait_for_room(s):
+    """The last byte may hold many values, for which a buffer has no room when it is taken."""
+    with_numpy()
+    for value in (0, 0.5):
+        for more in range(100, 180, 2):
+            data = npz({"a": numpy.full(131072 + more, value, "f4")}, compressed=True)
+            lines = s.result("--to", "csv", data=data)
+            need(lines == (b"%.1f\n" % value) * (131072 + more), value, more, len(lines))
+
+
+@row
 def every_byte_of_a_zip_archive_may_be_wrong(s):
     with_numpy()
     tensors = {"a": numpy.array([1, -2], "f4"), "b": numpy.array([[3]], "f8")}

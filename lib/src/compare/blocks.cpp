@@ -273,7 +273,16 @@ class Blocks {
       }
     }
     for_each_value(of, [&](std::size_t unit, std::size_t i) {
-      differences[unit].add(static_cast<double>(y_[i]), static_cast<double>(baseline_[i]));
+      if constexpr (std::is_integral_v<C>) {  // of which doubles do not hold all
+        const C a = std::max(y_[i], baseline_[i]);
+        const C b = std::min(y_[i], baseline_[i]);
+        if (a != b) {
+          differences[unit].add({1, static_cast<double>(static_cast<std::uint64_t>(a) -
+                                                        static_cast<std::uint64_t>(b))});
+        }
+      } else {
+        differences[unit].add(static_cast<double>(y_[i]), static_cast<double>(baseline_[i]));
+      }
     });
   }
 

@@ -90,6 +90,7 @@ class Count {
       return;
     }
     if (result.begins) inputs_.push_back(number >> 32);
+    if (!are_columns(slab)) result.names.clear();
     if (result.begins && result.ends) {
       compared.push_back({source, std::move(result.names), std::move(work.tallies[i])});
       return;
@@ -127,6 +128,13 @@ class Count {
  private:
   /// A slab of many rows is added faster than the same rows in small slabs.
   static constexpr std::int64_t kRows = 16;
+
+  /// Whether the units are the columns of a table, which have its names.
+  bool are_columns(const Tensor& slab) const {
+    if (!options_.unit_axis || slab.dim() != 2) return false;
+    const std::int64_t axis = *options_.unit_axis;
+    return axis == kFeatures || axis == 1 || axis == -1;
+  }
 
   bool in_order(const Tensor& slab) const {
     if (!options_.unit_axis || slab.dim() < 2) return false;

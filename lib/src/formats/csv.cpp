@@ -246,6 +246,7 @@ class CsvDecoder final : public Decoder {
     owed_ -= chunk.blank_rows;
     if (owed_ != 0) return size = 0;
     chunk.blank_line = waiting_line_;
+    chunk.blank_hint = missing_ || chunk.blank_rows == 0 ? "" : hint_for_waiting();
     wait_for_row(chunk, rows, size);
     return rows;
   }
@@ -260,6 +261,8 @@ class CsvDecoder final : public Decoder {
       while (dialect_.is_comment(dialect_.skip_blanks(p, last), last))
         p = std::find(p, last, '\n') + 1;
       waiting_line_ = chunk.line + count_line_feeds(text, p);
+      const std::uint64_t at = cutter_.offset(chunk);
+      waiting_is_first_ = at + static_cast<std::uint64_t>(p - text) == first_row_at_;
     }
     waiting_ += lines;
   }
@@ -952,7 +955,7 @@ class CsvDecoder final : public Decoder {
     const bool has_comments = !is_taken_apart && !dialect_.comment.empty();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
-      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, "");
+      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, chunk.blank_hint);
       std::fill_n(out, blank_rows, missing);
     }
 
@@ -1250,7 +1253,7 @@ class CsvDecoder final : public Decoder {
     const T missing = missing_value<T>();
     std::size_t count = blank_rows;
     if (blank_rows != 0) {
-      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, "");
+      if (!missing_) fail_missing({name_, chunk.blank_line, 1}, 1, chunk.blank_hint);
       std::fill_n(out, blank_rows, missing);
     }
     while (p < end) {
@@ -1423,6 +1426,24 @@ class CsvDecoder final : public Decoder {
                      is_first, names_, is_first ? behind_first_ : "", skips()});
   }
 
+  /// The same of the blank line that has waited for a row longest.
+  std::string hint_for_waiting() const {
+    if (!gives_hints_) return "";
+    return csv_hint({CsvFault::missing,
+                     options_behind_skipped_,
+                     dialect_,
+                     delimiter_,
+                     before_ + (waiting_is_first_ ? "" : first_row_) + "\n",
+                     {},
+                     {},
+                     fields_,
+                     *has_header_,
+                     waiting_is_first_,
+                     names_,
+                     waiting_is_first_ ? behind_first_ : "",
+                     skips()});
+  }
+
   /// One of a single column, which is a missing field.
   [[noreturn]] void fail_blank_line(const Chunk& chunk, const char* p, const char* content) const {
     while (p != chunk.bytes.data() && p[-1] != '\n') --p;  // its start, where blanks may stand
@@ -1517,6 +1538,7 @@ class CsvDecoder final : public Decoder {
 
   std::uint64_t waiting_ = 0;  // blank lines behind the last row, which are rows if one follows
   std::uint64_t waiting_line_ = 0;  // of the first of them
+  bool waiting_is_first_ = false;   // it is the first row of the data
   std::uint64_t owed_ = 0;          // blank lines that are rows and have not been given out
   bool row_behind_ = false;         // a row follows behind the part
 };

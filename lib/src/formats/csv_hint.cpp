@@ -163,6 +163,8 @@ class Hints {
     std::vector<std::string> reasons, told;
     bool has_row_names = false;
     bool divides_header = false;
+    bool may_have_no_header = false;
+    bool may_be_thousands = false;  // beside another delimiter
     std::size_t doubts = 0;
     std::size_t kept = 0;
 
@@ -172,8 +174,9 @@ class Hints {
     }
   };
 
-  static void add_lines(std::vector<std::string_view>& lines, std::string_view text) {
-    while (!text.empty()) {
+  static void add_lines(std::vector<std::string_view>& lines, std::string_view text,
+                        std::size_t most = std::string_view::npos) {
+    while (!text.empty() && lines.size() < most) {
       const std::size_t end = std::min(text.find('\n'), text.size());
       const std::string_view line = text.substr(0, end);
       if (!without_blanks(line).empty()) lines.push_back(line);
@@ -302,16 +305,18 @@ class Hints {
     }
     if (decimal == options_.decimal) return;
     found.with.decimal = decimal;
-    found.tell(other != nullptr     ? ""
-               : may_be_thousands() ? "a decimal comma, unless it separates thousands"
-                                    : "a decimal comma",
+    const bool may_be = may_be_thousands(other);
+    found.may_be_thousands = other != nullptr && may_be;
+    found.tell(other != nullptr ? ""
+               : may_be         ? "a decimal comma, unless it separates thousands"
+                                : "a decimal comma",
                option("read.decimal", {&decimal, 1}));
   }
 
   /// Whether there are three digits behind each comma that stands in a number, as behind one that
   /// separates thousands.
-  bool may_be_thousands() const {
-    const CsvDialect comma = dialect_with(nullptr, ',');
+  bool may_be_thousands(const Other* other) const {
+    const CsvDialect comma = dialect_with(other, ',');
     const auto speaks_against = [&](std::string_view line) {
       const std::vector<CsvField> fields = split(comma, line);
       return std::any_of(fields.begin(), fields.end(), [&](const CsvField& field) {
@@ -409,11 +414,15 @@ class Hints {
         continue;
       } else if (const std::optional<std::string> word = missing_word(field)) {
         std::vector<std::string>& words = contents.missing_words;
-        if (word->empty() || !options_.missing_words.empty()) return std::nullopt;
+        // A longer list is none that somebody types.
+        constexpr std::size_t kMostWords = 20;
+        if (word->empty() || !options_.missing_words.empty() || words.size() > kMostWords)
+          return std::nullopt;
         if (std::find(words.begin(), words.end(), *word) == words.end()) words.push_back(*word);
         continue;
       } else if ((fault_.kind == CsvFault::first_row && behind[i]) || !is_text_here() ||
-                 (dialect.blanks && has_numbers_inside(text))) {
+                 (dialect.blanks && has_numbers_inside(text, fault_.dialect)) ||
+                 has_numbers_beside_other(text, dialect)) {
         return std::nullopt;
       } else {
         contents.text.push_back(i);
@@ -438,9 +447,11 @@ class Hints {
       keep += (keep.empty() ? "" : ",") + found.with.keep.back();
     }
     if (found.kept != 0) {
-      if (has_unclear_names(found, line)) {
+      const Names names = names_beside(found, line);
+      if (names == Names::unclear || names == Names::numbers) {
         found.with.header = Header::yes;
         found.told.push_back(option("read.header", "yes"));
+        found.may_have_no_header = names == Names::numbers;
       }
       const bool is_new = found.kept > (found.has_row_names ? 1u : 0u);
       found.tell(!is_new           ? ""
@@ -464,24 +475,35 @@ class Hints {
     return true;
   }
 
-  /// Whether the header is not known for one by the names of the columns that are not kept: those of
+  /// Whether the header is known for one by the names of the columns that are not kept: those of
   /// columns that are kept by their number do not count.
-  bool has_unclear_names(const Reading& found, const Line& line) const {
+  enum class Names : std::uint8_t {
+    clear,
+    unclear,
+    /// Numbers beside names: years, or a first row.
+    numbers,
+  };
+  Names names_beside(const Reading& found, const Line& line) const {
     if (!line.has_header() || found.with.header != Header::automatic ||
         fault_.kind == CsvFault::quote)
-      return false;
+      return Names::clear;
     FirstRowFields names(line.dialect);
     bool has_names = false;
+    bool has_numbers = false;
+    bool are_kept_names = true;
     for (std::size_t i = 0; i < line.names.size() && i < line.fields.size(); ++i) {
       const std::vector<std::string>& keep = found.with.keep;
       if (!line.taken[i] ||
-          std::find(keep.begin(), keep.end(), std::to_string(i + 1)) != keep.end())
+          std::find(keep.begin(), keep.end(), std::to_string(i + 1)) != keep.end()) {
+        are_kept_names = are_kept_names && kind_of_words(line.names[i].text()) == Kind::name;
         continue;
-      if (line.dialect.is_number(line.names[i])) return false;
+      }
+      has_numbers = has_numbers || line.dialect.is_number(line.names[i]);
       names.take(line.names[i]);
       has_names = true;
     }
-    return has_names && names.is().is != FirstRow::header;
+    if (has_numbers) return are_kept_names ? Names::numbers : Names::clear;
+    return has_names && names.is().is != FirstRow::header ? Names::unclear : Names::clear;
   }
 
   /// Whether the caller has said which columns are the tensor's.
@@ -545,11 +567,21 @@ class Hints {
 
   /// Whether it would be several fields as the table is divided, with a number among them: 5 km,1.5,2
   /// is not two columns with a blank between them.
-  bool has_numbers_inside(std::string_view text) const {
-    const std::vector<CsvField> inner = split(fault_.dialect, text);
+  static bool has_numbers_inside(std::string_view text, const CsvDialect& dialect) {
+    const std::vector<CsvField> inner = split(dialect, text);
     return inner.size() > 1 && std::any_of(inner.begin(), inner.end(), [&](const CsvField& field) {
-             return fault_.dialect.is_number(field);
+             return dialect.is_number(field);
            });
+  }
+
+  /// The same of another delimiter that is in it.
+  bool has_numbers_beside_other(std::string_view text, const CsvDialect& dialect) const {
+    return std::any_of(std::begin(kOthers), std::end(kOthers), [&](const Other& other) {
+      return other.character != ',' && other.character != ReadOptions::kBlanks &&
+             text.find(other.character) != std::string_view::npos &&
+             !dialect.is_delimiter(other.character) &&
+             has_numbers_inside(text, dialect_with(&other, dialect.decimal));
+    });
   }
 
   /// Of each of so many columns, whether one of the lines that have as many has a number there. Takes
@@ -588,6 +620,9 @@ class Hints {
       const std::string_view reason = found.reasons[i];
       reasons += (i == 0 ? "" : " and ") + std::string(reason);
     }
+    if (found.may_be_thousands) reasons += " and a decimal comma, unless it separates thousands";
+    if (found.may_have_no_header)
+      told += ", or " + option("read.header", "no") + " if the first line is data";
     return reasons + ": " + told;
   }
 
@@ -777,6 +812,9 @@ class Hints {
   std::string certain_comment() const {
     if (!options_.comment.empty()) return "";
     const std::string_view row = without_blanks(fault_.row);
+    if (!fields_.empty() && fields_.size() == fault_.expected &&
+        kind_of_words(fields_[0].text()) == Kind::missing_word)
+      return "";
     const bool is_one = starts_with_any(header_, kCommentMarks) ||
                         (starts_with_any(row, kCommentMarks) && fields_.size() != fault_.expected &&
                          !may_be_divided_otherwise());
@@ -872,9 +910,10 @@ class Hints {
     if (!fault_.is_first || !fault_.has_header || options_.header != Header::automatic ||
         fault_.skips || options_.skip_after_header != 0 || behind_.empty())
       return "";
+    constexpr std::size_t kMostLines = 100;  // every one is tried in several ways
     const std::string text = fault_.text + fault_.behind;
     std::size_t at = 0;
-    for (std::size_t lines = 1; at < fault_.text.size(); ++lines) {
+    for (std::size_t lines = 1; at < fault_.text.size() && lines <= kMostLines; ++lines) {
       at = text.find('\n', at) + 1;
       const std::string_view rest = std::string_view(text).substr(at);
       if (without_blanks(rest.substr(0, rest.find('\n'))).empty()) continue;
@@ -907,7 +946,7 @@ class Hints {
   /// Whether a header and rows of several fields begin here, and the lines before have fewer fields.
   static bool is_table(const CsvDialect& dialect, std::string_view text, std::string_view before) {
     std::vector<std::string_view> lines;
-    add_lines(lines, text);
+    add_lines(lines, text, 2);
     if (lines.size() < 2) return false;
     const std::vector<CsvField> names = split(dialect, lines[0]);
     if (names.size() < 2 || split(dialect, lines[1]).size() != names.size()) return false;
@@ -942,7 +981,13 @@ class Hints {
     with.skip_after_header = static_cast<std::size_t>(lines);
     if (fields_.size() == fault_.expected && !may_be_divided_otherwise() &&
         are_words(fault_.dialect, fault_.names)) {
-      if (!works(with, text, true)) return "";
+      if (behind_.empty() || !works(with, text, true)) return "";
+      const std::optional<std::vector<bool>> taken = taken_of(fields_.size(), fault_.names);
+      const std::vector<bool> numbers = numbers_in(fault_.dialect, behind_, fields_.size());
+      bool has_numbers = false;
+      for (std::size_t i = 0; i < numbers.size(); ++i)
+        has_numbers = has_numbers || (numbers[i] && taken && (*taken)[i]);
+      if (!has_numbers) return "";
       for (const std::string_view line : behind_) {
         if (!has_words_alone(line) || works(with, fault_.text + fault_.behind)) break;
         ReadOptions more = with;
@@ -1050,7 +1095,9 @@ class Hints {
       if (other.character == fault_.dialect.delimiter) return false;
       const CsvDialect dialect = dialect_with(&other, fault_.dialect.decimal);
       const std::size_t names = split(dialect, header_).size();
-      return names > 1 && (split(dialect, fault_.row).size() == names ||
+      // R's rows have a name that the header has none for.
+      const std::size_t fields = split(dialect, fault_.row).size();
+      return names > 1 && (fields == names || fields == names + 1 ||
                            (!behind_.empty() && split(dialect, behind_[0]).size() == names));
     });
   }
@@ -1089,6 +1136,8 @@ class Hints {
       // A point further down would be that of a fraction.
       const bool may_be_point = separator == "." && options_.decimal == '.';
       if (is_divided || may_be_point || (!quoted && is_elsewhere(separator))) return message;
+      // Of what stands in the quotes besides the sed takes nothing out.
+      if (quoted && fault_.field.find_first_of(" eE") != std::string_view::npos) return message;
       return message + ": " +
              (quoted ? "sed -E ':a; s/(\"[-+]?[0-9]+)" + std::string(separator) +
                            "([0-9]{3}[\",.])/\\1\\2/; ta'"

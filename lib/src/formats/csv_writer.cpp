@@ -79,10 +79,9 @@ class CsvEncoder final : public detail::Encoder {
                       option("keep") + " keeps of " +
                       plural(result.kept->ends.size() / before.size(), "row"));
     }
+    // What has the delimiter in it is in quotes then.
+    const bool is_as_it_was = result.style != nullptr && result.style->delimiter == style.delimiter;
     if (at.size() == 1 && lines.is_plain() && tables[0].width != 0) {
-      // What has the delimiter in it is in quotes then.
-      const bool is_as_it_was =
-          result.style != nullptr && result.style->delimiter == style.delimiter;
       dispatch(result.columns[0].tensor.dtype(), [&](auto type) {
         const auto* values = result.columns[0].tensor.data<typename decltype(type)::type>().data();
         lines.add_rows(values, tables[0].rows, tables[0].width, *result.kept, before, is_as_it_was);
@@ -104,7 +103,7 @@ class CsvEncoder final : public detail::Encoder {
             done = stop;
             const std::string& kept_text = result.kept->text;
             lines.add_text(kept_field(*result.kept, kept), kept_text.data() + kept_text.size(),
-                           false);
+                           is_as_it_was);
           }
           values = lines.add(values, tables[i].width - done);
           at[i] = reinterpret_cast<const std::byte*>(values);
@@ -119,11 +118,37 @@ class CsvEncoder final : public detail::Encoder {
     if (result.begins) {
       std::size_t width = 0;
       for (const Column& column : result.columns) width += table_of(result, column).width;
+      const TableStyle style = style_of(result.style.get());
+      const std::vector<std::size_t> places = places_of_kept(result);
+      const std::vector<std::string> kept =
+          result.kept == nullptr ? std::vector<std::string>() : result.kept->names;
       if (!begun_) {
         begun_ = true;
         width_ = width;
         names_ = result.names;
+        delimiter_written_ = style.delimiter;
+        decimal_written_ = style.decimal;
+        places_ = places;
+        kept_names_ = kept;
         write_head(result);
+      } else if (style.delimiter != delimiter_written_ || style.decimal != decimal_written_) {
+        const bool is_decimal = style.delimiter == delimiter_written_;
+        const char first = is_decimal ? decimal_written_ : delimiter_written_;
+        const char other = is_decimal ? style.decimal : style.delimiter;
+        throw Error(ErrorKind::unsupported,
+                    in_quotes({&other, 1}) +
+                        (is_decimal ? " as the decimal point" : " between fields") + " after " +
+                        in_quotes({&first, 1}) + " in the first input",
+                    option(is_decimal ? "write.decimal" : "write.delimiter",
+                           first == '\t' ? "tab" : in_quotes({&first, 1})) +
+                        " writes it for all");
+      } else if (places != places_ ||
+                 (kept != kept_names_ && !kept.empty() && header_ != Header::no)) {
+        throw Error(ErrorKind::unsupported,
+                    "what " + option("keep") +
+                        " keeps stands elsewhere, or is called otherwise, than "
+                        "in the first input",
+                    option("write.format", "json") + " leaves it out");
       } else if (width != width_) {
         throw Error(
             ErrorKind::unsupported,
@@ -298,6 +323,14 @@ class CsvEncoder final : public detail::Encoder {
     /// Adds a field of a text up to `end` as it is, but in quotes where the line would be a comment,
     /// or it has the delimiter in it, which it has not if it `is_as_it_was`.
     void add_text(std::string_view field, const char* end, bool is_as_it_was) {
+      if (field.empty() && delimiter_ == ' ' && !is_as_it_was) {  // between blanks nothing shows
+        make_room(3);
+        *p_++ = '"';
+        *p_++ = '"';
+        *p_++ = delimiter_;
+        empty_ = false;
+        return;
+      }
       if ((!is_as_it_was && field.find(delimiter_) != std::string_view::npos) ||
           (empty_ && begins_comment(field, comment_))) {
         const std::size_t first = field.find_first_not_of(" \t");
@@ -590,6 +623,10 @@ class CsvEncoder final : public detail::Encoder {
   bool begun_ = false;
   std::size_t width_ = 0;
   std::vector<std::string> names_;
+  // Of the first Result, as they are written:
+  char delimiter_written_ = ',', decimal_written_ = '.';
+  std::vector<std::size_t> places_;  // of kept columns
+  std::vector<std::string> kept_names_;
 };
 
 }  // namespace

@@ -595,7 +595,10 @@ class JsonDecoder final : public Decoder {
     } catch (const Error&) {
       return "";  // it is not JSON
     }
-    return most != 0 ? option("keys", in_quotes(best)) + " takes a member that is a tensor" : other;
+    const bool can_be_typed = escaped(best) == best && best.find('\'') == std::string::npos;
+    return most != 0 && can_be_typed
+               ? option("keys", in_quotes(best)) + " takes a member that is a tensor"
+               : other;
   }
 
   /// The tensors of the object at `p`, under their names; returns its end.

@@ -261,7 +261,9 @@ NumbersOf numbers_of(const Chunk& chunk, const char* p) {
       const bool can_be_typed =
           escaped(name) == name && name.find('\'') == std::string::npos && !name.empty();
       while (p != end && (is_space(*p) || *p == '[')) ++p;
-      const bool is_number = p != end && (*p == '-' || (*p >= '0' && *p <= '9'));
+      const bool is_number = p != end && (*p == '-' || (*p >= '0' && *p <= '9') ||
+                                          std::string_view(p, end).starts_with("null") ||
+                                          std::string_view(p, end).starts_with("NaN"));
       const bool is_list = p != end && *value == '[' && is_number;
       const char* const behind = end_of(window, value);
       const auto length = static_cast<std::size_t>((behind == nullptr ? end : behind) - value);
@@ -299,6 +301,7 @@ bool is_word_of_jq(std::string_view name) {
 std::string hint_for_object(const Chunk& chunk, const char* p, const std::string& path,
                             std::size_t depth) {
   constexpr std::size_t kMostColumns = 8;
+  if (escaped(path) != path || path.find('\'') != std::string::npos) return "";  // nobody types it
   const NumbersOf found = numbers_of(chunk, p);
   std::string where = path;
   for (std::size_t i = 0; i < depth; ++i) where += "/" + std::string(kEach);

@@ -40,7 +40,7 @@ class InflateReader : public Reader {
     std::copy_n(spare_ + spare_begin_, got, to);
     spare_begin_ += got;
     while (got < size && !ended_) {
-      if (stream_.avail_in == 0) {
+      if (stream_.avail_in == 0 && !has_more_) {
         while (!from_.ready()) {
           if (got >= least) return got;
           if (!before_waiting || !before_waiting()) break;
@@ -53,7 +53,7 @@ class InflateReader : public Reader {
 
   bool ready() final {
     while (spare_begin_ == spare_end_ && !ended_) {
-      if (stream_.avail_in == 0 && !from_.ready()) return false;
+      if (stream_.avail_in == 0 && !has_more_ && !from_.ready()) return false;
       spare_begin_ = 0;
       spare_end_ = step(spare_, kSpareBytes);
     }
@@ -110,7 +110,7 @@ class InflateReader : public Reader {
       between_ = false;
       return 0;
     }
-    if (!refill()) fail_short();
+    if (!has_more_ && !refill()) fail_short();
     size = std::min<std::size_t>(size, std::numeric_limits<uInt>::max());
     stream_.next_out = reinterpret_cast<Bytef*>(to);
     stream_.avail_out = static_cast<uInt>(size);
@@ -122,6 +122,8 @@ class InflateReader : public Reader {
     const std::size_t got = size - stream_.avail_out;
     inflated(to, got);
     between_ = result == Z_STREAM_END;
+    // Of what it has taken it may hold back what there was no room for, and that may be the end.
+    has_more_ = stream_.avail_out == 0 && !between_;
     return got;
   }
 
@@ -132,6 +134,7 @@ class InflateReader : public Reader {
   char spare_[kSpareBytes];  // inflated to see whether something is there
   std::size_t spare_begin_ = 0, spare_end_ = 0;
   bool between_ = false;  // a stream has ended
+  bool has_more_ = false;
   bool ended_ = false;
 };
 
