@@ -3,6 +3,7 @@ import os
 import pathlib
 import re
 import stat
+import struct
 import threading
 
 from faults import BIG, ROOT, Outcome, commands
@@ -209,3 +210,27 @@ def a_bad_input_leaves_the_old_file_whatever_is_written(s):
                 need(s.read("out") == b"old\n", arguments, short(s.read("out")))
     s.run("compare", "--merge", "bad.part", "--to", "table", "-o", "out").refuses("bad.part")
     need(s.read("out") == b"old\n", short(s.read("out")))
+
+
+@row
+def a_list_of_rights_stays_with_its_file(s):
+    nobody = 0xFFFFFFFF
+    rights = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in (
+        (1, 6, nobody), (2, 6, 1234), (4, 0, nobody), (16, 6, nobody), (32, 0, nobody)))
+    path = s.path / "a.csv"
+    path.write_bytes(b"1,-2\n")
+    try:
+        os.setxattr(path, "system.posix_acl_access", rights)
+    except OSError as why:
+        raise Skip(f"no access control lists: {why}") from None
+    s.run("a.csv", "-o", "a.csv").succeeds()
+    need(os.getxattr(path, "system.posix_acl_access") == rights, "another list")
+    need(path.stat().st_mode & 0o7777 == 0o660, oct(path.stat().st_mode))
+
+
+@row
+def a_descriptor_is_written_to_however_it_is_spelt(s):
+    for name in ("/dev/fd/3", "/dev//fd/3", "/dev/./fd/3", "/proc/self/fd/3", "/proc/thread-self/fd/3", "/proc/$$/fd/3"):
+        before = f"exec 3>log; echo head >&3; set -- \"$@\" -o {name}"
+        s.run("--tensor", "[1]", "--to", "csv", before=before).succeeds()
+        need(s.read("log") == b"head\n1.0\n", name, s.read("log"))

@@ -4,6 +4,8 @@
 #include <sys/random.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/xattr.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -12,6 +14,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <string>
 #include <utility>
 
@@ -69,10 +72,17 @@ std::string directory_of(const std::string& path) {
 
 /// The open descriptor that a name such as /dev/stdout or /dev/fd/3 stands for, or -1. What it is
 /// open on may be a pipe, which has no name, or a file that others write to as well.
-int descriptor_of(std::string_view path) {
+int descriptor_of(const std::string& name) {
+  std::filesystem::path place = name;
+  std::error_code unknown;  // a folder that is gone: then it is none of these
+  if (place.is_relative()) place = std::filesystem::current_path(unknown) / place;
+  const std::string path = place.lexically_normal().string();
   if (path == "/dev/stdout") return STDOUT_FILENO;
   if (path == "/dev/stderr") return STDERR_FILENO;
-  for (const std::string_view folder : {"/dev/fd/", "/proc/self/fd/"}) {
+  const std::string own = "/proc/" + std::to_string(::getpid()) + "/fd/";
+  for (const std::string_view folder :
+       {std::string_view("/dev/fd/"), std::string_view("/proc/self/fd/"),
+        std::string_view("/proc/thread-self/fd/"), std::string_view(own)}) {
     if (!path.starts_with(folder)) continue;
     int fd = -1;
     const char* end = path.data() + path.size();
@@ -95,6 +105,16 @@ std::string resolve_links(const std::string& path) {
     const std::string to(link, static_cast<std::size_t>(length));
     resolved = to.starts_with('/') ? to : directory_of(resolved).append(to);
   }
+}
+
+/// Gives an open file the access control list of another, if that has one. Where it cannot, the bits of
+/// the group, which are the list's mask, must not become the group's own rights: false.
+bool keeps_acl(const std::string& of, int fd) {
+  constexpr const char* kAcl = "system.posix_acl_access";
+  char list[4096];
+  const ssize_t size = ::getxattr(of.c_str(), kAcl, list, sizeof list);
+  if (size < 0) return errno != ERANGE;
+  return size == 0 || ::fsetxattr(fd, kAcl, list, static_cast<std::size_t>(size), 0) == 0;
 }
 
 bool is_regular(int fd) {
@@ -264,6 +284,7 @@ Output Output::file(const std::string& path) {
       // The group alone may be ours to give; else another group must not get this one's rights.
       if (::fchown(fd, static_cast<uid_t>(-1), status.st_gid) != 0) mode &= 0707;
     }
+    if (!keeps_acl(state->target, fd)) mode &= 0707;
     if (::fchmod(fd, mode) != 0) fail(path, "cannot write: ", errno);
   }
   return Output(std::move(state));
