@@ -155,7 +155,7 @@ _rectify() {
       std::string rest = fmt::format("[{}]", zsh_text(help_line(flag, 0)));
       if (flag.value != Flag::none) rest += fmt::format(":{}:{}", zsh_text(flag.variable), action);
       const std::string equals = flag.value == Flag::none ? "" : "=";
-      const std::string again = flag.repeats ? "*" : "";
+      const std::string again = flag.repeats || flag.value == Flag::list ? "*" : "";
       if (flag.letter != '\0' && flag.name.size() > 2)
         text += fmt::format("      '{}-{}{}'\n", again, flag.letter, rest);
       text += fmt::format("      '{}{}{}{}'\n", again, flag.name,

@@ -110,7 +110,8 @@ std::vector<Run> outputs_of(const Module& mode, std::span<const Tally::Bin> bins
     for (std::size_t i = 0; i < kPieces; ++i) {
       double others = 0;
       for (std::size_t k = 0; k < kPieces; ++k) others = std::max(others, k == i ? 0 : step(k));
-      if (step(i) > kMuch * others) {  // it jumps, and nothing lies between
+      const double width = (bins[b].high - bins[b].low) / kPieces;
+      if (step(i) > kMuch * std::max(others, width)) {  // it jumps, and nothing lies between
         runs.push_back({y[i], y[i], count / 2});
         runs.push_back({y[i + 1], y[i + 1], count / 2});
       } else {

@@ -147,8 +147,12 @@ class TableWriter {
                                 ? "--unit-axis 0 if the rows are the units"
                                 : "\"dead\" is a statement about this input alone"));
     }
-    if (figures.input.inf != 0 && !figures.activations.empty() &&
-        figures.activations[judged].dormant_units != 0)
+    const auto is_infinite = [](const UnitFigures& unit) {
+      return std::isinf(value_of(unit.mean_abs).value_or(0));
+    };
+    if (!figures.activations.empty() && figures.activations[judged].dormant_units != 0 &&
+        std::any_of(figures.activations[judged].units.begin(),
+                    figures.activations[judged].units.end(), is_infinite))
       said.emplace_back("beside a unit with inf all others are dormant, by their mean");
     if (const std::string advice = axis_advice(figures); !advice.empty()) said.push_back(advice);
     return said;

@@ -311,6 +311,8 @@ def tensors_that_lie_are_refused(s):
             (b"}(" + text("a") + tensor() + text("a") + tensor() + b"u", "a dict has the key 'a' twice"),
             (b"}(" + text("a") + tensor() + b"u" + text("a") + b"Ns", "a dict has the key 'a' twice"),
             (b"}(" + whole(1) + tensor() + whole(1) + tensor() + b"u", "a dict has the key 1 twice"),
+            (b"}(" + b"\x88" + tensor() + b"\x88" + tensor() + b"u", "a dict has the key True twice"),
+            (b"}(" + (numbers((1, 2)) + tensor()) * 2 + b"u", "a dict has the key .1, 2. twice"),
             (b"}" + b"".join(b"r" + struct.pack("<I", i) for i in range(1000000)), "no tensor in it")):
         s.run(data=of(value), seconds=patience(20), before=s.limited_memory(2000000)).refuses(why)
     s.run(data=archive(b"\x80\x02" + tensor())).refuses("ends too early")

@@ -226,6 +226,13 @@ def a_list_of_rights_stays_with_its_file(s):
     s.run("a.csv", "-o", "a.csv").succeeds()
     need(os.getxattr(path, "system.posix_acl_access") == rights, "another list")
     need(path.stat().st_mode & 0o7777 == 0o660, oct(path.stat().st_mode))
+    # What a folder gives its new files is not given to one that is replaced.
+    (s.path / "folder").mkdir()
+    (s.path / "folder" / "b.csv").write_bytes(b"1,-2\n")
+    (s.path / "folder" / "b.csv").chmod(0o640)
+    os.setxattr(s.path / "folder", "system.posix_acl_default", rights)
+    s.run("folder/b.csv", "-o", "folder/b.csv").succeeds()
+    need("system.posix_acl_access" not in os.listxattr(s.path / "folder" / "b.csv"), "rights of the folder")
 
 
 @row

@@ -76,9 +76,9 @@ TEST_CASE("what people write as CSV is read as what they mean") {
 TEST_CASE("a comment is one wherever a block ends in it") {
   const std::string_view heads[] = {"",      "\n\n\n\n\n\n\n", "## c\n",        "\n ## c\n\n",
                                     "a,b\n", "a,b\n## c\n\n",  "## c\na,b\n\n", "#\n"};
-  const std::string_view bodies[] = {"1,-2\n",       "1,-2\n3,-4\n",    "1,-2\n## c\n3,-4\n",
-                                     "1,-2\n\n## c", "1\n2\n\n##\n3\n", "1,-2\n#",
-                                     "1\n\t\n2\n",   "1,-2\n## c\n#",   "1,2,3\n\n## x\n\n4,5,6\n"};
+  const std::string_view bodies[] = {
+      "1,-2\n",  "1,-2\n3,-4\n", "1,-2\n## c\n3,-4\n", "1,-2\n\n## c",  "1\n2\n\n##\n3\n",
+      "1,-2\n#", "1\n2\n## c",   "1\n\t\n2\n",         "1,-2\n## c\n#", "1,2,3\n\n## x\n\n4,5,6\n"};
   for (const std::string_view head : heads) {
     for (const std::string_view body : bodies) {
       const std::string text = std::string(head) + std::string(body);

@@ -89,10 +89,12 @@ Tally::State::State(const CompareOptions& wanted, DType dtype, const Shape& of)
                                 ? 0
                                 : static_cast<std::size_t>(shape[static_cast<std::size_t>(*axis)]);
   // Which a file of a few bytes may claim.
-  constexpr std::size_t kMostWithoutValues = std::size_t{1} << 18;
+  constexpr std::size_t kMostWithoutValues = std::size_t{1} << 20;
   if (units > kMostWithoutValues && numel(of, dtype) == 0) {
-    throw Error(ErrorKind::unsupported, "a tensor of shape " + to_string(of) +
-                                            " has no values, and more units than are reported");
+    throw Error(ErrorKind::unsupported,
+                "a tensor of shape " + to_string(of) + " has no values for its " +
+                    std::to_string(units) + " units",
+                option("unit_axis", "none") + " asks for none of them");
   }
   resize(units);
 }

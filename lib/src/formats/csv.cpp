@@ -258,8 +258,10 @@ class CsvDecoder final : public Decoder {
       const char* const text = chunk.bytes.data();
       const char* p = text + begin;
       const char* const last = text + end;
-      while (dialect_.is_comment(dialect_.skip_blanks(p, last), last))
-        p = std::find(p, last, '\n') + 1;
+      while (dialect_.is_comment(dialect_.skip_blanks(p, last), last)) {
+        p = std::find(p, last, '\n');
+        if (p != last) ++p;
+      }
       waiting_line_ = chunk.line + count_line_feeds(text, p);
       const std::uint64_t at = cutter_.offset(chunk);
       waiting_is_first_ = at + static_cast<std::uint64_t>(p - text) == first_row_at_;
@@ -285,8 +287,13 @@ class CsvDecoder final : public Decoder {
     const char* const last = chunk.bytes.data() + end;
     std::uint64_t lines = count_line_feeds(p, last);
     if (dialect_.comment.empty()) return lines;
-    for (; p < last; p = std::find(p, last, '\n') + 1)
-      lines -= dialect_.is_comment(dialect_.skip_blanks(p, last), last) ? 1u : 0u;
+    while (p != last) {
+      const bool is_comment = dialect_.is_comment(dialect_.skip_blanks(p, last), last);
+      p = std::find(p, last, '\n');
+      if (p == last) break;  // it has no line feed that was counted
+      lines -= is_comment ? 1u : 0u;
+      ++p;
+    }
     return lines;
   }
 
@@ -376,7 +383,7 @@ class CsvDecoder final : public Decoder {
     while (!read_head(chunk)) {
       if (!drop_blank_lines(chunk)) grow_by_lines(chunk);
     }
-    remember({chunk.bytes.data(), data_offset_});
+    before_.append(chunk.bytes.data(), data_offset_);
     if (!cutter_.is_restricted()) return;
     const std::uint64_t body = cutter_.offset(chunk) + data_offset_;
     row_behind_ = fields_ == 1 && has_row_from(cutter_.part_end(body));

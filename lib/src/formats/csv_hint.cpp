@@ -1014,10 +1014,11 @@ class Hints {
             !are_words(dialect, names_of(names)))
           continue;
         for (const bool ends : {true, false}) {
-          const std::optional<Reading> found =
-              reading(with, true, &other, decimal, ends, behind_[0]);
-          if (found && works(found->with, fault_.text + fault_.behind))
-            return as_hint(*found) + " " + told;
+          std::optional<Reading> found = reading(with, true, &other, decimal, ends, behind_[0]);
+          if (!found || !works(found->with, fault_.text + fault_.behind)) continue;
+          found->told.push_back(told);
+          found->may_have_no_header = false;  // or there would be no line behind it
+          return as_hint(*found);
         }
       }
     }

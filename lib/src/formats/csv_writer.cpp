@@ -131,8 +131,9 @@ class CsvEncoder final : public detail::Encoder {
         places_ = places;
         kept_names_ = kept;
         write_head(result);
-      } else if (style.delimiter != delimiter_written_ || style.decimal != decimal_written_) {
-        const bool is_decimal = style.delimiter == delimiter_written_;
+      } else if ((style.delimiter != delimiter_written_ && width_ + places_.size() > 1) ||
+                 style.decimal != decimal_written_) {
+        const bool is_decimal = style.decimal != decimal_written_;
         const char first = is_decimal ? decimal_written_ : delimiter_written_;
         const char other = is_decimal ? style.decimal : style.delimiter;
         throw Error(ErrorKind::unsupported,
@@ -148,7 +149,8 @@ class CsvEncoder final : public detail::Encoder {
                     "what " + option("keep") +
                         " keeps stands elsewhere, or is called otherwise, than "
                         "in the first input",
-                    option("write.format", "json") + " leaves it out");
+                    places == places_ ? option("write.header", "no") + " leaves headers out"
+                                      : option("write.format", "json") + " leaves it out");
       } else if (width != width_) {
         throw Error(
             ErrorKind::unsupported,

@@ -291,7 +291,7 @@ bool is_safetensors(Head& head, bool is_named) {
     return !text.empty() && (text.size() <= kLength || is_named || text[kLength] == '{');
   };
   while (head.text().size() <= kLength && may_be() &&
-         head.text().find('\n') == std::string_view::npos && head.more(kLength + 1)) {
+         head.text().find('\n', 1) == std::string_view::npos && head.more(kLength + 1)) {
   }
   return (is_named || head.text().size() > kLength) && may_be();
 }

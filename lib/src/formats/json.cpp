@@ -95,11 +95,14 @@ class JsonDecoder final : public Decoder {
     if (options.pointer) {
       pointer_.emplace(*options.pointer);
       path_ = *options.pointer;
-    } else if (rows_of_one_ && keys_.size() == 1 &&
-               keys_[0].find_first_of("*?[") == std::string::npos) {
-      path_ = pointer_step(keys_[0]);  // of each record the row
-      pointer_.emplace(path_);
-      keys_.clear();
+    } else if (rows_of_one_ && !keys_.empty()) {
+      throw Error(
+          ErrorKind::usage,
+          option("keys") + " takes tensors by their names, and these lines are the rows of one",
+          keys_[0].find_first_of("*?['") == std::string::npos
+              ? option("pointer", pointer_step(keys_[0])) + " in its place takes a value of each"
+              : "",
+          {name_});
     }
     TableStyle style;
     style.format = lines ? "jsonl" : "json";

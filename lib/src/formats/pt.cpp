@@ -169,16 +169,20 @@ class Tensors {
   }
 
   /// Python would keep the last value of a key; who names two has damaged the file, or hides one.
-  void check_keys_differ(const Pickle::Value& dict) const {
-    std::unordered_set<std::string_view> texts;
+  void check_keys_differ(const Pickle::Value& dict) {
+    std::unordered_set<std::string_view> texts, others;
     std::unordered_set<std::int64_t> numbers;
     for (std::size_t i = 0; i < dict.items.size(); i += 2) {
       const Pickle::Value& key = pickle_[dict.items[i]];
       const bool is_number = key.kind == Kind::integer && key.text.empty();
       if (is_number ? !numbers.insert(key.number).second
-                    : key.kind == Kind::text && !texts.insert(key.text).second) {
+          : key.kind == Kind::text
+              ? !texts.insert(key.text).second
+              : is_inner(dict.items[i + 1]) && !others.insert(key_text(dict.items[i])).second) {
         fail("a dict has the key " +
-                 (is_number ? std::to_string(key.number) : in_quotes(key.text)) + " twice",
+                 (key.kind == Kind::text ? in_quotes(key.text)
+                                         : escaped(key_text(dict.items[i]), 100)) +
+                 " twice",
              "");
       }
     }

@@ -107,14 +107,16 @@ std::string resolve_links(const std::string& path) {
   }
 }
 
-/// Gives an open file the access control list of another, if that has one. Where it cannot, the bits of
-/// the group, which are the list's mask, must not become the group's own rights: false.
+/// Gives an open file the access control list of another, or takes away its own if that has none. Where
+/// it cannot, the bits of the group, which are a list's mask, must not give away more than they did: false.
 bool keeps_acl(const std::string& of, int fd) {
   constexpr const char* kAcl = "system.posix_acl_access";
   char list[4096];
   const ssize_t size = ::getxattr(of.c_str(), kAcl, list, sizeof list);
-  if (size < 0) return errno != ERANGE;
-  return size == 0 || ::fsetxattr(fd, kAcl, list, static_cast<std::size_t>(size), 0) == 0;
+  if (size < 0 && errno == ERANGE) return false;
+  if (size > 0) return ::fsetxattr(fd, kAcl, list, static_cast<std::size_t>(size), 0) == 0;
+  // Nor one that it has of its folder.
+  return ::fremovexattr(fd, kAcl) == 0 || errno == ENODATA || errno == ENOTSUP;
 }
 
 bool is_regular(int fd) {
