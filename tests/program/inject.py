@@ -315,7 +315,7 @@ HARMLESS = re.compile(r"""
     (sin|cos|sincos|log|log1p|log10|exp|pow|sqrt|floor|ceil|trunc|round|rint|fma|frexp|ldexp|ilogb|nextafter|fmod)[fl]? |
     v?snprintf | localeconv | getenv | getpid | raise | kill | signal | sig\w+ | mallopt | posix_spawnattr_\w+ |
     posix_spawn_file_actions_\w+ | pthread_mutex_\w+ | fwrite | fflush |
-    getxattr | f(set|remove)xattr |        # without its list of rights a file gives the group none
+    f?getxattr | f(set|remove)xattr |        # without its list of rights a file gives the group none
     fnmatch | newlocale | uselocale | mbrtowc | wcwidth |  # without the locale a character takes one column
     malloc | free                                # zlib's own allocator, which has ours instead
     """, re.VERBOSE)

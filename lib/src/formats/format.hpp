@@ -51,9 +51,8 @@ struct Chunk {
   bool glued = false;            // json: no white space stands between this and what came before
   Buffer apart;                  // csv: its columns, one by one
   std::uint64_t blank_rows = 0;  // csv: blank lines in front of it that are rows, too
-  std::uint64_t blank_line =
-      0;  // csv: the line of the first of them, and a hint if they may not be
-  std::string blank_hint;
+  std::uint64_t blank_line = 0;  // csv: the line of the first of them
+  std::string blank_hint;        // csv: what to do about it, if none may be missing
   Shape element;         // json: shape of an array's elements, where only some of them are here
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves

@@ -115,8 +115,8 @@ bool keeps_acl(const std::string& of, int fd) {
   const ssize_t size = ::getxattr(of.c_str(), kAcl, list, sizeof list);
   if (size < 0 && errno == ERANGE) return false;
   if (size > 0) return ::fsetxattr(fd, kAcl, list, static_cast<std::size_t>(size), 0) == 0;
-  // Nor one that it has of its folder.
-  return ::fremovexattr(fd, kAcl) == 0 || errno == ENODATA || errno == ENOTSUP;
+  // Nor one that it has of its folder, if it has one: where there are no such lists, nothing is lost.
+  return ::fremovexattr(fd, kAcl) == 0 || ::fgetxattr(fd, kAcl, nullptr, 0) <= 0;
 }
 
 bool is_regular(int fd) {
