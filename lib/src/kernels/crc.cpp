@@ -337,9 +337,9 @@ bool has_crc32_way(Crc32Way way) {
     case Crc32Way::by_tables:
       return true;
     case Crc32Way::by_16:
-      return target() >= Target::avx2 && __builtin_cpu_supports("pclmul") != 0;
+      return target() >= Target::avx2 && RECTIFY_PROCESSOR_HAS(PCLMULQDQ, "pclmul");
     case Crc32Way::by_32:
-      return has_crc32_way(Crc32Way::by_16) && __builtin_cpu_supports("vpclmulqdq") != 0;
+      return has_crc32_way(Crc32Way::by_16) && RECTIFY_PROCESSOR_HAS(VPCLMULQDQ, "vpclmulqdq");
     case Crc32Way::by_64:
       return has_crc32_way(Crc32Way::by_32) && target() >= Target::avx512;
   }

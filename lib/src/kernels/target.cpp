@@ -11,13 +11,14 @@ namespace {
 Target best_target() {
 #if RECTIFY_X86_KERNELS
   // No processor with BMI2 is without lzcnt, which not every compiler can ask about.
-  for (const bool has : {__builtin_cpu_supports("avx2"), __builtin_cpu_supports("fma"),
-                         __builtin_cpu_supports("bmi"), __builtin_cpu_supports("bmi2")}) {
+  for (const bool has : {RECTIFY_PROCESSOR_HAS(AVX2, "avx2"), RECTIFY_PROCESSOR_HAS(FMA, "fma"),
+                         RECTIFY_PROCESSOR_HAS(BMI1, "bmi"), RECTIFY_PROCESSOR_HAS(BMI2, "bmi2")}) {
     if (!has) return Target::baseline;
   }
-  for (const bool has : {__builtin_cpu_supports("avx512f"), __builtin_cpu_supports("avx512vl"),
-                         __builtin_cpu_supports("avx512dq"), __builtin_cpu_supports("avx512bw"),
-                         __builtin_cpu_supports("avx512ifma")}) {
+  for (const bool has :
+       {RECTIFY_PROCESSOR_HAS(AVX512F, "avx512f"), RECTIFY_PROCESSOR_HAS(AVX512VL, "avx512vl"),
+        RECTIFY_PROCESSOR_HAS(AVX512DQ, "avx512dq"), RECTIFY_PROCESSOR_HAS(AVX512BW, "avx512bw"),
+        RECTIFY_PROCESSOR_HAS(AVX512_IFMA, "avx512ifma")}) {
     if (!has) return Target::avx2;
   }
   return Target::avx512;
