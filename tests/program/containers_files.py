@@ -121,6 +121,12 @@ def safetensors_are_written_with_names_and_metadata(s):
     need(piped.stdout == s.read("b.safetensors"), "through pipes it differs")
     s.result("a.safetensors", "--key", "layer1", "--mode", "relu,leaky", "-o", "c.safetensors")
     need(list(read_safetensors(s.read("c.safetensors"))[0]) == ["layer1.relu", "layer1.leaky"], "names of modes")
+    s.write("other.safetensors", safetensors({"other": ("F32", (1,), packed([2]))}, {"format": "pt", "step": "7"}))
+    s.run("b.safetensors", "other.safetensors", "--mode", "relu", "-o", "both.safetensors").says("note: b.safetensors:steps: int64", 0)
+    tensors, metadata = read_safetensors(s.read("both.safetensors"))
+    need(metadata == {"format": "pt", "\N{SNOWMAN}": "\u0001", "step": "7"}, metadata)
+    s.write("third.safetensors", safetensors({"third": ("F32", (1,), packed([2]))}, {"step": "8"}))
+    s.run("other.safetensors", "third.safetensors", "-o", "never.safetensors").refuses("third.safetensors: its metadata say '8' of 'step', and those of an input before it '7'")
     s.write("many.jsonl", b"".join(b"[%d]\n" % i for i in range(3000)))
     s.result("many.jsonl", "--mode", "relu", "-o", "many.safetensors")
     many = read_safetensors(s.read("many.safetensors"))[0]

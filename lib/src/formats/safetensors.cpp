@@ -8,6 +8,7 @@
 #include <bit>
 #include <limits>
 #include <map>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <utility>
@@ -309,6 +310,10 @@ class SafetensorsEncoder final : public detail::Encoder {
 
   void put(const Result& result, std::string_view) override {
     if (result.begins) {
+      if (result.file && result.file != file_) {
+        file_ = result.file;
+        add_metadata(file_->metadata);
+      }
       if (!begun_) begin(result);
       std::string name = result.name;
       if (!is_named(result)) name = "arr_" + std::to_string(nameless_++);
@@ -373,7 +378,6 @@ class SafetensorsEncoder final : public detail::Encoder {
   void begin(const Result& result) {
     begun_ = true;
     start_ = output_.position();
-    if (result.file) metadata_ = result.file->metadata;
     room_ = 2;
     for (const auto& [name, text] : metadata_) room_ += most_bytes(name, 0) + most_bytes(text, 0);
     if (result.file) {
@@ -387,6 +391,22 @@ class SafetensorsEncoder final : public detail::Encoder {
     }
     room_ = (room_ + 7) / 8 * 8;
     if (output_.can_overwrite()) output_.write(std::string(kLengthBytes + room_, ' '));
+  }
+
+  /// All that the inputs say of themselves, which is one file's from here on.
+  void add_metadata(const std::vector<std::pair<std::string, std::string>>& metadata) {
+    for (const auto& [name, text] : metadata) {
+      const auto [said, is_new] = said_.try_emplace(name, text);
+      if (is_new) {
+        metadata_.emplace_back(name, text);
+      } else if (said->second != text) {
+        throw Error(ErrorKind::unsupported,
+                    "its metadata say " + in_quotes(text) + " of " + in_quotes(name) +
+                        ", and those of an input before it " + in_quotes(said->second),
+                    "a file holds one of them: give each an output of its own, or " +
+                        option("write.format", "npz") + ", which has no metadata");
+      }
+    }
   }
 
   void add(std::string name, const Tensor& tensor) {
@@ -460,6 +480,8 @@ class SafetensorsEncoder final : public detail::Encoder {
   std::size_t room_ = 0;  // of the header's text
   std::size_t nameless_ = 0;
   std::vector<std::pair<std::string, std::string>> metadata_;
+  std::map<std::string, std::string> said_;  // the same by names
+  std::shared_ptr<const Contents> file_;     // of which they have come
   std::vector<Written> written_;
   std::vector<Room> rooms_;  // of the tensors at hand, if they are not appended
   std::set<std::string> names_;
