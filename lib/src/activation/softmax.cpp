@@ -82,8 +82,8 @@ struct Slices {
     return total;
   }
 
-  /// log_softmax of 16 bits adds in two sets of lanes in turn, and those to one another
-  /// (aten/src/ATen/cpu/vec/functional_bfloat16.h: reduce_all).
+  /// log_softmax of 16 bits, and the gradients of softmax, add in two sets of lanes in turn, and those to one
+  /// another (aten/src/ATen/cpu/vec/functional_bfloat16.h: reduce_all).
   RECTIFY_INLINE static C sum_in_two_sets(const C* values, std::size_t n) {
     if (n <= kLanes) return sum_in_order(values, n);
     C lanes[2 * kLanes] = {};
@@ -95,7 +95,8 @@ struct Slices {
     const std::size_t second = n < 2 * kLanes ? n - kLanes : kLanes;
     for (std::size_t l = 0; l < kLanes; ++l)
       first[l] = l < second ? lanes[l] + lanes[kLanes + l] : lanes[l];
-    return sum_of_lanes(first);
+    // Those of two sets that are not full are added in order (functional_base.h: vec_reduce_all).
+    return n < 2 * kLanes ? sum_in_order(first, kLanes) : sum_of_lanes(first);
   }
 
   // ---- a slice
@@ -164,13 +165,19 @@ struct Slices {
     }
   }
 
+  /// Of columns beside one another the first that PyTorch leaves to the C library: those behind the last
+  /// whole vector.
+  RECTIFY_INLINE static std::size_t first_scalar_column(std::size_t inner) {
+    return inner - inner % (32 / sizeof(T));
+  }
+
   /// Columns beside one another, `inner` of them; `most`, `total` and `e` are scratch of as many
   /// values each.
   template <Kind kKind>
   RECTIFY_INLINE static void columns(const T* x, T* y, const Extent& extent, C* most, C* total,
                                      C* e) {
     const std::size_t inner = extent.inner;
-    const std::size_t first_scalar = inner - inner % kLanes;
+    const std::size_t first_scalar = first_scalar_column(inner);
     const auto value_of = [](T value) RECTIFY_ALWAYS_INLINE {
       return kKind == Kind::softmin ? -widen(value) : widen(value);
     };
@@ -200,7 +207,12 @@ struct Slices {
         for (std::size_t c = 0; c < inner; ++c) total[c] = elementary::log(total[c]);
       }
       for (std::size_t i = 0; i < extent.size; ++i) {
-        if constexpr (kKind != Kind::log_softmax) row_of_exponentials(i);
+        if constexpr (kKind != Kind::log_softmax) {
+          row_of_exponentials(i);
+          if constexpr (kHalf) {  // that are stored in the output before they are divided
+            for (std::size_t c = first_scalar; c < inner; ++c) e[c] = rounded<T>(e[c]);
+          }
+        }
         RECTIFY_INDEPENDENT
         for (std::size_t c = 0; c < inner; ++c) {
           const std::size_t at = i * inner + c;
@@ -228,7 +240,7 @@ struct Slices {
         for (std::size_t i = 0; i < n; ++i)
           g[i] = narrow<T>(std::fma(-elementary::exp(e[i]), static_cast<C>(n), C{1}));
       } else {
-        const C rest = C{1} - sum(e, n);
+        const C rest = C{1} - (kHalf ? sum_in_two_sets(e, n) : sum(e, n));
         RECTIFY_INDEPENDENT
         for (std::size_t i = 0; i < n; ++i) g[i] = narrow<T>(signed_as<kKind>(rest * e[i]));
       }
@@ -246,13 +258,21 @@ struct Slices {
         for (std::size_t c = 0; c < inner; ++c) total[c] += widen(g[i * inner + c]);
       }
       for (std::size_t i = 0; i < extent.size; ++i) {
-        RECTIFY_INDEPENDENT
-        for (std::size_t c = 0; c < inner; ++c) {
-          T& at = g[i * inner + c];
-          const C y = widen(at);
-          at = narrow<T>(kKind == Kind::log_softmax
-                             ? std::fma(-elementary::exp(y), static_cast<C>(extent.size), C{1})
-                             : signed_as<kKind>((C{1} - total[c]) * y));
+        T* const row = g + i * inner;
+        if constexpr (kKind == Kind::log_softmax) {
+          const auto derivative =
+              [n = static_cast<C>(extent.size)](C exponential)
+                  RECTIFY_ALWAYS_INLINE { return std::fma(-exponential, n, C{1}); };
+          const std::size_t first_scalar = first_scalar_column(inner);
+          RECTIFY_INDEPENDENT
+          for (std::size_t c = 0; c < first_scalar; ++c)
+            row[c] = narrow<T>(derivative(elementary::exp(widen(row[c]))));
+          for (std::size_t c = first_scalar; c < inner; ++c)
+            row[c] = narrow<T>(derivative(c_library::exp(widen(row[c]))));
+        } else {
+          RECTIFY_INDEPENDENT
+          for (std::size_t c = 0; c < inner; ++c)
+            row[c] = narrow<T>(signed_as<kKind>((C{1} - total[c]) * widen(row[c])));
         }
       }
     }
