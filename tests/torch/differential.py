@@ -341,6 +341,21 @@ def family(rng, count):
                     wanted.append(y.detach())
                 arguments = [f"--mode={name}"] + ["--grad"] * grad
                 compare(f"{' '.join(arguments)} of {dtype}", stream(arguments, tensors, dtype), wanted, tensors)
+    for dtype in FLOATS:
+        for name in ("softmax", "softmin", "log_softmax"):
+            for grad in (False, True):
+                if OLDER and (dtype == "float16" or dtype == "bfloat16" and (grad or name == "log_softmax")):
+                    continue
+                for _ in range(max(2, count // 10)):
+                    shape = [rng.choice((1, 2, 3, 5, 8, 9, 13, 16, 17, 26, 33, 40)) for _ in range(rng.randint(1, 3))]
+                    dim = rng.randrange(len(shape))
+                    x = (torch.randn(shape, dtype=torch.float64) * 4).to(dtype_of(dtype)).requires_grad_()
+                    y = getattr(F, name)(x, dim=dim)
+                    if grad:
+                        y.backward(torch.ones_like(y))
+                        y = x.grad
+                    arguments = [f"--mode={name}({dim})"] + ["--grad"] * grad
+                    compare(f"{' '.join(arguments)} of {dtype}, {shape}", stream(arguments, [x.detach()], dtype), [y.detach()], [x.detach()])
     for dtype in ("float32", "float64"):
         for seed in range(5):
             x = draw_floats(rng, 37, dtype).nan_to_num(nan=0.0)
