@@ -17,6 +17,7 @@
 #include "merge.hpp"
 #include "plot.hpp"
 #include "progress.hpp"
+#include "report/figures.hpp"
 #include "report/report.hpp"
 #include "text_width.hpp"
 
@@ -137,9 +138,10 @@ std::string list_json(const std::vector<std::pair<std::string, Entry>>& all, boo
          {"bytes", entry.bytes}});
   }
   constexpr auto kReplace = nlohmann::ordered_json::error_handler_t::replace;
-  if (!lines) return document.dump(2, ' ', false, kReplace) + "\n";
+  if (!lines) return without_controls(document.dump(2, ' ', false, kReplace)) + "\n";
   std::string text;
-  for (const auto& record : document) text += record.dump(-1, ' ', false, kReplace) + "\n";
+  for (const auto& record : document)
+    text += without_controls(record.dump(-1, ' ', false, kReplace)) + "\n";
   return text;
 }
 
@@ -353,9 +355,7 @@ Verdict compare(Options options) {
       throw Error(ErrorKind::usage, "--partial with --unit-axis 0: every part has units of its own",
                   {}, {report.source});
     }
-    for (std::size_t i = 0; i < report.figures.activations.size(); ++i) {
-      report.partials.push_back(partial_text(options, merged.tally, i));
-    }
+    report.partials = partial_texts(options, report, merged.tally);
   }
 
   ReportOptions show;

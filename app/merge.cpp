@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <cstring>
 #include <istream>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <set>
 #include <streambuf>
@@ -88,7 +90,44 @@ struct PartialTensor {
   std::vector<Module> modes;
   double dead_below = 0, dormant_below = kDormantBelow;
   Part part;
+  std::string head;  // its checksum(), as the file has it
 };
+
+/// What the figures of a partial report depend on besides its states, which have checksums of their own. Not
+/// the source, which is a name alone, and may be made the same for parts that lie in different files.
+std::string head_of(const PartialTensor& tensor) {
+  std::string text = fmt::format("{}\n{}\n", name(tensor.dtype), to_string(tensor.shape));
+  text += tensor.unit_axis ? fmt::format("{}\n", *tensor.unit_axis) : "none\n";
+  text += fmt::format("{} {}\n", tensor.dead_below, tensor.dormant_below);
+  for (const Module& mode : tensor.modes) text += mode.text() + '\n';
+  for (const std::string& unit : tensor.names) text += unit + '\0';
+  return text;
+}
+
+/// JSON has no bytes but UTF-8: what is not is in hexadecimal beside it.
+bool is_utf8(const std::string& text) {
+  return Json::parse(Json(text).dump(-1, ' ', false, Json::error_handler_t::replace)) == text;
+}
+
+std::string in_hex(std::string_view bytes) {
+  std::string text;
+  for (const char c : bytes)
+    fmt::format_to(std::back_inserter(text), "{:02x}", static_cast<unsigned char>(c));
+  return text;
+}
+
+std::string from_hex(const std::string& file, const Json& json) {
+  const std::string text = json.get<std::string>();
+  std::string bytes;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    unsigned char byte = 0;
+    if (std::from_chars(&text[i], &text[i] + 2, byte, 16).ptr != &text[i] + 2) break;
+    bytes += static_cast<char>(byte);
+  }
+  if (in_hex(bytes) != text)
+    fail(file, "it is not a partial report: its bytes are not hexadecimal", kPartialHint);
+  return bytes;
+}
 
 PartialTensor read_tensor(const std::string& file, const Json& tensor) {
   PartialTensor partial;
@@ -133,6 +172,16 @@ PartialTensor read_tensor(const std::string& file, const Json& tensor) {
     if (!partial.states.empty() &&
         (part.index != partial.part.index || part.count != partial.part.count))
       fail(file, "its activations are of different parts");
+    const std::string head = state.at("head").get<std::string>();
+    if (!partial.states.empty() && head != partial.head)
+      fail(file, "it is damaged: its activations have different checksums of the same");
+    partial.head = head;
+    if (state.contains("bytes")) {
+      partial.source = from_hex(file, state.at("bytes").at("source"));
+      partial.names.clear();
+      for (const Json& unit : state.at("bytes").at("names"))
+        partial.names.push_back(from_hex(file, unit));
+    }
     partial.part = part;
     if (partial.part.index < 1 || partial.part.index > partial.part.count)
       fail(file, "its part is none");
@@ -215,10 +264,33 @@ void check_same(const PartialTensor& first, const PartialTensor& part) {
 
 }  // namespace
 
-std::string partial_text(const Options& options, const Tally& tally, std::size_t mode) {
-  const Part part = options.read.part.value_or(Part{});
-  return fmt::format(R"({{"part":[{},{}],"state":{}}})", part.index, part.count,
-                     tally.partial(mode));
+std::vector<std::string> partial_texts(const Options& options, const NamedReport& report,
+                                       const Tally& tally) {
+  PartialTensor tensor;
+  tensor.source = report.source;
+  if (has_names(report)) tensor.names = report.names;
+  tensor.dtype = report.figures.dtype;
+  tensor.shape = report.figures.shape;
+  tensor.unit_axis = report.figures.unit_axis;
+  for (const ActivationFigures& row : report.figures.activations) tensor.modes.push_back(row.mode);
+  tensor.dead_below = options.dead_below;
+  tensor.dormant_below = options.dormant_below;
+  tensor.part = options.read.part.value_or(Part{});
+
+  std::string bytes;
+  if (!is_utf8(tensor.source) || !std::ranges::all_of(tensor.names, is_utf8)) {
+    Json names = Json::array();
+    for (const std::string& unit : tensor.names) names.push_back(in_hex(unit));
+    bytes = fmt::format(R"("bytes":{{"source":"{}","names":{}}},)", in_hex(tensor.source),
+                        names.dump());
+  }
+  std::vector<std::string> texts;
+  for (std::size_t i = 0; i < tensor.modes.size(); ++i) {
+    texts.push_back(fmt::format(R"({{"part":[{},{}],"head":"{}",{}"state":{}}})", tensor.part.index,
+                                tensor.part.count, checksum(head_of(tensor)), i == 0 ? bytes : "",
+                                tally.partial(i)));
+  }
+  return texts;
 }
 
 std::vector<Compared> merge(Options& options) {
@@ -247,13 +319,15 @@ std::vector<Compared> merge(Options& options) {
       } catch (const Error& error) {
         throw error.as(ErrorKind::data).at({tensor.file});  // whatever it is to who computes
       }
+      if (!is_first) check_same(firsts[i], tensor);
+      if (tensor.head != checksum(head_of(tensor)))
+        fail(tensor.file, "it is damaged, as its checksum tells", kPartialHint);
       if (is_first) {
         seen.emplace_back().insert(tensor.part.index);
         merged.push_back({tensor.source, tensor.names, std::move(tally)});
         firsts.push_back(std::move(tensor));
         continue;
       }
-      check_same(firsts[i], tensor);
       if (!seen[i].insert(tensor.part.index).second) {
         fail(tensor.file,
              fmt::format("part {} of {} is there twice", tensor.part.index, tensor.part.count));

@@ -6,12 +6,14 @@
 
 #include "options.hpp"
 #include "rectify/compare.hpp"
+#include "report/report.hpp"
 
 namespace rectify::app {
 
-/// The text of a partial report: what --merge has to know of the run, and the state of one
-/// activation.
-std::string partial_text(const Options& options, const Tally& tally, std::size_t mode);
+/// What --merge has to know of a tensor of the report besides what that says: for each activation the text
+/// of an object of its state, and of a checksum of the rest.
+std::vector<std::string> partial_texts(const Options& options, const NamedReport& report,
+                                       const Tally& tally);
 
 /// One tally for every tensor of the parts that options.inputs name. Sets options.compare and,
 /// unless the user has, dead_below to those of the parts. Throws Error{data} for what is not a partial

@@ -44,6 +44,9 @@ std::string number(const Figure& figure, int digits = 5);
 /// "1 unit", "2 units".
 std::string plural(std::uint64_t count, std::string_view noun);
 
+/// JSON text with DEL and C1 escaped, which need not be; a terminal is better off without them.
+std::string without_controls(std::string_view json);
+
 /// Whether each unit has a name.
 bool has_names(const NamedReport& report);
 

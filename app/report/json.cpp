@@ -120,19 +120,7 @@ class JsonWriter {
     using Json = nlohmann::json;
     const std::string quoted =
         Json(std::string(text)).dump(-1, ' ', false, Json::error_handler_t::replace);
-    // DEL and C1 need not be escaped; a terminal is better off without them.
-    for (std::size_t i = 0; i < quoted.size(); ++i) {
-      const auto byte = static_cast<unsigned char>(quoted[i]);
-      const auto next = static_cast<unsigned char>(i + 1 < quoted.size() ? quoted[i + 1] : 0);
-      if (byte == 0x7F) {
-        out_ += "\\u007f";
-      } else if (byte == 0xC2 && next < 0xA0) {
-        fmt::format_to(std::back_inserter(out_), "\\u{:04x}", next);
-        ++i;
-      } else {
-        out_ += quoted[i];
-      }
-    }
+    out_ += without_controls(quoted);
   }
 
   std::string out_;
@@ -259,6 +247,23 @@ void write_document(JsonWriter& json, std::span<const NamedReport> reports,
 }
 
 }  // namespace
+
+std::string without_controls(std::string_view json) {
+  std::string text;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(json[i]);
+    const auto next = static_cast<unsigned char>(i + 1 < json.size() ? json[i + 1] : 0);
+    if (byte == 0x7F) {
+      text += "\\u007f";
+    } else if (byte == 0xC2 && next < 0xA0) {
+      fmt::format_to(std::back_inserter(text), "\\u{:04x}", next);
+      ++i;
+    } else {
+      text += json[i];
+    }
+  }
+  return text;
+}
 
 std::string report_json(const std::vector<NamedReport>& reports, const ReportOptions& options,
                         bool lines) {

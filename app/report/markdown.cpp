@@ -168,10 +168,9 @@ std::string report_markdown(const std::vector<NamedReport>& reports, const Repor
     text += '\n';
   }
   // In the order in which they were given.
-  const auto last = order.begin() + static_cast<std::ptrdiff_t>(shown);
-  for (const NamedReport& report : reports) {
-    if (std::find(order.begin(), last, &report) != last) add_tensor(text, report, options);
-  }
+  std::sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(shown));
+  for (const NamedReport* report : std::span(order).first(shown))
+    add_tensor(text, *report, options);
   while (text.ends_with("\n\n")) text.pop_back();
   return text;
 }

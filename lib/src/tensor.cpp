@@ -165,6 +165,7 @@ template Tensor Tensor::of<std::uint64_t>(std::span<const std::uint64_t>, Shape)
 template Tensor Tensor::of<bool>(std::span<const bool>, Shape);
 
 Tensor Tensor::clone() const {
+  check(dtype_);
   Tensor copy = empty(shape_, dtype_);
   std::memcpy(copy.bytes(), bytes(), nbytes());
   return copy;
@@ -193,6 +194,7 @@ Tensor Tensor::prefix(Shape shape) const {
 }
 
 Tensor Tensor::to(DType dtype) const {
+  check(dtype_);
   if (dtype == dtype_) return *this;
   Tensor result = empty(shape_, dtype);
   dispatch(dtype_, [&](auto from) {
@@ -204,7 +206,12 @@ Tensor Tensor::to(DType dtype) const {
   return result;
 }
 
+void Tensor::refuse_moved() {
+  throw Error(ErrorKind::usage, "the tensor was moved from, and has no elements");
+}
+
 void Tensor::check(DType wanted) const {
+  if (memory_ == nullptr) refuse_moved();
   if (wanted != dtype_) {
     throw Error(ErrorKind::usage, "expected a tensor of " + std::string(name(wanted)) +
                                       " but it has " + std::string(name(dtype_)));

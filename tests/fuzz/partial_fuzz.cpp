@@ -96,8 +96,7 @@ std::string partial_file(const Tally& tally, const Part& part) {
   app::NamedReport named;
   named.source = "acts.npy";
   named.figures = tally.figures();
-  for (std::size_t c = 0; c < named.figures.activations.size(); ++c)
-    named.partials.push_back(app::partial_text(options, tally, c));
+  named.partials = app::partial_texts(options, named, tally);
   return app::report_json({named}, {}, false);
 }
 
@@ -107,7 +106,7 @@ void seal(Json& document) {
     for (Json& activation : tensor["activations"]) {
       Json& state = activation["partial"]["state"];
       state.erase("checksum");
-      const std::string sum = detail::checksum(state.dump());
+      const std::string sum = checksum(state.dump());
       state["checksum"] = sum;
     }
   }
@@ -131,6 +130,8 @@ std::string edited(const std::string& text, Settings& settings) {
                                  "-1",
                                  "fp0",
                                  "1p9999",
+                                 "1p-2148",
+                                 "fp2112",
                                  7,
                                  Json::array(),
                                  Json::object(),

@@ -798,6 +798,45 @@ def damage_to_a_partial_file_is_refused(s):
         if chr(digit).isdigit():
             other = written[:i] + (b"1" if digit == ord("2") else b"2") + written[i + 1:]
             s.run("--merge", data=text.replace(written, other)).refuses("damaged")
+    for was, becomes in ((b'"float32"', b'"float64"'), (b'"float32"', b'"bfloat16"'), (b'"names": ["a"', b'"names": ["c"'),
+                         (b'"dead_below": 0.0', b'"dead_below": 0.5'), (b'"dormant_below": 0.025', b'"dormant_below": 0.03')):
+        need(was in text, was, short(text, 2000))
+        s.run("--merge", data=text.replace(was, becomes)).refuses("it is damaged, as its checksum tells")
+
+
+@row
+def sums_beyond_any_values_are_refused(s):
+    """Of doubles; squares may be as small and as large, and once both met, memory behind a sum was written to."""
+    s.write("a.csv", b"a,b\n1,2\n")
+    document = json.loads(s.result("a.csv", "--partial", "--mode", "relu"))
+    for before, sum_ in (("1p0", "1p-2148"), ("1p0", "1p-1075"), ("1p1", "fp2112"), ("1p1", "1p1089")):
+        changed = json.loads(json.dumps(document))
+        state = changed["tensors"][0]["activations"][0]["partial"]["state"]
+        for unit in state["units"]:
+            if before in unit:
+                unit[unit.index(before)] = sum_
+        del state["checksum"]
+        state["checksum"] = f"{fnv(json.dumps(state, separators=(',', ':'), sort_keys=True).encode()):016x}"
+        s.run("--merge", data=json.dumps(changed).encode()).refuses("a sum is not written as it should be")
+
+
+def fnv(data):
+    checksum = 0xcbf29ce484222325
+    for byte in data:
+        checksum = (checksum ^ byte) * 0x100000001b3 % 2**64
+    return checksum
+
+
+@row
+def names_that_are_not_utf8_are_merged_as_they_are(s):
+    for name in (b"a.csv", b"b\xff.csv"):
+        with open(os.path.join(os.fsencode(s.path), name), "wb") as file:
+            file.write(b"caf\xe9,caf\xe8\n-1,-2\n3,-4\n")
+        for k in "12":
+            s.write(f"{k}.json", s.result(os.fsdecode(name), "--partial", "--part", f"{k}/2"))
+        for format_ in ("csv", "json", "markdown", "table"):
+            options = ["--per-unit", "--to", format_]
+            need(s.result("--merge", "2.json", "1.json", *options) == s.result(os.fsdecode(name), *options), name, format_)
 
 
 def with_changed(document, path, value):
@@ -1142,11 +1181,7 @@ def merged_parts_are_drawn_as_the_undivided_input_is(s):
     for activation in old["tensors"][0]["activations"]:
         activation["partial"]["state"].pop("classes", None)
         state = {key: value for key, value in activation["partial"]["state"].items() if key != "checksum"}
-        text = json.dumps(state, separators=(",", ":"), sort_keys=True)
-        checksum = 0xcbf29ce484222325
-        for byte in text.encode():
-            checksum = (checksum ^ byte) * 0x100000001b3 % 2 ** 64
-        activation["partial"]["state"]["checksum"] = f"{checksum:016x}"
+        activation["partial"]["state"]["checksum"] = f"{fnv(json.dumps(state, separators=(',', ':'), sort_keys=True).encode()):016x}"
     s.write(files[0], json.dumps(old).encode())
     s.run("--merge", *files).succeeds()
     s.run("--merge", *files, "--plot", "-").refuses("they hold no histogram.*make them again with compare --partial")

@@ -392,7 +392,7 @@ std::vector<std::string> partial_texts(const Tally& tally, const CompareOptions&
 /// A state whose checksum fits what else is in it.
 std::string sealed(nlohmann::json state) {
   state.erase("checksum");
-  const std::string sum = detail::checksum(state.dump());
+  const std::string sum = checksum(state.dump());
   state["checksum"] = sum;
   return state.dump();
 }

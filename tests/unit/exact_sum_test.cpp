@@ -158,7 +158,7 @@ TEST_CASE("neither order nor grouping shows") {
       ExactSum whole;
       ExactSum whole_squares;
       for (std::size_t i = 0; i < parts.size(); ++i) {
-        whole.add(*ExactSum::from_text(parts[i].text()));
+        whole.add(*ExactSum::from_text(parts[i].text(), ExactSum::Terms::squares));
         whole_squares.add(squares[i]);
       }
       CHECK(whole.text() == expected);
@@ -260,16 +260,23 @@ TEST_CASE("a sum is written in one way, and nothing else is read") {
                            "1p0x",
                            "gp0"}) {
     CAPTURE(text);
-    CHECK_FALSE(ExactSum::from_text(text));
+    CHECK_FALSE(ExactSum::from_text(text, ExactSum::Terms::squares));
   }
-  CHECK_FALSE(ExactSum::from_text(std::string(2000, 'f') + "p0"));
-  CHECK_FALSE(ExactSum::from_text(std::string("1\0p0", 4)));
+  CHECK_FALSE(ExactSum::from_text(std::string(2000, 'f') + "p0", ExactSum::Terms::squares));
+  CHECK_FALSE(ExactSum::from_text(std::string("1\0p0", 4), ExactSum::Terms::squares));
   for (const char* text : {"0", "1p-2148", "-1p2112", "ffffffffffffffffffffffffp-2148", "-5p5"}) {
     CAPTURE(text);
-    const std::optional<ExactSum> sum = ExactSum::from_text(text);
+    const std::optional<ExactSum> sum = ExactSum::from_text(text, ExactSum::Terms::squares);
     REQUIRE(sum);
     CHECK(sum->text() == text);
   }
+}
+
+TEST_CASE("a sum of doubles has narrower bounds than one of squares") {
+  for (const char* text : {"1p-1074", "-1p1088", "0"})
+    CHECK(ExactSum::from_text(text, ExactSum::Terms::doubles));
+  for (const char* text : {"1p-1075", "1p1089", "1p-2148", "fp2112"})
+    CHECK_FALSE(ExactSum::from_text(text, ExactSum::Terms::doubles));
 }
 
 TEST_CASE("copies are their own, whether the digits are few or many") {

@@ -69,7 +69,8 @@ struct Values {
   /// In the order of the parameters.
   double operator[](std::size_t parameter) const { return numbers[parameter]; }
   double& operator[](std::size_t parameter) { return numbers[parameter]; }
-  bool operator==(const Values&) const = default;
+  /// Zeros of different signs are not the same; any NaN is the same as another.
+  bool operator==(const Values& other) const;
 };
 
 /// A contiguous tensor as an activation sees it: element i of a slice stands i * inner elements
@@ -132,6 +133,8 @@ struct Activation {
   DType (*dtype_of)(DType input) = nullptr;
   /// Throws what PyTorch throws when it does not take this input or these values.
   void (*check)(DType dtype, const Shape& shape, const Values& values);
+  /// Throws what the module of torch.nn throws when it is made with these values; null if it takes all.
+  void (*check_module)(const Values& values) = nullptr;
   /// y = f(x); x == y is allowed where the operation may be in place.
   Kernel forward;
   /// The gradient that reaches x when that of every y is one.

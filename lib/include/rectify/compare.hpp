@@ -25,6 +25,10 @@ inline namespace v1 RECTIFY_API {
 /// The axis of PyTorch's features and channels: 1 of tensors of 4 and 5 dimensions, else the last.
 inline constexpr std::int64_t kFeatures = std::numeric_limits<std::int64_t>::min();
 
+/// What partial figures, and who keeps them, show damage by: 64-bit FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo)
+/// in hexadecimal.
+std::string checksum(std::string_view text);
+
 /// Up to what dormancy a unit is dormant unless something else is said: Sokar's tau.
 inline constexpr double kDormantBelow = 0.025;
 
@@ -158,7 +162,8 @@ class Tally {
   std::vector<Bin> histogram() const;
 
   /// The state of one mode as the text of a JSON object, complete enough to be merged: version,
-  /// counts, extremes, exact sums, and a checksum of all that. No blanks; members by name.
+  /// counts, extremes, exact sums, and the checksum() of all that. No blanks; members by name, which is
+  /// the text that the checksum is of.
   std::string partial(std::size_t mode) const;
 
   /// The tally whose partial() texts, one for each mode, these are. Throws Error{data} for what is

@@ -366,5 +366,5 @@ std::string format_of_extension(std::string_view path);
 std::vector<std::string> readable_formats();
 std::vector<std::string> writable_formats();
 
-}  // namespace RECTIFY_API
+}  // namespace v1
 }  // namespace rectify

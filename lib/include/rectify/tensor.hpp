@@ -164,11 +164,29 @@ class Elements {
   DType dtype_;
 };
 
-/// A handle on memory, as in PyTorch: copies of a Tensor share their elements, clone() does not.
+/// A handle on memory, as in PyTorch: copies of a Tensor share their elements, clone() does not. One that was
+/// moved from can be assigned to; who asks for its elements gets Error{usage}.
 class Tensor {
  public:
   /// An empty float32 tensor of shape [0].
   Tensor();
+
+  Tensor(const Tensor&) = default;
+  Tensor& operator=(const Tensor&) = default;
+  Tensor(Tensor&& other) noexcept
+      : memory_(std::move(other.memory_)),
+        shape_(std::move(other.shape_)),
+        numel_(std::exchange(other.numel_, 0)),
+        dtype_(other.dtype_) {}
+  Tensor& operator=(Tensor&& other) noexcept {
+    if (this == &other) return *this;
+    memory_ = std::move(other.memory_);
+    shape_ = std::move(other.shape_);
+    numel_ = std::exchange(other.numel_, 0);
+    dtype_ = other.dtype_;
+    return *this;
+  }
+  ~Tensor() = default;
 
   /// A tensor of that shape whose elements are not set. Throws as numel() does; std::bad_alloc if
   /// there is no memory.
@@ -215,8 +233,14 @@ class Tensor {
 
   /// The elements as raw bytes, in C order and the machine's byte order. 64-byte aligned. Those of
   /// bool must be 0 or 1 before anything reads them as elements.
-  std::byte* bytes() { return static_cast<std::byte*>(memory_.get()); }
-  const std::byte* bytes() const { return static_cast<const std::byte*>(memory_.get()); }
+  std::byte* bytes() {
+    if (memory_ == nullptr) refuse_moved();
+    return static_cast<std::byte*>(memory_.get());
+  }
+  const std::byte* bytes() const {
+    if (memory_ == nullptr) refuse_moved();
+    return static_cast<const std::byte*>(memory_.get());
+  }
 
   /// A copy with memory of its own.
   Tensor clone() const;
@@ -235,7 +259,9 @@ class Tensor {
 
  private:
   explicit Tensor(DType dtype) : dtype_(dtype) {}
+  /// Throws unless that is its dtype, and it has elements to be read.
   void check(DType wanted) const;
+  [[noreturn]] static void refuse_moved();
 
   std::shared_ptr<void> memory_;
   Shape shape_;

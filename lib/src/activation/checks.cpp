@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "dispatch.hpp"
+#include "number/number.hpp"
 #include "rectify/error.hpp"
 
 namespace rectify::inline v1 {
@@ -123,6 +124,12 @@ std::string streamed(double value) {
   return text.data();
 }
 
+/// As Python writes a float.
+std::string in_python(double value) {
+  std::array<char, kNumberBytes> text{};
+  return {text.data(), format_number(text.data(), value)};
+}
+
 double greatest(DType dtype) {
   switch (dtype) {
     case DType::float16:
@@ -162,6 +169,10 @@ void check_rows(DType dtype, const Shape& shape, const Values& values, const cha
   require_floating(dtype, is_last ? last : other);
 }
 
+constexpr const char* kLeakyWish =
+    " File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place "
+    "leakRelu backward calculation with negative slope";
+
 [[noreturn]] void refuse_inplace_backward(const char* what, const char* wish = "") {
   throw Error(ErrorKind::usage,
               "In-place " + std::string(what) +
@@ -196,11 +207,21 @@ void check_hardtanh(DType dtype, const Shape&, const Values& values) {
   if (values[0] > values[1]) refuse_value("min_val cannot be greater than max_val");
   if (dtype == DType::boolean) refuse_bool("Bool inputs not supported for hardtanh");
   refuse_wide_unsigned(dtype, "clamp_scalar_cpu");
-  if (dtype == DType::uint8 && (values[0] < 0 || values[1] < 0)) {
+  if (!is_floating_point(dtype)) {
+    for (const double limit : {values[0], values[1]}) require_convertible(DType::int64, limit);
+  }
+  if (dtype == DType::uint8 && (std::trunc(values[0]) < 0 || std::trunc(values[1]) < 0)) {
     throw Error(ErrorKind::unsupported,
                 "cannot do hardtanh on an unsigned type with negative limits");
   }
   for (const double limit : {values[0], values[1]}) require_convertible(dtype, limit);
+}
+
+void check_hardtanh_module(const Values& values) {
+  if (values[0] >= values[1]) {  // which NaN is not, here as there
+    refuse_value("max_val (" + in_python(values[1]) + ") must be greater than min_val (" +
+                 in_python(values[0]) + ")");
+  }
 }
 
 void check_prelu(DType dtype, const Shape& shape, const Values& values) {
@@ -331,12 +352,7 @@ void check_log_softmax(DType dtype, const Shape& shape, const Values& values) {
 }
 
 void check_leaky_relu_inplace_backward(const Values& values) {
-  if (values[0] < 0) {
-    throw Error(ErrorKind::usage,
-                "leaky_relu in place has no gradient for a negative slope: the output no longer "
-                "tells the input's sign",
-                "leave out " + option("inplace"));
-  }
+  if (values[0] < 0) refuse_inplace_backward("leakyReLu", kLeakyWish);
 }
 
 /// In training the gradient is the slope that was drawn, unless the bounds are as good as one.
@@ -344,10 +360,7 @@ void check_rrelu_inplace_backward(const Values& values) {
   constexpr double kApart = 1e-6;
   const bool drawn = values[2] != 0 && values[1] - values[0] > kApart;
   if (!drawn && (values[0] + values[1]) / 2 < 0) {
-    refuse_inplace_backward("leakyReLu",
-                            " File an issue at https://github.com/pytorch/pytorch if you do "
-                            "require supporting in-place leakRelu backward calculation with "
-                            "negative slope");
+    refuse_inplace_backward("leakyReLu", kLeakyWish);
   }
 }
 

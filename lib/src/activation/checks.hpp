@@ -18,9 +18,10 @@ Check check_hardswish, check_hardsigmoid, check_softplus, check_softsign, check_
 Check check_tanhshrink, check_hardshrink, check_softshrink, check_logsigmoid, check_any;
 Check check_glu, check_softmax, check_softmin, check_log_softmax;
 
-using InplaceCheck = void(const Values& values);
+using ValuesCheck = void(const Values& values);
 
-InplaceCheck check_leaky_relu_inplace_backward, check_rrelu_inplace_backward;
-InplaceCheck check_elu_inplace_backward;
+ValuesCheck check_hardtanh_module;
+ValuesCheck check_leaky_relu_inplace_backward, check_rrelu_inplace_backward;
+ValuesCheck check_elu_inplace_backward;
 
 }  // namespace rectify::inline v1

@@ -1,9 +1,11 @@
 // torch.nn.functional and torch.nn, by the table.
 
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "rectify/activation.hpp"
+#include "rectify/error.hpp"
 #include "rectify/nn.hpp"
 
 namespace rectify::inline v1 {
@@ -19,6 +21,11 @@ Module leaky_relu_of(double negative_slope) {
 }
 
 Module prelu_of(const Tensor& weight) {
+  if (weight.dim() > 1) {
+    throw Error(ErrorKind::usage,
+                "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = " +
+                    std::to_string(weight.dim()));
+  }
   const Tensor weights = weight.to(DType::float64);
   const std::span<const double> values = weights.data<double>();
   return named("prelu").with("weight", std::vector<double>(values.begin(), values.end()));
@@ -233,6 +240,8 @@ Tensor SiLU::operator()(Tensor input) const { return functional::silu(std::move(
 Tensor Mish::operator()(Tensor input) const { return functional::mish(std::move(input), inplace); }
 
 Tensor Hardtanh::operator()(Tensor input) const {
+  const Module module = functional::hardtanh_of(min_val, max_val);
+  module.activation().check_module(module.values());
   return functional::hardtanh(std::move(input), min_val, max_val, inplace);
 }
 

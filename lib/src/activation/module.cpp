@@ -2,6 +2,7 @@
 // to tensors.
 
 #include <algorithm>
+#include <bit>
 #include <cctype>
 #include <cmath>
 #include <cstring>
@@ -88,7 +89,9 @@ bool read_number(std::string_view text, double& value) {
   const std::string_view digits = text.starts_with('+') ? text.substr(1) : text;
   const ParsedNumber<double> number =
       parse_number<double>(digits.data(), digits.data() + digits.size(), NumberGrammar::csv);
-  value = number.value;
+  // A whole number has no negative zero, in Python as in C++.
+  const bool whole = digits.find_first_of(".eE") == std::string_view::npos;
+  value = whole && number.value == 0 ? 0 : number.value;
   return !digits.empty() && number.status == NumberStatus::ok &&
          number.end == digits.data() + digits.size();
 }
@@ -164,18 +167,48 @@ void read_value(std::string_view text, const Activation& activation, std::size_t
   values[index] = value;
 }
 
+/// Whether a number stands for a value of the parameter: of a choice, its place among them.
+bool admits(const Parameter& parameter, double value) {
+  constexpr double kMostExact = 0x1p53;
+  const bool is_whole = std::trunc(value) == value && std::abs(value) <= kMostExact;
+  switch (parameter.kind) {
+    case Parameter::Kind::number:
+    case Parameter::Kind::numbers:
+      return true;
+    case Parameter::Kind::whole:
+      return is_whole;
+    case Parameter::Kind::flag:
+      return value == 0 || value == 1;
+    case Parameter::Kind::choice:
+      return is_whole && value >= 0 && value < static_cast<double>(parameter.choices.size());
+  }
+  return false;
+}
+
 std::string text_of(double value) {
   std::array<char, kNumberBytes> digits;
   return {digits.data(), format_number(digits.data(), value)};
 }
 
-/// 2 rather than 2.0, as people type it.
+/// Whether an activation makes the same of both: zeros of different signs are two, NaN is one.
+bool is_same(double a, double b) {
+  return std::bit_cast<std::uint64_t>(a) == std::bit_cast<std::uint64_t>(b) ||
+         (std::isnan(a) && std::isnan(b));
+}
+
+/// 2 rather than 2.0, as people type it; but -0 is read as 0.
 std::string typed(std::string number) {
-  if (number.ends_with(".0")) number.resize(number.size() - 2);
+  if (number != "-0.0" && number.ends_with(".0")) number.resize(number.size() - 2);
   return number;
 }
 
 }  // namespace
+
+bool Values::operator==(const Values& other) const {
+  return std::ranges::equal(numbers, other.numbers, is_same) &&
+         std::ranges::equal(list, other.list, is_same) && seed == other.seed &&
+         drawn == other.drawn;
+}
 
 Values Values::of(std::initializer_list<double> numbers) {
   Values values;
@@ -298,6 +331,7 @@ Module Module::parse(std::string_view text) {
     module.values_.list.resize(count, module.values_.list.front());
   }
   module.require_all();
+  if (as_module && activation->check_module != nullptr) activation->check_module(module.values_);
   return module;
 }
 
@@ -353,9 +387,13 @@ Module Module::with(std::string_view parameter, double value) const {
   static_cast<void>(this->value(parameter));
   Module changed = *this;
   const std::size_t index = index_of(parameter);
+  const Parameter& known = activation_->parameters[index];
+  if (!admits(known, value)) {
+    refuse(std::string(parameter) + " of " + std::string(activation_->name) + " cannot be " +
+           text_of(value));
+  }
   changed.values_[index] = value;
-  if (activation_->parameters[index].kind == Parameter::Kind::numbers)
-    changed.values_.list = {value};
+  if (known.kind == Parameter::Kind::numbers) changed.values_.list = {value};
   return changed;
 }
 
@@ -498,7 +536,9 @@ bool Module::covers(const Module& other) const {
   for (std::size_t i = 0; i < activation_->parameters.size(); ++i) {
     if (!given_[i]) continue;
     const bool several = activation_->parameters[i].kind == Parameter::Kind::numbers;
-    if (several ? values_.list != other.values_.list : values_[i] != other.values_[i]) return false;
+    if (several ? !std::ranges::equal(values_.list, other.values_.list, is_same)
+                : !is_same(values_[i], other.values_[i]))
+      return false;
   }
   return true;
 }

@@ -200,6 +200,7 @@ constexpr Activation kTable[] = {
      .parameters = kLimits,
      .traits = {.integers = true},
      .check = check_hardtanh,
+     .check_module = check_hardtanh_module,
      .forward = forward<function::Hardtanh>,
      .backward = backward<function::Hardtanh>},
     {.name = "hardswish",

@@ -48,6 +48,11 @@ std::uint64_t count_in(const Json& json, std::uint64_t most) {
   return count;
 }
 
+/// A sum of squares, whose bounds are others than those of a sum.
+struct Squares {
+  ExactSum& sum;
+};
+
 /// Puts a comma between items.
 class StateWriter {
  public:
@@ -55,6 +60,7 @@ class StateWriter {
 
   void put(std::uint64_t count) { item(std::to_string(count)); }
   void put(const ExactSum& sum) { item('"' + sum.text() + '"'); }
+  void put(Squares squares) { put(squares.sum); }
   void put(double value) {
     item(std::to_string(std::isnan(value) ? kNan : std::bit_cast<std::uint64_t>(value)));
   }
@@ -83,13 +89,8 @@ class StateReader {
   }
 
   void put(std::uint64_t& count) { count = count_in(item(), most_); }
-  void put(ExactSum& sum) {
-    const Json& json = item();
-    require(json.is_string(), "a sum is missing");
-    std::optional<ExactSum> read = ExactSum::from_text(json.get_ref<const std::string&>());
-    require(read.has_value(), "a sum is not written as it should be");
-    sum = *std::move(read);
-  }
+  void put(ExactSum& sum) { read(sum, ExactSum::Terms::doubles); }
+  void put(Squares squares) { read(squares.sum, ExactSum::Terms::squares); }
   void put(double& value) {
     const std::uint64_t bits = count_in(item(), kNan);
     require(bits <= kInfinity || bits == kNan, "a greatest difference cannot be");
@@ -108,6 +109,14 @@ class StateReader {
   const Json& item() {
     require(next_ < items_.size(), "a unit has fewer items than it should");
     return items_[next_++];
+  }
+
+  void read(ExactSum& sum, ExactSum::Terms terms) {
+    const Json& json = item();
+    require(json.is_string(), "a sum is missing");
+    std::optional<ExactSum> read = ExactSum::from_text(json.get_ref<const std::string&>(), terms);
+    require(read.has_value(), "a sum is not written as it should be");
+    sum = *std::move(read);
   }
 
   Key key_in(const Json& json) const {
@@ -139,19 +148,19 @@ class StateReader {
 template <class Io>
 void fields(Io& io, const Modes& modes, Kept& kept, std::size_t mode, std::size_t unit,
             Outcome& of) {
-  const auto put = [&](auto&... values) { (io.put(values), ...); };
+  const auto put = [&](auto&&... values) { (io.put(values), ...); };
   if (mode == 0) {
     Inputs& in = kept.inputs[unit];
     put(in.nan, in.positive_infinite, in.negative_infinite, in.positive, in.zero, in.negative);
-    put(in.above, in.below, in.sum, in.squares);
+    put(in.above, in.below, in.sum, Squares{in.squares});
   }
   if (!modes.plans[mode].rectifier) {
     put(of.zero, of.live, of.range, of.y.nan, of.y.plus_infinite, of.y.minus_infinite, of.above,
-        of.below, of.squares);
+        of.below, Squares{of.squares});
     put(of.g.nan, of.g.plus_infinite, of.g.minus_infinite, of.gradients);
   } else if (!modes.plans[mode].flat) {
     Below& below = kept.below[mode][unit];
-    put(below.zero, below.infinite, below.sum, below.squares);
+    put(below.zero, below.infinite, below.sum, Squares{below.squares});
   }
   if (mode != 0) put(kept.differences[mode][unit].count, kept.differences[mode][unit].greatest);
 }
@@ -165,14 +174,21 @@ void check_counts(const Modes& modes, const Kept& kept, std::size_t mode, std::s
     require(range.empty() == (count == 0), "there are extremes of no values, or none of some");
   };
   if (mode == 0) {
-    require(in.nan + k == n, "the counts of a unit do not add up");
+    // Step by step: of enormous shapes their sum can be more than 64 bits.
+    require(in.positive <= n && in.negative <= n - in.positive &&
+                in.zero <= n - in.positive - in.negative &&
+                in.nan == n - in.positive - in.negative - in.zero,
+            "the counts of a unit do not add up");
+    require(in.positive_infinite <= in.positive && in.negative_infinite <= in.negative,
+            "a unit has more infinities than values of their sign");
     has_extremes(in.above, in.positive);
     has_extremes(in.below, in.negative);
   }
   bool possible = true;
   if (!modes.plans[mode].rectifier) {
     possible = of.zero <= k && of.live <= k && of.y.nan <= k &&
-               of.y.plus_infinite + of.y.minus_infinite <= k - of.y.nan;
+               of.y.plus_infinite <= k - of.y.nan &&
+               of.y.minus_infinite <= k - of.y.nan - of.y.plus_infinite;
     has_extremes(of.range, k - std::min(k, of.y.nan));
     Range known;
     if (of.zero != 0) known.add(Key{0});
@@ -181,7 +197,7 @@ void check_counts(const Modes& modes, const Kept& kept, std::size_t mode, std::s
             "the extremes of a unit leave out some of its values");
   } else if (!modes.plans[mode].flat) {
     const Below& below = kept.below[mode][unit];
-    possible = below.zero + below.infinite <= in.negative;
+    possible = below.zero <= in.negative && below.infinite <= in.negative - below.zero;
   }
   if (mode != 0) possible = possible && kept.differences[mode][unit].count <= k;
   require(possible, "a unit has more values than inputs");
@@ -189,10 +205,9 @@ void check_counts(const Modes& modes, const Kept& kept, std::size_t mode, std::s
 
 }  // namespace
 
-std::string detail::checksum(std::string_view state) {
-  // FNV-1a (G. Fowler, L. C. Noll, K.-P. Vo).
+std::string checksum(std::string_view whole) {
   std::uint64_t hash = 0xcbf29ce484222325;
-  for (const char c : state) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
+  for (const char c : whole) hash = (hash ^ static_cast<unsigned char>(c)) * 0x100000001b3;
   std::string text(16, '0');
   for (char& digit : text) {
     digit = "0123456789abcdef"[hash >> 60];

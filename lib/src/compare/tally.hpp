@@ -47,9 +47,5 @@ Figure figure_of(DType dtype, Key key);
 inline constexpr std::size_t kClassesOfASign = std::size_t{255} * 8;
 void add_classes(std::vector<std::uint64_t>& classes, const Tensor& slab);
 
-/// What a partial text says of itself to show damage: of the text of a state without this member,
-/// its members in the order of their names and no blanks.
-std::string checksum(std::string_view state);
-
 }  // namespace detail
 }  // namespace rectify::inline v1

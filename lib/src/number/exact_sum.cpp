@@ -319,7 +319,7 @@ std::string ExactSum::text() const {
   return text + 'p' + std::to_string(sum.exponent + zeros);
 }
 
-std::optional<ExactSum> ExactSum::from_text(std::string_view text) {
+std::optional<ExactSum> ExactSum::from_text(std::string_view text, Terms terms) {
   ExactSum sum;
   if (text == "0") return sum;
   constexpr std::size_t kMostDigits = std::size_t{8} * kMost;
@@ -334,9 +334,10 @@ std::optional<ExactSum> ExactSum::from_text(std::string_view text) {
       std::from_chars(exponent_text.data(), exponent_text.data() + exponent_text.size(), exponent);
   if (status != std::errc{} || end != exponent_text.data() + exponent_text.size())
     return std::nullopt;
-  // Every term is a multiple of the square of the least double, and 2^62 terms stay below this.
-  if (exponent < -2 * 1074 || exponent > 2048 + 64 ||
-      exponent + 4 * static_cast<int>(p) > 2048 + 64 + 4)
+  // Every term is a multiple of the least double, or of its square, and 2^62 terms stay below this.
+  const int power = terms == Terms::squares ? 2 : 1;
+  const int most = power * 1024 + 64;
+  if (exponent < power * -1074 || exponent > most || exponent + 4 * static_cast<int>(p) > most + 4)
     return std::nullopt;
   for (std::size_t i = 0; i < p; ++i) {
     unsigned digit = 0;

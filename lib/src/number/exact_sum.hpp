@@ -123,8 +123,10 @@ class ExactSum {
   /// without leading zeros, 'p', and the decimal exponent of 2; "0" for zero. 0.75 is "3p-2".
   std::string text() const;
 
-  /// The sum that text() writes so; nothing for anything else.
-  static std::optional<ExactSum> from_text(std::string_view text);
+  enum class Terms : std::uint8_t { doubles, squares };
+
+  /// The sum of such terms that text() writes so; nothing for anything else.
+  static std::optional<ExactSum> from_text(std::string_view text, Terms terms);
 
  private:
   struct Parts;
