@@ -158,7 +158,9 @@ std::string_view nearest(std::string_view typed, std::span<const std::string_vie
     const std::size_t distance = edit_distance(typed, word);
     const bool begins = typed.size() > kTelling && typed.size() < word.size() &&
                         edit_distance(typed, word.substr(0, typed.size())) == 0;
-    if (distance < least || (begins && best.empty())) {
+    // Where all letters differ, nothing is alike.
+    const bool alike = distance < std::min(typed.size(), word.size());
+    if ((distance < least && alike) || (begins && best.empty())) {
       least = std::min(distance, least);
       best = word;
     }

@@ -127,6 +127,13 @@ def safetensors_are_written_with_names_and_metadata(s):
     need(metadata == {"format": "pt", "\N{SNOWMAN}": "\u0001", "step": "7"}, metadata)
     s.write("third.safetensors", safetensors({"third": ("F32", (1,), packed([2]))}, {"step": "8"}))
     s.run("other.safetensors", "third.safetensors", "-o", "never.safetensors").refuses("third.safetensors: its metadata say '8' of 'step', and those of an input before it '7'")
+    said = s.read("b.safetensors")
+    said = said[said.index(b'"__metadata__"'):said.index(b'}') + 1]
+    none = s.read("b.safetensors").replace(said, b'"__metadata__":null'.ljust(len(said)), 1)
+    need(b"null" in none, none[:200])
+    s.write("none.safetensors", none)
+    s.run("none.safetensors", "-o", "d.safetensors").says("note", 0)
+    need(read_safetensors(s.read("d.safetensors"))[1] is None, "no metadata")
     s.write("many.jsonl", b"".join(b"[%d]\n" % i for i in range(3000)))
     s.result("many.jsonl", "--mode", "relu", "-o", "many.safetensors")
     many = read_safetensors(s.read("many.safetensors"))[0]

@@ -202,6 +202,8 @@ TEST_CASE("a header is a Python dict however it is spaced, and nothing else") {
   const std::string descr = "'descr':'|i1',";
   CHECK(head("{" + descr + order + "'shape':(1,)}") == "[1] 7");
   CHECK(head("{\"shape\":(1L,),\"fortran_order\":False,\"descr\":\"i1\"}") == "[1] 7");
+  CHECK(head("{u'shape':(1L,),u'fortran_order':False,u'descr':u'<i1'}") == "[1] 7");
+  CHECK(head("{'shape':(1,),'fortran_order':False,'descr':'int8'}") == "[1] 7");
   CHECK(head(" \t{ 'descr' :\r\n '<i1' ,\f'fortran_order' : True , 'shape' : ( 1 , ) , } \n") ==
         "[1] 7");
   CHECK(loaded(npy_of_header("{" + descr + order + "'shape':(1,)}", 2), reading("npy")) == "[1] 7");

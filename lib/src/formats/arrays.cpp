@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <numeric>
+#include <unordered_set>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -512,13 +514,22 @@ class ArraysDecoder final : public Decoder {
   std::uint32_t crc_ = 0;    // of what has been decoded of an array
 };
 
+/// Whether it may name more than one.
+bool is_glob(std::string_view key) { return key.find_first_of("*?[") != std::string_view::npos; }
+
 /// Of `arrays`, those that one of the keys names. Each must name one.
 void choose(std::vector<Array>& arrays, const std::vector<std::string>& keys,
             const std::string& source) {
   std::vector<std::string_view> names;
   for (const Array& array : arrays) names.push_back(array.entry.name);
   check_keys(keys, names, {source});
-  std::erase_if(arrays, [&](const Array& array) { return !is_chosen(keys, array.entry.name); });
+  // Of many keys most are names.
+  const std::unordered_set<std::string_view> as_they_stand(keys.begin(), keys.end());
+  std::vector<std::string> globs;
+  std::ranges::copy_if(keys, std::back_inserter(globs), is_glob);
+  std::erase_if(arrays, [&](const Array& array) {
+    return !as_they_stand.contains(array.entry.name) && !is_chosen(globs, array.entry.name);
+  });
 }
 
 }  // namespace
@@ -575,10 +586,16 @@ bool is_chosen(const std::vector<std::string>& keys, std::string_view name) {
 
 void check_keys(const std::vector<std::string>& keys, const std::vector<std::string_view>& names,
                 const Place& place) {
+  // Of a short record of JSON Lines it takes longer to make a table than to look at all names.
+  constexpr std::size_t kFew = 8;
+  std::unordered_set<std::string_view> known;
+  if (keys.size() > kFew) known.insert(names.begin(), names.end());
   for (const std::string& key : keys) {
-    const bool found = std::any_of(names.begin(), names.end(), [&](std::string_view name) {
-      return key == name || matches(key, name);
-    });
+    const bool found =
+        (keys.size() > kFew ? known.contains(key)
+                            : std::find(names.begin(), names.end(), key) != names.end()) ||
+        (is_glob(key) && std::any_of(names.begin(), names.end(),
+                                     [&](std::string_view name) { return matches(key, name); }));
     if (found) continue;
     const std::string_view near = nearest(key, names);
     throw Error(ErrorKind::usage, "no tensor is called " + in_quotes(key),

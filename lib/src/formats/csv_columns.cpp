@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 #include <string_view>
+#include <unordered_map>
 
 #include "format.hpp"
 
@@ -32,13 +33,16 @@ std::optional<Range> range_of(std::string_view word) {
   return range;
 }
 
+/// The columns of each name, in their order.
+using Places = std::unordered_map<std::string_view, std::vector<std::size_t>>;
+
 /// The columns that a word of an option stands for.
 std::vector<std::size_t> meant(std::string_view field, const std::string& word,
-                               std::span<const std::string> names, std::size_t fields) {
-  std::vector<std::size_t> found;
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    if (names[i] == word) found.push_back(i);
-  }
+                               std::span<const std::string> names, const Places& places,
+                               std::size_t fields) {
+  const auto named = places.find(word);
+  std::vector<std::size_t> found =
+      named == places.end() ? std::vector<std::size_t>() : named->second;
   if (const auto range = range_of(word)) {
     std::vector<std::size_t> counted;
     if (range->first <= fields && (range->last <= fields || word.back() == '-')) {
@@ -104,8 +108,12 @@ CsvColumns choose_columns(std::span<const std::string> names, std::size_t fields
                           std::span<const std::string> columns, std::span<const std::string> keep) {
   CsvColumns chosen;
   chosen.role.assign(fields, CsvColumns::kDropped);
+  Places places;
+  if (!keep.empty() || !columns.empty()) {
+    for (std::size_t i = 0; i < names.size(); ++i) places[names[i]].push_back(i);
+  }
   for (const std::string& word : keep) {
-    for (const std::size_t i : meant("keep", word, names, fields))
+    for (const std::size_t i : meant("keep", word, names, places, fields))
       chosen.role[i] = CsvColumns::kFirstKept;
   }
   const auto take = [&](std::size_t i) {
@@ -113,7 +121,7 @@ CsvColumns choose_columns(std::span<const std::string> names, std::size_t fields
       chosen.role[i] = static_cast<std::int32_t>(chosen.width++);
   };
   for (const std::string& word : columns) {
-    for (const std::size_t i : meant("columns", word, names, fields)) take(i);
+    for (const std::size_t i : meant("columns", word, names, places, fields)) take(i);
   }
   if (columns.empty()) {
     for (std::size_t i = 0; i < fields; ++i) take(i);

@@ -109,6 +109,8 @@ class HeadReader {
 
   std::string_view string(std::string_view what) {
     skip();
+    if (p_ + 1 < end_ && *p_ == 'u' && (p_[1] == '\'' || p_[1] == '"'))
+      ++p_;  // as Python 2 writes it
     if (!at('\'') && !at('"'))
       fail("the header has " + rest() + " where " + std::string(what) + " in quotes was expected");
     const char quote = *p_++;
@@ -135,7 +137,8 @@ class HeadReader {
       kind.remove_prefix(1);
     }
     for (const DescrRow& row : kDescrs) {
-      if (row.kind != kind) continue;
+      if (row.kind != kind && name(row.dtype) != descr)
+        continue;  // numpy.dtype takes its name, too
       head.dtype = row.dtype;
       head.swapped = order == '>' && itemsize(row.dtype) > 1;
       return;

@@ -141,7 +141,10 @@ class Header final : public nlohmann::json_sax<nlohmann::json> {
     fail("the number " + std::to_string(number));
   }
   bool number_float(number_float_t, const string_t& text) override { fail("the number " + text); }
-  bool null() override { fail("null"); }
+  bool null() override {
+    if (depth_ == 1 && in_metadata_) return true;  // none
+    fail("null");
+  }
   bool boolean(bool) override { fail("true or false"); }
   bool binary(binary_t&) override { fail("bytes"); }
   bool parse_error(std::size_t at, const std::string&,
