@@ -200,6 +200,10 @@ def wide_unsigned_integers_are_kept_by_relu_and_converted_as_numpy_does(s):
     need(report["dtype"] == "uint16" and report["activations"][0]["max"] == 65535, report)
     s.write("b.npy", npy((2,), packed([1 << 63, 1], "<u8"), "<u8"))
     s.run("compare", "b.npy", "--mode", "relu").refuses("uint64 cannot be compared .--dtype float64")
+    s.run("compare", "b.npy").refuses("uint64 cannot be compared .--dtype float64")
+    s.write("truth.npy", npy((2,), b"\0\1", "|b1"))
+    s.run("compare", "truth.npy").refuses("Boolean inputs not supported for relu .--dtype float32 reads")
+    s.run("compare", "truth.npy", "--dtype", "float32").succeeds()
     s.run("b.npy", "--mode", "relu", "--to", "json").gives(b"[9223372036854775808, 1]\n")
     s.run("b.npy", "--dtype", "int64", "--mode", "relu").refuses("9223372036854775808 cannot be converted to int64")
     # Notes tell the first, of a signed one, too, and no print leaves some out.

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "compare/tally.hpp"
 #include "pump.hpp"
 #include "rectify/error.hpp"
 
@@ -36,7 +37,8 @@ class Count {
   void check(const Result& result) const {
     if (result.passed) return;
     const Tensor& tensor = result.columns[0].tensor;
-    for (const Module& mode : options_.modes) mode.check(tensor.dtype(), tensor.shape());
+    for (const Module& mode : options_.modes)
+      detail::check_mode(mode, tensor.dtype(), tensor.shape());
     if (!result.of_part || !needs_whole(result)) return;
     throw Error(ErrorKind::usage,
                 "a part has not all rows, which an operation along the first dimension takes");

@@ -35,21 +35,32 @@ void Tally::State::append_rows(std::int64_t more) {
   shape = std::move(longer);
 }
 
+void detail::check_mode(const Module& mode, DType dtype, const Shape& shape) {
+  if (dtype == DType::uint64) {  // extremes are kept as std::int64_t
+    throw Error(ErrorKind::unsupported, "uint64 cannot be compared",
+                option("dtype", "float64") + " converts the input");
+  }
+  try {
+    mode.check(dtype, shape);
+  } catch (const Error& error) {
+    if (dtype != DType::boolean) throw;
+    // The other dtypes that one mode takes may be refused by the next.
+    throw Error(error.kind(), error.message(),
+                option("dtype", "float32") + " reads them as 0 and 1", error.place());
+  }
+}
+
 namespace {
 
 /// The modes, all of which take such a tensor. Throws if one does not.
 const std::vector<Module>& checked(const CompareOptions& options, DType dtype, const Shape& shape) {
   if (options.modes.empty()) throw Error(ErrorKind::usage, "nothing to compare");
-  if (dtype == DType::uint64) {  // extremes are kept as std::int64_t
-    throw Error(ErrorKind::unsupported, "uint64 cannot be compared",
-                option("dtype", "float64") + " converts the input");
-  }
   for (const Module& mode : options.modes) {
     if (mode.activation().shape_of != nullptr) {
       throw Error(ErrorKind::unsupported,
                   mode.label() + " cannot be compared: its values are not one for each input");
     }
-    mode.check(dtype, shape);
+    check_mode(mode, dtype, shape);
     if (!mode.keeps(dtype)) {
       throw Error(ErrorKind::unsupported,
                   mode.label() + " cannot be compared: its values are of another dtype",

@@ -34,6 +34,9 @@ struct Tally::State {
 
 namespace detail {
 
+/// Throws Error{unsupported} unless the mode takes such a tensor, and its figures can be kept.
+void check_mode(const Module& mode, DType dtype, const Shape& shape);
+
 /// Of a unit, under any mode.
 Outcome outcome_of(const Modes& modes, const Kept& kept, std::size_t mode, std::size_t unit);
 
