@@ -93,6 +93,8 @@ void check_merge(const std::vector<std::string>& texts) {
 std::string partial_file(const Tally& tally, const Part& part) {
   Options options;
   options.read.part = part;
+  options.dead_below = 0;
+  options.dormant_below = kDormantBelow;
   app::NamedReport named;
   named.source = "acts.npy";
   named.figures = tally.figures();

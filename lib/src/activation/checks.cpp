@@ -169,10 +169,6 @@ void check_rows(DType dtype, const Shape& shape, const Values& values, const cha
   require_floating(dtype, is_last ? last : other);
 }
 
-constexpr const char* kLeakyWish =
-    " File an issue at https://github.com/pytorch/pytorch if you do require supporting in-place "
-    "leakRelu backward calculation with negative slope";
-
 [[noreturn]] void refuse_inplace_backward(const char* what, const char* wish = "") {
   throw Error(ErrorKind::usage,
               "In-place " + std::string(what) +
@@ -352,7 +348,12 @@ void check_log_softmax(DType dtype, const Shape& shape, const Values& values) {
 }
 
 void check_leaky_relu_inplace_backward(const Values& values) {
-  if (values[0] < 0) refuse_inplace_backward("leakyReLu", kLeakyWish);
+  if (values[0] < 0) {
+    throw Error(ErrorKind::usage,
+                "leaky_relu in place has no gradient for a negative slope: the output no longer "
+                "tells the input's sign",
+                "leave out " + option("inplace"));
+  }
 }
 
 /// In training the gradient is the slope that was drawn, unless the bounds are as good as one.
@@ -360,7 +361,10 @@ void check_rrelu_inplace_backward(const Values& values) {
   constexpr double kApart = 1e-6;
   const bool drawn = values[2] != 0 && values[1] - values[0] > kApart;
   if (!drawn && (values[0] + values[1]) / 2 < 0) {
-    refuse_inplace_backward("leakyReLu", kLeakyWish);
+    refuse_inplace_backward("leakyReLu",
+                            " File an issue at https://github.com/pytorch/pytorch if you do "
+                            "require supporting in-place leakRelu backward calculation with "
+                            "negative slope");
   }
 }
 
