@@ -19,6 +19,7 @@ import math
 import os
 import pathlib
 import platform
+import random
 import re
 import shutil
 import statistics
@@ -134,8 +135,9 @@ def race(title, contestants, folder, rounds, amount=0, unit="", short="", spawn=
             expected = answer
         elif answer is not None and not same(expected, answer):
             contestant.wrong = "another answer"
-    for _ in range(rounds):
-        for contestant in contestants:
+    order = random.Random(0)
+    for _ in range(rounds):  # nobody always runs behind the same other, in whose caches
+        for contestant in order.sample(contestants, len(contestants)):
             if not contestant.done:
                 contestant.runs.append(Spawned(contestant.arguments) if spawn else contestant.run(folder))
     print(f"\n{title}")
