@@ -157,6 +157,49 @@ TEST_CASE("the family's values and gradients are those of PyTorch's vector loops
   CHECK(records == 2176);
 }
 
+TEST_CASE("a number that no value of the parameter has is refused") {
+  struct Row {
+    const char* activation;
+    const char* parameter;
+    double value;
+    bool taken;
+  };
+  const Row rows[] = {
+      {"gelu", "approximate", 1, true},    {"gelu", "approximate", 2, false},
+      {"gelu", "approximate", -1, false},  {"gelu", "approximate", 0.5, false},
+      {"gelu", "approximate", NAN, false}, {"softmax", "dim", -3, true},
+      {"softmax", "dim", 0.5, false},      {"softmax", "dim", NAN, false},
+      {"softmax", "dim", 1e30, false},     {"rrelu", "training", 1, true},
+      {"rrelu", "training", 0.5, false},   {"elu", "alpha", NAN, true},
+  };
+  for (const Row& row : rows) {
+    CAPTURE(row.activation);
+    CAPTURE(row.value);
+    const Module mode(*find_activation(row.activation));
+    if (row.taken) {
+      CHECK_FALSE(mode.with(row.parameter, row.value).text().empty());
+    } else {
+      CHECK_THROWS_AS(mode.with(row.parameter, row.value), Error);
+    }
+  }
+}
+
+TEST_CASE("hardtanh keeps the bits of NaN, and a module of it wants its limits apart") {
+  const std::uint32_t bits[] = {0x7FA00001, 0xFFA00000, 0x7FC00000};
+  Tensor x = Tensor::empty({3}, DType::float32);
+  std::memcpy(x.bytes(), bits, sizeof bits);
+  CHECK(std::memcmp(functional::hardtanh(x, -1, 1).bytes(), bits, sizeof bits) == 0);
+  CHECK(message_of([&] {
+          nn::Hardtanh{1, 1}(x);
+        }) == "max_val (1.0) must be greater than min_val (1.0)");
+  const Module function = Module::parse("hardtanh(1, 1)");
+  CHECK(function.text() == "hardtanh(min_val=1.0, max_val=1.0)");
+  CHECK(Module::parse(function.text()) == function);
+  CHECK(message_of([&] {
+          functional::prelu(x, Tensor::of({0.5f}).reshape({1, 1}));
+        }) == "prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = 2");
+}
+
 TEST_CASE("a module reads and writes PyTorch's repr") {
   struct Row {
     const char* text;

@@ -4,12 +4,17 @@
 
 #include <array>
 #include <cmath>
+#include <functional>
 #include <limits>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "golden.hpp"
+#include "rectify/activation.hpp"
 #include "rectify/error.hpp"
+#include "rectify/nn.hpp"
+#include "rectify/print.hpp"
 
 using namespace rectify;
 
@@ -20,6 +25,33 @@ TEST_CASE("copies share their elements, a clone does not") {
   b.data<float>()[0] = 9;
   CHECK(a.data<float>()[0] == 9);
   CHECK(c.data<float>()[0] == 1);
+}
+
+TEST_CASE("a tensor that was moved from can be assigned to, and has no elements") {
+  Tensor from = Tensor::of({1.0f, -2.0f});
+  Tensor to = std::move(from);
+  CHECK(to.numel() == 2);
+  // NOLINTBEGIN(bugprone-use-after-move): that is what is tried
+  CHECK(from.numel() == 0);
+  const std::function<void()> uses[] = {
+      [&] { from.bytes(); },
+      [&] { from.data<float>(); },
+      [&] { from.clone(); },
+      [&] { from.to(DType::float32); },
+      [&] { from.to(DType::float64); },
+      [&] { to_string(from); },
+      [&] { functional::relu(from); },
+      [&] { functional::relu(from, true); },
+      [&] { gradient(Module::parse("gelu"), from); },
+      [&] { functional::softmax(from, 0); },
+  };
+  for (const auto& use : uses) CHECK_THROWS_AS(use(), Error);
+  // NOLINTEND(bugprone-use-after-move)
+  from = to.clone();
+  CHECK(from.data<float>()[1] == -2.0f);
+  Tensor& same = to;
+  to = std::move(same);
+  CHECK(to.data<float>()[0] == 1.0f);
 }
 
 TEST_CASE("a shape whose elements cannot be counted is refused before anything is allocated") {

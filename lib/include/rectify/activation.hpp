@@ -202,7 +202,8 @@ class Module {
   /// they were given.
   Module told_by_values() const;
 
-  /// PyTorch's repr: "LeakyReLU(negative_slope=0.2)".
+  /// PyTorch's repr: "LeakyReLU(negative_slope=0.2)"; under the function's name where PyTorch has no module
+  /// of these values: "hardtanh(min_val=1.0, max_val=1.0)".
   std::string text() const;
 
   /// What results are called: the activation's name, with the parameters that the text gave:
@@ -236,6 +237,7 @@ class Module {
  private:
   std::size_t index_of(std::string_view parameter) const;
   void require_all() const;
+  bool has_module_form() const;
 
   const Activation* activation_;
   Values values_{};

@@ -202,10 +202,10 @@ void check_relu6(DType dtype, const Shape&, const Values&) {
 void check_hardtanh(DType dtype, const Shape&, const Values& values) {
   if (values[0] > values[1]) refuse_value("min_val cannot be greater than max_val");
   if (dtype == DType::boolean) refuse_bool("Bool inputs not supported for hardtanh");
-  refuse_wide_unsigned(dtype, "clamp_scalar_cpu");
   if (!is_floating_point(dtype)) {
     for (const double limit : {values[0], values[1]}) require_convertible(DType::int64, limit);
   }
+  refuse_wide_unsigned(dtype, "clamp_scalar_cpu");
   if (dtype == DType::uint8 && (std::trunc(values[0]) < 0 || std::trunc(values[1]) < 0)) {
     throw Error(ErrorKind::unsupported,
                 "cannot do hardtanh on an unsigned type with negative limits");

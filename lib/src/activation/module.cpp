@@ -469,7 +469,17 @@ std::string Module::text() const {
     const bool is_word = parameter.kind == Parameter::Kind::choice;
     arguments += is_word ? "'" + value_text(parameter.name) + "'" : value_text(parameter.name);
   }
-  return std::string(activation_->module) + '(' + arguments + ')';
+  return std::string(has_module_form() ? activation_->module : activation_->function) + '(' +
+         arguments + ')';
+}
+
+bool Module::has_module_form() const {
+  try {
+    if (activation_->check_module != nullptr) activation_->check_module(values_);
+    return true;
+  } catch (const Error&) {
+    return false;
+  }
 }
 
 std::string Module::label() const {
@@ -549,6 +559,7 @@ bool Module::operator==(const Module& other) const {
 
 Tensor apply(const Module& module, Tensor input, bool inplace) {
   const Activation& activation = module.activation();
+  static_cast<void>(input.bytes());  // throws if it was moved from
   module.check(input.dtype(), input.shape());
   if (inplace && !activation.traits.in_place) {
     throw Error(ErrorKind::unsupported,
@@ -618,6 +629,7 @@ void apply(const Module& module, Elements elements) {
 
 Tensor gradient(const Module& module, const Tensor& input, bool inplace) {
   const Activation& activation = module.activation();
+  static_cast<void>(input.bytes());  // throws if it was moved from
   module.check(input.dtype(), input.shape());
   if (!is_floating_point(input.dtype())) {
     throw Error(ErrorKind::unsupported,

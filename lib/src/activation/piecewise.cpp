@@ -126,16 +126,17 @@ struct Hardtanh {
         high(rounded_constant<T>(values[1])),
         gradient_low(constant<T>(values[0])),
         gradient_high(constant<T>(values[1])),
-        one(std::isnan(values[0]) || std::isnan(values[1]) ? not_a_number : C{1}) {}
+        limits_are_nan(std::isnan(values[0]) || std::isnan(values[1])) {}
 
-  RECTIFY_INLINE C forward(C x) const { return clamp(x, low, high) * one; }
+  RECTIFY_INLINE C forward(C x) const {
+    return limits_are_nan ? std::numeric_limits<C>::quiet_NaN() : clamp(x, low, high);
+  }
   RECTIFY_INLINE C derivative(C x) const {
     return select((x > gradient_low) & (x < gradient_high), C{1}, C{0});  // 0 at NaN
   }
 
-  static constexpr C not_a_number = std::numeric_limits<C>::quiet_NaN();
   C low, high, gradient_low, gradient_high;
-  C one;  // NaN where a limit is: then clamp is NaN, whatever x is
+  bool limits_are_nan;  // one of them; then clamp is NaN, whatever x is
 };
 
 /// aten/src/ATen/native/cpu/Activation.cpp: hardswish_kernel and hardswish_backward_kernel.

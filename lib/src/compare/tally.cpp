@@ -44,6 +44,7 @@ void detail::check_mode(const Module& mode, DType dtype, const Shape& shape) {
     mode.check(dtype, shape);
   } catch (const Error& error) {
     if (dtype != DType::boolean) throw;
+    mode.check(DType::float32, shape);  // or it is not the dtype that is refused
     // The other dtypes that one mode takes may be refused by the next.
     throw Error(error.kind(), error.message(),
                 option("dtype", "float32") + " reads them as 0 and 1", error.place());

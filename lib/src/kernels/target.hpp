@@ -7,7 +7,8 @@
 
 #if defined(__x86_64__) && (defined(__GNUC__) || defined(__clang__))
 #define RECTIFY_X86_KERNELS 1
-#if __has_include(<sys/platform/x86.h>)
+// Clang knows the header's _Bool in GNU's dialects alone.
+#if __has_include(<sys/platform/x86.h>) && !(defined(__clang__) && defined(__STRICT_ANSI__))
 #include <sys/platform/x86.h>
 #endif
 /// Whether the processor has a feature, by glibc's name and by the compilers'. glibc knows: it has asked when
