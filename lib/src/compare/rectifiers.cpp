@@ -150,7 +150,11 @@ void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units,
     if constexpr (is_half<T>) {
       T y[kTileValues];
       const std::size_t n = block.rows * kTileWidth;
-      for (std::size_t i = 0; i < n; ++i) y[i] = block.first[i] < 0 ? packed[i] : T{};
+      // By a mask: signs are as good as random, and a branch would be wrong half of the time.
+      for (std::size_t i = 0; i < n; ++i) {
+        const auto mask = static_cast<std::uint16_t>(block.first[i] < 0 ? 0xFFFF : 0);
+        y[i].bits = static_cast<std::uint16_t>(packed[i].bits & mask);
+      }
       const Module& mode = modes_.modules[c];
       auto* const in_place = reinterpret_cast<std::byte*>(y);
       mode.activation().forward(modes_.dtype, in_place, in_place, {.outer = n}, mode.values());
