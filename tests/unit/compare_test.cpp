@@ -609,6 +609,111 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
   }
 }
 
+TEST_CASE("every kernel that this processor can run sums doubles exactly") {
+  std::mt19937_64 random(11);
+  std::uniform_real_distribution<double> fractions(1, 0x1.ffffffffffffep0);
+  const auto add = [](ExactSum& sum, double x, int exponent) {
+    int own = 0;
+    const double fraction = std::frexp(x, &own);
+    sum.add_scaled(static_cast<std::uint64_t>(std::ldexp(std::abs(fraction), 53)),
+                   own - 53 + exponent, x < 0);
+  };
+  constexpr int kApart = kernel::kDoubleBinades - 1;
+  struct Row {
+    int top, apart;
+    const char* why;
+  };
+  const Row rows_of_tests[] = {
+      {1, 0, "one binade"},
+      {1, kApart, "as far apart as one layer can be"},
+      {1, kApart + 1, "two layers"},
+      {1, 5 * kApart, "five layers"},
+      {1023, kApart, "the greatest doubles"},
+      {-940 + kApart, kApart, "the least that the kernels take"},
+  };
+  std::size_t k = 0;
+  for (const kernel::Functions& functions : kernel::available()) {
+    CAPTURE(k++);
+    for (const Row& row : rows_of_tests) {
+      CAPTURE(row.why);
+      for (const std::size_t rows :
+           {std::size_t{1}, std::size_t{2}, std::size_t{77}, kernel::kDoubleRows}) {
+        CAPTURE(rows);
+        for (const bool greatest_only : {false, true}) {
+          const std::size_t lanes = rows == 77 ? 9 : kernel::kLanes;
+          const std::size_t stride = kernel::kLanes + rows % 3;
+          std::vector<double> values(rows * stride);
+          for (double& x : values) {
+            const auto down = static_cast<int>(random() % static_cast<unsigned>(row.apart + 1));
+            x = greatest_only ? std::ldexp(0x1.fffffffffffffp0, row.top)
+                              : std::ldexp(fractions(random), row.top - down);
+            if (random() % 2 == 0) x = -x;
+            if (random() % 20 == 0) x = random() % 2 == 0 ? NAN : 0.0 * x;
+          }
+          const kernel::BlockOf<double> block{values.data(), stride, rows, lanes, values.data(), 0};
+          kernel::ScanOf<double> scan;
+          functions.scan_doubles(block, scan);
+          std::vector<ExactSum> sums(2 * lanes), squares(2 * lanes);
+          for (const kernel::Part part : {kernel::Part::above, kernel::Part::below}) {
+            const bool all = row.apart <= kApart;
+            for (int top = row.top; top >= row.top - row.apart; top -= kernel::kDoubleBinades) {
+              double scales[kernel::kLanes];
+              const int exponent = top - kernel::kDoubleTop;
+              std::fill(std::begin(scales), std::end(scales), std::ldexp(1.0, -exponent));
+              scales[1] = 0;
+              kernel::DoubleSums found;
+              functions.sum_doubles(block, part, scales, all, found);
+              for (std::size_t l = 0; l < lanes; ++l) {
+                const std::size_t i = 2 * l + (part == kernel::Part::above ? 0 : 1);
+                for (const double* const sum : {found.a, found.b, found.c})
+                  add(sums[i], sum[l], exponent);
+                for (const double* const sum : {found.aa, found.bb, found.cc})
+                  add(squares[i], sum[l], 2 * exponent);
+                for (const double* const sum : {found.ab, found.ac, found.bc})
+                  add(squares[i], sum[l], 2 * exponent + 1);
+              }
+            }
+          }
+          for (std::size_t lane = 0; lane < lanes; ++lane) {
+            std::int64_t positive = 0, negative = 0, nan = 0;
+            double highest = -INFINITY, lowest = INFINITY;
+            double least_positive = INFINITY, greatest_negative = -INFINITY;
+            ExactSum above, above_squares, below, below_squares;
+            for (std::size_t r = 0; r < rows; ++r) {
+              const double x = values[r * stride + lane];
+              nan += std::isnan(x);
+              if (std::isnan(x)) continue;
+              highest = std::max(highest, x);
+              lowest = std::min(lowest, x);
+              if (x > 0) {
+                ++positive;
+                least_positive = std::min(least_positive, x);
+              } else if (x < 0) {
+                ++negative;
+                greatest_negative = std::max(greatest_negative, x);
+              }
+              if (lane == 1) continue;  // which has been left out
+              (x > 0 ? above : below).add(x);
+              (x > 0 ? above_squares : below_squares).add_square(x);
+            }
+            CHECK(scan.positive[lane] == positive);
+            CHECK(scan.negative[lane] == negative);
+            CHECK(scan.nan[lane] == nan);
+            CHECK(scan.highest[lane] == highest);
+            CHECK(scan.lowest[lane] == lowest);
+            CHECK(scan.least_positive[lane] == least_positive);
+            CHECK(scan.greatest_negative[lane] == greatest_negative);
+            CHECK(sums[2 * lane].text() == above.text());
+            CHECK(squares[2 * lane].text() == above_squares.text());
+            CHECK(sums[2 * lane + 1].text() == below.text());
+            CHECK(squares[2 * lane + 1].text() == below_squares.text());
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("any list of modes can be compared, in any order") {
   std::mt19937_64 random(4);
   const std::vector<Module> all = {leaky(0.01), relu(),       leaky(0.0),   leaky(-0.0),

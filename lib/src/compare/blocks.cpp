@@ -189,7 +189,7 @@ class Blocks {
     kernel::Totals gs;
     kernel.scan(of_y, ys_);
     kernel.total(of_g, gs);
-    const Extremes y_extremes(ys_, lanes);
+    const Extremes<float> y_extremes(ys_, lanes);
     if (tile_->rows == 1 || !y_extremes.finite()) return false;
     for (std::size_t l = 0; l < lanes; ++l) {
       if (ys_.nan[l] != 0 || !std::isfinite(gs.sum[l])) return false;

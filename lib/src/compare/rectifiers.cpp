@@ -24,6 +24,23 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
   }
 }
 
+/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
+/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
+void keep_below(const kernel::BlockOf<double>& block, const double*, double* y) {
+  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
+    const double* const x = block.first + r * block.stride;
+    for (std::size_t l = 0; l < kTileWidth; ++l) y[l] = x[l] < 0 ? x[l] : 0;
+  }
+}
+
+template <class T>
+void keep_below(const kernel::Block& block, const T* packed, T* y) {
+  for (std::size_t i = 0; i < block.rows * kTileWidth; ++i) {
+    const auto mask = static_cast<std::uint16_t>(block.first[i] < 0 ? 0xFFFF : 0);
+    y[i].bits = static_cast<std::uint16_t>(packed[i].bits & mask);
+  }
+}
+
 }  // namespace
 
 Rectifiers::Rectifiers(const Modes& modes, Kept& kept) : modes_(modes), kept_(kept) {
@@ -94,19 +111,28 @@ void Rectifiers::add_value(std::size_t unit, Compute<T> x) {
 /// Adds a block whose lane l is of units[l]. Of 16-bit dtypes `packed` has the values themselves,
 /// rows of kTileWidth.
 template <class T>
-void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units, const T* packed) {
+void Rectifiers::add_block(const kernel::BlockOf<Compute<T>>& block, const std::size_t* units,
+                           const T* packed) {
+  using C = Compute<T>;
   const kernel::Functions& kernel = kernel::best();
   const std::vector<Plan>& plans = modes_.plans;
   const std::size_t lanes = block.width;
-  kernel::Scan scan;
-  kernel.scan(block, scan);
-  const Extremes of(scan, lanes);
-  // Values below zero that become zero or infinite are counted one by one, as are infinities.
-  bool plain = of.finite() && block.rows > 1;
+  kernel::ScanOf<C> scan;
+  if constexpr (std::is_same_v<C, double>) {
+    kernel.scan_doubles(block, scan);
+  } else {
+    kernel.scan(block, scan);
+  }
+  const Extremes<C> of(scan, lanes);
+  // Values below zero that become zero or infinite are counted one by one, as are infinities; and
+  // doubles so small that the kernels do not take them.
+  constexpr C kLeast = std::is_same_v<C, double> ? static_cast<C>(kernel::kLeastDouble)
+                                                 : std::numeric_limits<C>::denorm_min();
+  bool plain = of.finite() && block.rows > 1 && of.least_positive >= kLeast;
   if (of.lowest < 0) {
     for (const Plan& plan : plans) {
       if (!plan.rectifier || plan.flat) continue;
-      plain = plain && value_below<T>(plan, of.greatest_negative) != 0 &&
+      plain = plain && std::abs(value_below<T>(plan, of.greatest_negative)) >= kLeast &&
               std::isfinite(value_below<T>(plan, of.lowest));
     }
   }
@@ -131,43 +157,54 @@ void Rectifiers::add_block(const kernel::Block& block, const std::size_t* units,
     if (negative != 0) in.below.add({key_of(scan.lowest[l]), key_of(scan.greatest_negative[l])});
   }
   if (of.highest > 0) {
-    add_sums(block, kernel::Part::above, 0, of.least_positive, of.highest, scan.positive,
-             [&](std::size_t l) {
-               Inputs& in = kept_.inputs[units[l]];
-               return std::pair(&in.sum, &in.squares);
-             });
+    const auto to = [&](std::size_t l) {
+      Inputs& in = kept_.inputs[units[l]];
+      return std::pair(&in.sum, &in.squares);
+    };
+    if constexpr (std::is_same_v<C, double>) {
+      add_sums(block, kernel::Part::above, scan.positive, scan.least_positive, scan.highest, to);
+    } else {
+      add_sums(block, kernel::Part::above, 0, of.least_positive, of.highest, scan.positive, to);
+    }
   }
   if (!(of.lowest < 0)) return;
 
   for (std::size_t c = 0; c < plans.size(); ++c) {
     const Plan& plan = plans[c];
     if (!plan.rectifier || plan.flat) continue;
-    kernel::Block of_mode = block;
-    kernel::Part part = kernel::Part::below;
-    auto slope = static_cast<float>(plan.slope);
-    // The kernels multiply; but 16-bit products are rounded to 16 bits.
-    float products[is_half<T> ? kTileValues : 1];
-    if constexpr (is_half<T>) {
+    const auto to = [&](std::size_t l) {
+      Below& below = kept_.below[c][units[l]];
+      return std::pair(&below.sum, &below.squares);
+    };
+    const auto size = [&](C x) { return std::abs(value_below<T>(plan, x)); };
+    if constexpr (std::is_same_v<T, float>) {  // whose kernels multiply
+      add_sums(block, kernel::Part::below, static_cast<float>(plan.slope),
+               size(of.greatest_negative), size(of.lowest), scan.negative, to);
+    } else {
       T y[kTileValues];
+      keep_below(block, packed, y);
       const std::size_t n = block.rows * kTileWidth;
-      // By a mask: signs are as good as random, and a branch would be wrong half of the time.
-      for (std::size_t i = 0; i < n; ++i) {
-        const auto mask = static_cast<std::uint16_t>(block.first[i] < 0 ? 0xFFFF : 0);
-        y[i].bits = static_cast<std::uint16_t>(packed[i].bits & mask);
-      }
       const Module& mode = modes_.modules[c];
       auto* const in_place = reinterpret_cast<std::byte*>(y);
       mode.activation().forward(modes_.dtype, in_place, in_place, {.outer = n}, mode.values());
-      for (std::size_t i = 0; i < n; ++i) products[i] = to_float(y[i]);
-      of_mode.first = products;
-      if (slope < 0) part = kernel::Part::above;
-      slope = 1;
+      kernel::BlockOf<C> of_mode = block;
+      of_mode.stride = kTileWidth;
+      const auto part = plan.slope < 0 ? kernel::Part::above : kernel::Part::below;
+      if constexpr (std::is_same_v<T, double>) {
+        double least[kTileWidth], greatest[kTileWidth];
+        for (std::size_t l = 0; l < lanes; ++l) {
+          least[l] = size(scan.greatest_negative[l]);
+          greatest[l] = size(scan.lowest[l]);
+        }
+        of_mode.first = y;
+        add_sums(of_mode, part, scan.negative, least, greatest, to);
+      } else {
+        float products[kTileValues];
+        for (std::size_t i = 0; i < n; ++i) products[i] = to_float(y[i]);
+        of_mode.first = products;
+        add_sums(of_mode, part, 1, size(of.greatest_negative), size(of.lowest), scan.negative, to);
+      }
     }
-    add_sums(of_mode, part, slope, std::abs(value_below<T>(plan, of.greatest_negative)),
-             std::abs(value_below<T>(plan, of.lowest)), scan.negative, [&](std::size_t l) {
-               Below& to = kept_.below[c][units[l]];
-               return std::pair(&to.sum, &to.squares);
-             });
   }
   for (std::size_t l = 0; l < lanes; ++l) {
     if (scan.negative[l] == 0) continue;
@@ -211,11 +248,12 @@ void Rectifiers::add_slab(const T* x, const Layout& layout) {
   for_each_tile(rest, [&](const Tile& tile) {
     T packed[kTileValues];
     float wide[is_half<T> ? kTileValues : 1];
-    kernel::Block block{nullptr, kTileWidth, tile.rows, tile.width, nullptr, tile.stride};
+    kernel::BlockOf<Compute<T>> block{nullptr,    kTileWidth, tile.rows,
+                                      tile.width, nullptr,    tile.stride};
     // The lines of long rows are far apart, and often all compete for one corner of the cache, so
     // each is read once, into a tile that is near.
-    const bool in_place = std::is_same_v<T, float> && !tile.scattered && tile.width == kTileWidth &&
-                          tile.stride <= 1024;
+    const bool in_place =
+        !is_half<T> && !tile.scattered && tile.width == kTileWidth && tile.stride <= 1024;
     if (!in_place) pack(layout, tile, x, packed);
     if constexpr (is_half<T>) {
       for (std::size_t i = 0; i < tile.rows * kTileWidth; ++i) wide[i] = to_float(packed[i]);
@@ -225,8 +263,10 @@ void Rectifiers::add_slab(const T* x, const Layout& layout) {
       block.first = in_place ? x + tile.first : packed;
       block.ahead = x + tile.ahead;
       if (in_place) block.stride = tile.stride;
-      if (tile.of_one_unit() && tile.width == kTileWidth && strips_serve())
-        return add_run(block, tile.units[0]);
+      if constexpr (std::is_same_v<T, float>) {
+        if (tile.of_one_unit() && tile.width == kTileWidth && strips_serve())
+          return add_run(block, tile.units[0]);
+      }
     }
     add_block<T>(block, tile.units.data(), packed);
   });
@@ -269,84 +309,12 @@ void Rectifiers::add_integers(const T* x, const Layout& layout) {
   });
 }
 
-/// Adds a column of a tile.
-void Rectifiers::add_column(std::size_t unit, const double* x, std::size_t rows,
-                            MagnitudeSums& sums) {
-  constexpr std::size_t stride = kTileWidth;
-  const std::vector<Plan>& plans = modes_.plans;
-  constexpr double kInfinity = std::numeric_limits<double>::infinity();
-  double above[kTileRows], below[kTileRows];
-  std::size_t positive = 0, negative = 0, nan = 0;
-  // Signs come at random: to branch by them would take longer than the sums.
-  for (std::size_t r = 0; r < rows; ++r) {
-    const double v = x[r * stride];
-    above[positive] = v;
-    below[negative] = v;
-    positive += v > 0 ? 1u : 0u;
-    negative += v < 0 ? 1u : 0u;
-    nan += std::isnan(v) ? 1u : 0u;
-  }
-  double highest = 0, lowest = 0, least = kInfinity, greatest = -kInfinity;
-  for (std::size_t i = 0; i < positive; ++i) {
-    highest = above[i] > highest ? above[i] : highest;
-    least = above[i] < least ? above[i] : least;
-  }
-  for (std::size_t i = 0; i < negative; ++i) {
-    lowest = below[i] < lowest ? below[i] : lowest;
-    greatest = below[i] > greatest ? below[i] : greatest;
-  }
-  bool fits = std::isfinite(lowest) && (positive == 0 || MagnitudeSums::take(least, highest));
-  for (const Plan& plan : plans) {
-    if (negative == 0 || !plan.rectifier || plan.flat) continue;
-    fits = fits && MagnitudeSums::take(std::abs(value_below<double>(plan, greatest)),
-                                       std::abs(value_below<double>(plan, lowest)));
-  }
-  if (!fits || rows == 1) {
-    for (std::size_t r = 0; r < rows; ++r) add_value<double>(unit, x[r * stride]);
-    return;
-  }
-  Inputs& in = kept_.inputs[unit];
-  in.nan += nan;
-  in.positive += positive;
-  in.zero += rows - positive - negative - nan;
-  in.negative += negative;
-  if (positive != 0) {
-    in.above.add({key_of(least), key_of(highest)});
-    for (std::size_t i = 0; i < positive; ++i) sums.add(above[i]);
-    sums.move_to(least, highest, in.sum, false, in.squares);
-  }
-  if (negative == 0) return;
-  in.below.add({key_of(lowest), key_of(greatest)});
-  for (std::size_t c = 0; c < plans.size(); ++c) {
-    const Plan& plan = plans[c];
-    if (!plan.rectifier || plan.flat) continue;
-    for (std::size_t i = 0; i < negative; ++i)
-      sums.add(std::abs(value_below<double>(plan, below[i])));
-    Below& to = kept_.below[c][unit];
-    sums.move_to(std::abs(value_below<double>(plan, greatest)),
-                 std::abs(value_below<double>(plan, lowest)), to.sum, plan.slope > 0, to.squares);
-  }
-  add_differences_from_zero<double>(unit, negative, lowest);
-}
-
-void Rectifiers::add_doubles(const double* x, const Layout& layout) {
-  MagnitudeSums sums;
-  for_each_tile(layout, [&](const Tile& tile) {
-    double packed[kTileValues];
-    pack(layout, tile, x, packed);
-    for (std::size_t l = 0; l < tile.width; ++l)
-      add_column(tile.units[l], packed + l, tile.rows, sums);
-  });
-}
-
 void Rectifiers::add(const Tensor& slab, const Layout& layout) {
   dispatch(modes_.dtype, [&](auto type) {
     using T = typename decltype(type)::type;
     const T* x = slab.data<T>().data();
-    if constexpr (has_kernels<T>) {
+    if constexpr (is_floating<T>) {
       add_slab(x, layout);
-    } else if constexpr (std::is_same_v<T, double>) {
-      add_doubles(x, layout);
     } else if constexpr (!is_floating<T> && !std::is_same_v<T, bool>) {
       add_integers(x, layout);
     } else {

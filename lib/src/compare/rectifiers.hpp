@@ -10,7 +10,6 @@
 
 #include "compare/unit.hpp"
 #include "kernels/exact.hpp"
-#include "number/magnitude_sums.hpp"
 #include "rectify/tensor.hpp"
 
 namespace rectify::inline v1::detail {
@@ -31,13 +30,12 @@ class Rectifiers {
   template <class T>
   void add_value(std::size_t unit, Compute<T> x);
   template <class T>
-  void add_block(const kernel::Block& block, const std::size_t* units, const T* packed);
+  void add_block(const kernel::BlockOf<Compute<T>>& block, const std::size_t* units,
+                 const T* packed);
   template <class T>
   void add_slab(const T* x, const Layout& layout);
   template <class T>
   void add_integers(const T* x, const Layout& layout);
-  void add_column(std::size_t unit, const double* x, std::size_t rows, MagnitudeSums& sums);
-  void add_doubles(const double* x, const Layout& layout);
   template <class T>
   void add_differences_from_zero(std::size_t unit, std::uint64_t count, Compute<T> lowest);
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstring>
@@ -104,13 +105,13 @@ void pack(const Layout& slab, const Tile& tile, const T* from, T* to) {
 }
 
 /// Of all lanes of a block together; infinite where there are no such values.
+template <class C>
 struct Extremes {
-  float highest = -std::numeric_limits<float>::infinity();
-  float lowest = std::numeric_limits<float>::infinity();
-  float least_positive = std::numeric_limits<float>::infinity();
-  float greatest_negative = -std::numeric_limits<float>::infinity();
+  static constexpr C kInfinite = std::numeric_limits<C>::infinity();
+  C highest = -kInfinite, lowest = kInfinite;
+  C least_positive = kInfinite, greatest_negative = -kInfinite;
 
-  Extremes(const kernel::Scan& scan, std::size_t lanes) {
+  Extremes(const kernel::ScanOf<C>& scan, std::size_t lanes) {
     for (std::size_t l = 0; l < lanes; ++l) {
       highest = std::max(highest, scan.highest[l]);
       lowest = std::min(lowest, scan.lowest[l]);
@@ -118,10 +119,7 @@ struct Extremes {
       greatest_negative = std::max(greatest_negative, scan.greatest_negative[l]);
     }
   }
-  bool finite() const {
-    constexpr float kInfinite = std::numeric_limits<float>::infinity();
-    return highest < kInfinite && lowest > -kInfinite;
-  }
+  bool finite() const { return highest < kInfinite && lowest > -kInfinite; }
 };
 
 /// Adds the sums of a part of a block to those that to(lane) gives, a pair of pointers, of which
@@ -164,6 +162,54 @@ void add_sums(const kernel::Block& block, kernel::Part part, float slope, float 
         squares->add(sums.high[l]);
         squares->add(sums.low[l]);
       }
+    }
+  }
+}
+
+/// As add_sums() of floats; of the counts[l] in lane l that are not zero, the magnitudes are from
+/// least[l], which is normal, to greatest[l].
+template <class To>
+void add_sums(const kernel::BlockOf<double>& block, kernel::Part part, const std::int64_t* counts,
+              const double* least, const double* greatest, const To& to) {
+  __extension__ using Integer = __int128;
+  static_assert(kTileRows <= kernel::kDoubleRows);
+  constexpr int kBias = std::numeric_limits<double>::max_exponent - 1;
+  const auto exponent = [](double size) {
+    return static_cast<int>(std::bit_cast<std::uint64_t>(size) >> 52) - kBias;
+  };
+  int tops[kTileWidth] = {}, bottoms[kTileWidth] = {};
+  int layers = 0;
+  for (std::size_t l = 0; l < block.width; ++l) {
+    if (counts[l] == 0) continue;
+    tops[l] = exponent(greatest[l]);
+    bottoms[l] = exponent(least[l]);
+    layers = std::max(layers, (tops[l] - bottoms[l]) / kernel::kDoubleBinades + 1);
+  }
+  for (int layer = 0; layer < layers; ++layer) {
+    double scales[kTileWidth] = {};
+    for (std::size_t l = 0; l < block.width; ++l) {
+      if (counts[l] == 0 || tops[l] < bottoms[l]) continue;
+      scales[l] = std::bit_cast<double>(
+          static_cast<std::uint64_t>(kBias + kernel::kDoubleTop - tops[l]) << 52);
+    }
+    kernel::DoubleSums sums;
+    kernel::best().sum_doubles(block, part, scales, layers == 1, sums);
+    const auto add = [](ExactSum& sum, Integer integer, int unit) {
+      const bool negative = integer < 0;
+      sum.add_scaled(static_cast<ExactSum::Wide>(negative ? -integer : integer), unit, negative);
+    };
+    const auto count = [](double x) { return Integer{static_cast<std::int64_t>(x)}; };
+    for (std::size_t l = 0; l < block.width; ++l) {
+      if (scales[l] == 0) continue;
+      const auto [sum, squares] = to(l);
+      const int unit = tops[l] - kernel::kDoubleTop;
+      add(*sum, (count(sums.a[l] * 0x1p-46) << 46) + count(sums.b[l]) + count(sums.c[l]), unit);
+      add(*squares,
+          (count(sums.aa[l] * 0x1p-92) << 46) + (count(sums.ab[l] * 0x1p-69) << 24) +
+              count(sums.ac[l] * 0x1p-45) + count(sums.bb[l] * 0x1p-46),
+          2 * unit + 46);
+      add(*squares, (count(sums.bc[l] * 0x1p-23) << 24) + count(sums.cc[l]), 2 * unit);
+      tops[l] -= kernel::kDoubleBinades;
     }
   }
 }

@@ -6,6 +6,7 @@
 #include "kernels/exact.hpp"
 
 #include <algorithm>
+#include <type_traits>
 
 #include "kernels/target.hpp"
 
@@ -23,44 +24,50 @@ template <>
 struct Vectors<2> {
   using Floats = float __attribute__((vector_size(8)));
   using Doubles = double __attribute__((vector_size(16)));
+  using Longs = std::int64_t __attribute__((vector_size(16)));
   using Ints = std::int32_t __attribute__((vector_size(8)));
 };
 template <>
 struct Vectors<4> {
   using Floats = float __attribute__((vector_size(16)));
   using Doubles = double __attribute__((vector_size(32)));
+  using Longs = std::int64_t __attribute__((vector_size(32)));
   using Ints = std::int32_t __attribute__((vector_size(16)));
 };
 template <>
 struct Vectors<8> {
   using Floats = float __attribute__((vector_size(32)));
   using Doubles = double __attribute__((vector_size(64)));
+  using Longs = std::int64_t __attribute__((vector_size(64)));
   using Ints = std::int32_t __attribute__((vector_size(32)));
 };
 
-template <int kWide>
-RECTIFY_INLINE void scan(const Block& block, std::size_t lane, Scan& scan) {
-  using Floats = typename Vectors<kWide>::Floats;
-  using Ints = typename Vectors<kWide>::Ints;
-  const Floats infinite = Floats{} + std::numeric_limits<float>::infinity();
-  Ints positive{}, negative{}, nan{};
-  Floats highest = -infinite, lowest = infinite;
-  Floats least_positive = infinite, greatest_negative = -infinite;
+template <int kWide, class T>
+RECTIFY_INLINE void scan(const BlockOf<T>& block, std::size_t lane, ScanOf<T>& scan) {
+  using Of = Vectors<kWide>;
+  constexpr bool kFloat = std::is_same_v<T, float>;
+  using Values = std::conditional_t<kFloat, typename Of::Floats, typename Of::Doubles>;
+  using Counts = std::conditional_t<kFloat, typename Of::Ints, typename Of::Longs>;
+  const Values zero{};
+  const Values infinite = zero + std::numeric_limits<T>::infinity();
+  Counts positive{}, negative{}, nan{};
+  Values highest = -infinite, lowest = infinite;
+  Values least_positive = infinite, greatest_negative = -infinite;
   for (std::size_t r = 0; r < block.rows; ++r) {
-    const float* const row = block.first + r * block.stride + lane;
+    const T* const row = block.first + r * block.stride + lane;
     if (lane == 0) __builtin_prefetch(block.ahead + r * block.ahead_stride, 0, 2);
-    Floats x;
+    Values x;
     std::memcpy(&x, row, sizeof x);
-    const Ints is_positive = x > 0.0f;
-    const Ints is_negative = x < 0.0f;
+    const Counts is_positive = x > zero;
+    const Counts is_negative = x < zero;
     positive -= is_positive;
     negative -= is_negative;
     nan -= x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
     // The form of the minimum and maximum instructions, which pass over a NaN that stands first.
     highest = x > highest ? x : highest;
     lowest = x < lowest ? x : lowest;
-    const Floats above = is_positive ? x : infinite;
-    const Floats below = is_negative ? x : -infinite;
+    const Values above = is_positive ? x : infinite;
+    const Values below = is_negative ? x : -infinite;
     least_positive = above < least_positive ? above : least_positive;
     greatest_negative = below > greatest_negative ? below : greatest_negative;
   }
@@ -135,6 +142,71 @@ RECTIFY_INLINE void sum(const Block& block, std::size_t lane, Part part, float s
   } else {
     layer.all ? sum<kWide, Part::below, true>(block, lane, slope, layer, sums)
               : sum<kWide, Part::below, false>(block, lane, slope, layer, sums);
+  }
+}
+
+template <int kWide, Part kPart, bool kAll>
+RECTIFY_INLINE void sum_doubles(const BlockOf<double>& block, std::size_t lane,
+                                const double* scales, DoubleSums& sums) {
+  using Doubles = typename Vectors<kWide>::Doubles;
+  const Doubles zero{};
+  // To add these and take them away again rounds to multiples of 2^46 and 2^23.
+  const Doubles coarse = zero + 0x1.8p98;
+  const Doubles fine = zero + 0x1.8p75;
+  const Doubles least = zero + 0x1p104;
+  const Doubles beyond = zero + 0x1p136;
+  Doubles scale;
+  std::memcpy(&scale, scales + lane, sizeof scale);
+  Doubles a_sum{}, b_sum{}, c_sum{}, aa{}, ab{}, ac{}, bb{}, bc{}, cc{};
+  const double* row = block.first + lane;
+  for (std::size_t r = 0; r < block.rows; ++r, row += block.stride) {
+    Doubles n;
+    std::memcpy(&n, row, sizeof n);
+    if constexpr (kPart == Part::above) {
+      n = (n > zero ? n : zero) * scale;
+    } else {
+      n = (n < zero ? n : zero) * scale;
+    }
+    if constexpr (!kAll) {
+      // By squares, which have no sign. Of two masks GCC 12 would make code lane by lane.
+      const Doubles square = n * n;
+      n = square < beyond ? n : zero;
+      n = n * n < least ? zero : n;
+    }
+    const Doubles a = (n + coarse) - coarse;
+    const Doubles rest = n - a;
+    const Doubles b = (rest + fine) - fine;
+    const Doubles c = rest - b;
+    a_sum += a;
+    b_sum += b;
+    c_sum += c;
+    aa += a * a;
+    ab += a * b;
+    ac += a * c;
+    bb += b * b;
+    bc += b * c;
+    cc += c * c;
+  }
+  std::memcpy(sums.a + lane, &a_sum, sizeof a_sum);
+  std::memcpy(sums.b + lane, &b_sum, sizeof b_sum);
+  std::memcpy(sums.c + lane, &c_sum, sizeof c_sum);
+  std::memcpy(sums.aa + lane, &aa, sizeof aa);
+  std::memcpy(sums.ab + lane, &ab, sizeof ab);
+  std::memcpy(sums.ac + lane, &ac, sizeof ac);
+  std::memcpy(sums.bb + lane, &bb, sizeof bb);
+  std::memcpy(sums.bc + lane, &bc, sizeof bc);
+  std::memcpy(sums.cc + lane, &cc, sizeof cc);
+}
+
+template <int kWide>
+RECTIFY_INLINE void sum_doubles(const BlockOf<double>& block, std::size_t lane, Part part,
+                                const double* scales, bool all, DoubleSums& sums) {
+  if (part == Part::above) {
+    all ? sum_doubles<kWide, Part::above, true>(block, lane, scales, sums)
+        : sum_doubles<kWide, Part::above, false>(block, lane, scales, sums);
+  } else {
+    all ? sum_doubles<kWide, Part::below, true>(block, lane, scales, sums)
+        : sum_doubles<kWide, Part::below, false>(block, lane, scales, sums);
   }
 }
 
@@ -228,6 +300,17 @@ RECTIFY_INLINE void differ(const Block& a, const Block& b, std::size_t lane,
 
 // kScanned lanes at a time, and kWide where doubles are involved: GCC 12 converts floats to doubles
 // one by one where these do not fit a register.
+#define RECTIFY_DOUBLE_KERNELS(wide, ...)                                                     \
+  __VA_ARGS__ void scan_doubles(const BlockOf<double>& block, ScanOf<double>& out) {          \
+    for (std::size_t lane = 0; lane < block.width; lane += wide)                              \
+      kernel::scan<wide>(block, lane, out);                                                   \
+  }                                                                                           \
+  __VA_ARGS__ void sum_doubles(const BlockOf<double>& block, Part part, const double* scales, \
+                               bool all, DoubleSums& out) {                                   \
+    for (std::size_t lane = 0; lane < block.width; lane += wide)                              \
+      kernel::sum_doubles<wide>(block, lane, part, scales, all, out);                         \
+  }
+
 #define RECTIFY_KERNELS(name, scanned, wide, ...)                                            \
   namespace name {                                                                           \
   __VA_ARGS__ void scan(const Block& block, Scan& out) {                                     \
@@ -246,7 +329,9 @@ RECTIFY_INLINE void differ(const Block& a, const Block& b, std::size_t lane,
     for (std::size_t lane = 0; lane < a.width; lane += scanned)                              \
       kernel::differ<scanned>(a, b, lane, out);                                              \
   }                                                                                          \
-  constexpr Functions kFunctions = {scan, sum, total, differ, nullptr, nullptr};             \
+  RECTIFY_DOUBLE_KERNELS(wide, __VA_ARGS__)                                                  \
+  constexpr Functions kFunctions = {scan,    sum,     total,        differ,                  \
+                                    nullptr, nullptr, scan_doubles, sum_doubles};            \
   }
 
 RECTIFY_KERNELS(anywhere, 4, 2)
@@ -298,6 +383,8 @@ void sum_integers(const Block& block, Part part, float slope, int exponent, Inte
                         : sum_part<Part::below>(block, lane, slope, exponent, out);
   }
 }
+
+RECTIFY_DOUBLE_KERNELS(8, RECTIFY_IFMA)
 
 RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bounds, Strip& strip) {
   const auto present = static_cast<__mmask8>((1u << std::min(block.width, kStripLanes)) - 1);
@@ -379,12 +466,14 @@ RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bound
 #endif
 
 #undef RECTIFY_KERNELS
+#undef RECTIFY_DOUBLE_KERNELS
 
 constexpr Functions kFunctions[] = {
     anywhere::kFunctions,
 #if RECTIFY_X86_KERNELS
     avx2::kFunctions,
-    {avx2::scan, avx2::sum, avx2::total, avx2::differ, ifma::sum_integers, ifma::add_rows},
+    {avx2::scan, avx2::sum, avx2::total, avx2::differ, ifma::sum_integers, ifma::add_rows,
+     ifma::scan_doubles, ifma::sum_doubles},
 #endif
 };
 

@@ -1,9 +1,10 @@
-// Exact sums of float32 values by the block: what keeps compare's cost close to that of reading.
+// Exact sums of floating-point values by the block: what keeps compare's cost close to that of
+// reading.
 //
 // A block is up to 1024 rows of up to 16 lanes (columns, or a run of values laid side by side).
 // Within a block the values of a lane are added without any rounding error, in double or, where
-// there are instructions for it, in integers; see Sums and Integers for the proofs. Both need
-// exponents that are not too far apart. Other blocks are summed in layers, the greatest values
+// there are instructions for it, in integers; see Sums, Integers and DoubleSums for the proofs. All
+// need exponents that are not too far apart. Other blocks are summed in layers, the greatest values
 // first, which is the binning of J. Demmel and H. D. Nguyen ("Parallel reproducible summation",
 // IEEE Transactions on Computers 64, 2015) with bins placed by the data rather than on a grid:
 // results are exact, so it does not show in them how they were come by. What becomes of the sums
@@ -17,6 +18,7 @@
 #include <cstring>
 #include <limits>
 #include <span>
+#include <type_traits>
 
 namespace rectify::inline v1::kernel {
 
@@ -24,26 +26,33 @@ inline constexpr std::size_t kRows = 1024;
 inline constexpr std::size_t kLanes = 16;
 inline constexpr int kBinades = 20;         // of the values that sum() takes in one layer
 inline constexpr int kIntegerBinades = 29;  // and sum_integers() at all
+inline constexpr int kDoubleBinades = 16;   // and sum_doubles() in one layer
 
 /// The values of a block: lane l of row r is first[r * stride + l]. Lanes from `width` up to the
 /// next multiple of eight are read, too, and what is found of them means nothing.
-struct Block {
-  const float* first;
+template <class T>
+struct BlockOf {
+  const T* first;
   std::size_t stride;
   std::size_t rows;   // at most kRows
   std::size_t width;  // at most kLanes
   // Memory that is wanted soon, a line for every row; need not exist.
-  const float* ahead;
+  const T* ahead;
   std::size_t ahead_stride;
 };
+using Block = BlockOf<float>;
 
 /// Lane by lane. Where there are no such values, highest is -inf, least_positive +inf, and so on.
 /// NaN is counted and otherwise passed over.
-struct Scan {
-  std::int32_t positive[kLanes], negative[kLanes], nan[kLanes];
-  float highest[kLanes], lowest[kLanes];
-  float least_positive[kLanes], greatest_negative[kLanes];
+template <class T>
+struct ScanOf {
+  using Count = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
+
+  Count positive[kLanes], negative[kLanes], nan[kLanes];
+  T highest[kLanes], lowest[kLanes];
+  T least_positive[kLanes], greatest_negative[kLanes];
 };
+using Scan = ScanOf<float>;
 
 /// Lane by lane: the sum of the values and, in two parts, of their squares.
 ///
@@ -72,6 +81,22 @@ struct Integers {
   std::uint64_t low[kLanes];
   std::uint64_t high[kLanes];
 };
+
+/// Lane by lane, of doubles v that a power of two makes integers n = v * scale: the sums of their
+/// pieces and of the products of these.
+///
+/// Let all v that are not zero have 2^(E-15) <= |v| < 2^(E+1), and scale = 2^(67-E). Then
+/// n = a + b + c is below 2^68, where a is the multiple of 2^46 that is nearest to n, b the multiple
+/// of 2^23 nearest to the rest, and c what is left. Counted in these units no piece exceeds 2^22, and
+/// no product of two 2^44; a double holds the sum of 512 of these, so that no addition rounds.
+struct DoubleSums {
+  double a[kLanes], b[kLanes], c[kLanes];
+  double aa[kLanes], ab[kLanes], ac[kLanes], bb[kLanes], bc[kLanes], cc[kLanes];
+};
+inline constexpr std::size_t kDoubleRows = 512;
+inline constexpr int kDoubleTop = 67;  // scale = 2^(kDoubleTop-E)
+/// The least magnitude for which there is a scale, whatever is the greatest.
+inline constexpr double kLeastDouble = 0x1p-940;
 
 /// Lane by lane: how many values are zero, and the sum of all, which is exact if those that are not zero
 /// are as near to one another as for Sums. Magnitudes of no values are infinite and zero. Where a value is
@@ -156,6 +181,13 @@ struct Functions {
   /// rows, if all values are within its bounds, in one pass; null as above. `factor` is in
   /// (-2, -1]. Reads no other lanes.
   bool (*add_rows)(const Block& block, float factor, const Bounds& bounds, Strip& strip);
+
+  void (*scan_doubles)(const BlockOf<double>& block, ScanOf<double>& scan);
+  /// Of the values above or below zero, in a block of up to kDoubleRows. Lane by lane, those are
+  /// summed that are as near to one another as they are to be; or simply all, if it is known that
+  /// there are no others. A scale of zero leaves a lane out.
+  void (*sum_doubles)(const BlockOf<double>& block, Part part, const double* scales, bool all,
+                      DoubleSums& sums);
 };
 
 /// What target() has, and the targets before it; the last is the best.
