@@ -24,20 +24,25 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
   }
 }
 
-/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
-/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
-void keep_below(const kernel::BlockOf<double>& block, const double*, double* y) {
-  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
-    const double* const x = block.first + r * block.stride;
-    for (std::size_t l = 0; l < kTileWidth; ++l) y[l] = x[l] < 0 ? x[l] : 0;
-  }
+/// How many lanes of a block are read.
+template <class T>
+std::size_t read_lanes(const kernel::BlockOf<T>& block) {
+  return (block.width + 7) / 8 * 8;
 }
 
+/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
+/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
 template <class T>
-void keep_below(const kernel::Block& block, const T* packed, T* y) {
-  for (std::size_t i = 0; i < block.rows * kTileWidth; ++i) {
-    const auto mask = static_cast<std::uint16_t>(block.first[i] < 0 ? 0xFFFF : 0);
-    y[i].bits = static_cast<std::uint16_t>(packed[i].bits & mask);
+void keep_below(const kernel::BlockOf<T>& block, T* y) {
+  using Bits = std::conditional_t<is_half<T>, std::uint16_t, std::uint64_t>;
+  const std::size_t lanes = read_lanes(block);
+  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
+    const T* const x = block.first + r * block.stride;
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto mask = static_cast<Bits>(widen(x[l]) < 0 ? ~Bits{0} : 0);
+      y[l] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(x[l]) & mask));
+    }
+    std::fill(y + lanes, y + kTileWidth, T{});
   }
 }
 
@@ -108,12 +113,22 @@ void Rectifiers::add_value(std::size_t unit, Compute<T> x) {
 
 // ---- by the block -------------------------------------------------------------------------------
 
-/// Adds a block whose lane l is of units[l]. Of 16-bit dtypes `packed` has the values themselves,
-/// rows of kTileWidth.
+/// Adds a block of up to kTileRows rows whose lane l is of units[l].
 template <class T>
-void Rectifiers::add_block(const kernel::BlockOf<Compute<T>>& block, const std::size_t* units,
-                           const T* packed) {
+void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* units) {
   using C = Compute<T>;
+  C wide[is_half<T> ? kTileValues : 1];
+  kernel::BlockOf<C> block;
+  if constexpr (is_half<T>) {
+    block = {wide, kTileWidth, values.rows, values.width, wide, 0};
+    const std::size_t read = read_lanes(values);
+    for (std::size_t r = 0; r < values.rows; ++r) {
+      for (std::size_t l = 0; l < read; ++l)
+        wide[r * kTileWidth + l] = to_float(values.first[r * values.stride + l]);
+    }
+  } else {
+    block = values;
+  }
   const kernel::Functions& kernel = kernel::best();
   const std::vector<Plan>& plans = modes_.plans;
   const std::size_t lanes = block.width;
@@ -182,7 +197,7 @@ void Rectifiers::add_block(const kernel::BlockOf<Compute<T>>& block, const std::
                size(of.greatest_negative), size(of.lowest), scan.negative, to);
     } else {
       T y[kTileValues];
-      keep_below(block, packed, y);
+      keep_below(values, y);
       const std::size_t n = block.rows * kTileWidth;
       const Module& mode = modes_.modules[c];
       auto* const in_place = reinterpret_cast<std::byte*>(y);
@@ -233,44 +248,34 @@ void Rectifiers::add_differences_from_zero(std::size_t unit, std::uint64_t count
 template <class T>
 void Rectifiers::add_slab(const T* x, const Layout& layout) {
   Layout rest = layout;
-  if constexpr (std::is_same_v<T, float>) {
-    // Rows of few columns are laid side by side, until they are a multiple of the lanes. Where
-    // every slab has units of its own, no strip could go on with the next one.
-    if (!layout.in_runs() && !layout.grows && strips_serve()) {
-      constexpr std::size_t kLanes = kernel::kStripLanes;
-      const std::size_t columns = layout.units * layout.inner;
-      const std::size_t together = columns < 8 * kLanes ? kLanes / std::gcd(kLanes, columns) : 1;
-      rest.outer = layout.outer % together;
-      add_matrix(x, layout.outer / together, together * columns, layout.inner);
-      x += (layout.outer - rest.outer) * columns;
-    }
+  // Rows of few columns are laid side by side, until they are a multiple of the lanes. Where every
+  // slab has units of its own, no strip could go on with the next one.
+  if (!layout.in_runs() && !layout.grows && strips_serve()) {
+    constexpr std::size_t kLanes = kernel::kStripLanes;
+    const std::size_t columns = layout.units * layout.inner;
+    const std::size_t together = columns < 8 * kLanes ? kLanes / std::gcd(kLanes, columns) : 1;
+    rest.outer = layout.outer % together;
+    add_matrix(x, layout.outer / together, together * columns, layout.inner);
+    x += (layout.outer - rest.outer) * columns;
   }
   for_each_tile(rest, [&](const Tile& tile) {
-    T packed[kTileValues];
-    float wide[is_half<T> ? kTileValues : 1];
-    kernel::BlockOf<Compute<T>> block{nullptr,    kTileWidth, tile.rows,
-                                      tile.width, nullptr,    tile.stride};
     // The lines of long rows are far apart, and often all compete for one corner of the cache, so
     // each is read once, into a tile that is near.
-    const bool in_place =
-        !is_half<T> && !tile.scattered && tile.width == kTileWidth && tile.stride <= 1024;
+    T packed[kTileValues];
+    const bool in_place = !tile.scattered && tile.width == kTileWidth && tile.stride <= 1024;
     if (!in_place) pack(layout, tile, x, packed);
-    if constexpr (is_half<T>) {
-      for (std::size_t i = 0; i < tile.rows * kTileWidth; ++i) wide[i] = to_float(packed[i]);
-      block.first = block.ahead = wide;
-      block.ahead_stride = 0;
-    } else {
-      block.first = in_place ? x + tile.first : packed;
-      block.ahead = x + tile.ahead;
-      if (in_place) block.stride = tile.stride;
-      if constexpr (std::is_same_v<T, float>) {
-        if (tile.of_one_unit() && tile.width == kTileWidth && strips_serve())
-          return add_run(block, tile.units[0]);
-      }
-    }
-    add_block<T>(block, tile.units.data(), packed);
+    const kernel::BlockOf<T> block{in_place ? x + tile.first : packed,
+                                   in_place ? tile.stride : kTileWidth,
+                                   tile.rows,
+                                   tile.width,
+                                   x + tile.ahead,
+                                   tile.stride};
+    if (tile.of_one_unit() && tile.width == kTileWidth && strips_serve())
+      return add_run(block, tile.units[0]);
+    add_block(block, tile.units.data());
   });
-  settle(run_, kernel::kStripLanes, all_of(run_unit_));
+  auto& run = std::get<Strips<Compute<T>>>(strips_).run;
+  settle<T>(run, kernel::kStripLanes, all_of(run_unit_));
 }
 
 template <class T>
@@ -330,10 +335,70 @@ void Rectifiers::add(const Tensor& slab, const Layout& layout) {
 
 // ---- strips -------------------------------------------------------------------------------------
 
+namespace {
+
+/// What a dtype's numbers are: integers of so many bits times a power of two, from the least that is
+/// not zero to below 2^kBeyond. Products of the others with a float's factor are rounded to their
+/// own dtype, so that those which are subnormal are right, too.
+template <class T>
+struct Numbers;
+template <>
+struct Numbers<float> {
+  static constexpr int kDigits = 24, kBeyond = 128;
+  static constexpr double kLeast = std::numeric_limits<float>::min();
+};
+template <>
+struct Numbers<float16> {
+  static constexpr int kDigits = 11, kBeyond = 16;
+  static constexpr double kLeast = 0x1p-24;
+};
+template <>
+struct Numbers<bfloat16> {
+  static constexpr int kDigits = 8, kBeyond = 128;
+  static constexpr double kLeast = 0x1p-133;
+};
+template <>
+struct Numbers<double> {
+  static constexpr int kDigits = 53, kBeyond = 1024;
+  static constexpr double kLeast = std::numeric_limits<double>::min();
+};
+
+/// The exponent for a strip of such values, with room for somewhat greater ones; there need be none
+/// that suits.
+template <class T>
+int exponent_for(const kernel::BlockOf<T>& block) {
+  using C = Compute<T>;
+  constexpr bool kDouble = std::is_same_v<C, double>;
+  constexpr int kLeast = kDouble ? -940 - kernel::kDoubleTop : -149 - 23;
+  constexpr int kGreatest = kDouble ? 1022 - kernel::kDoubleTop : 126 - 51;
+  constexpr int kRoom = 2;
+  C least = std::numeric_limits<C>::infinity();
+  C greatest = 0;
+  for (std::size_t r = 0; r < block.rows; ++r) {
+    for (std::size_t l = 0; l < block.width; ++l) {
+      const C size = std::abs(widen(block.first[r * block.stride + l]));
+      if (!(size > 0 && std::isfinite(size))) continue;
+      least = std::min(least, size);
+      greatest = std::max(greatest, size);
+    }
+  }
+  if (greatest == 0) return kLeast;
+  const int lowest = std::ilogb(greatest) - (kernel::StripSums<C>::kBits - 2);
+  const int highest = std::ilogb(least) - (Numbers<T>::kDigits - 1);
+  return std::clamp(std::min(lowest + kRoom, std::max(lowest, highest)), kLeast, kGreatest);
+}
+
+}  // namespace
+
 /// Sees whether one pass serves all rectifiers: at most one of them makes other values than zeros
 /// below zero.
 void Rectifiers::plan_strips() {
-  if (modes_.dtype != DType::float32 || kernel::best().add_rows == nullptr) return;
+  const bool has_kernel = dispatch(modes_.dtype, [](auto type) {
+    using T = typename decltype(type)::type;
+    if constexpr (is_floating<T>) return kernel::best().add_rows_of<T>() != nullptr;
+    return false;
+  });
+  if (!has_kernel) return;
   const std::vector<Plan>& plans = modes_.plans;
   for (std::size_t c = 0; c < plans.size(); ++c) {
     if (!plans[c].rectifier || plans[c].flat) continue;
@@ -346,68 +411,60 @@ void Rectifiers::plan_strips() {
   one_pass_ = true;
   if (!stripped_) return;
   int exponent = 0;
-  strip_factor_ = static_cast<float>(-2 * std::frexp(std::abs(plans[*stripped_].slope), &exponent));
+  std::frexp(plans[*stripped_].slope, &exponent);
   strip_shift_ = 1 - exponent;
 }
 
-/// Products with the factor are those with the slope times 2^strip_shift_ as long as neither is
-/// subnormal or infinite.
-kernel::Bounds Rectifiers::bounds_of(int exponent) const {
-  const float least = std::ldexp(1.0f, exponent + 23);
-  const float beyond = std::ldexp(1.0f, exponent + 51);
-  if (!stripped_) return {least, beyond, least, beyond};
-  constexpr double kNormal = std::numeric_limits<float>::min();
+/// A product with the slope times 2^strip_shift_ is at least as great as the value, and less than
+/// twice as great.
+template <class T>
+kernel::Rule<Compute<T>> Rectifiers::rule_of(int exponent) const {
+  using C = Compute<T>;
+  using Of = Numbers<T>;
+  const C least = std::ldexp(C{1}, exponent + Of::kDigits - 1);
+  const C beyond = std::ldexp(C{1}, exponent + kernel::StripSums<C>::kBits - 1);
+  if (!stripped_) return {-1, 1, least, beyond, least, beyond};
   const double slope = std::abs(modes_.plans[*stripped_].slope);
-  const double least_below = std::max(kNormal, kNormal / slope) * (1 + 0x1p-20);
-  const double beyond_below = std::min(0x1p126, 0x1p126 / slope);
-  return {least, beyond, static_cast<float>(std::max<double>(least, least_below)),
-          static_cast<float>(std::min<double>(beyond, beyond_below))};
-}
-
-namespace {
-
-/// The exponent for a strip of such values, with room for somewhat greater ones; there need be none
-/// that suits.
-int exponent_for(const kernel::Block& block) {
-  constexpr int kLeast = -149 - 23;
-  constexpr int kGreatest = 126 - 51;
-  constexpr int kRoom = 2;
-  float least = std::numeric_limits<float>::infinity();
-  float greatest = 0;
-  for (std::size_t r = 0; r < block.rows; ++r) {
-    for (std::size_t l = 0; l < block.width; ++l) {
-      const float size = std::abs(block.first[r * block.stride + l]);
-      if (!(size > 0 && std::isfinite(size))) continue;
-      least = std::min(least, size);
-      greatest = std::max(greatest, size);
-    }
+  const double least_below = std::max(Of::kLeast, Of::kLeast / slope) * (1 + 0x1p-20);
+  const double greatest = std::ldexp(1.0, Of::kBeyond - 2);
+  kernel::Rule<C> rule{-static_cast<C>(slope),
+                       std::ldexp(C{1}, strip_shift_),
+                       least,
+                       beyond,
+                       std::max(least, static_cast<C>(least_below)),
+                       std::min(beyond, static_cast<C>(std::min(greatest, greatest / slope)))};
+  if constexpr (std::is_same_v<T, float>) {
+    // As long as neither is subnormal or infinite, products with this are those with the slope.
+    rule.factor = static_cast<float>(-std::ldexp(slope, strip_shift_));
+    rule.unit = 1;
   }
-  if (greatest == 0) return kLeast;
-  const int lowest = std::ilogb(greatest) - 50;
-  return std::clamp(std::min(lowest + kRoom, std::max(lowest, std::ilogb(least) - 23)), kLeast,
-                    kGreatest);
+  // No value is less than that: what cannot be scaled is left to others.
+  if (std::isinf(rule.unit)) rule.least_below = rule.unit;
+  return rule;
 }
-
-}  // namespace
 
 /// Adds a block of at most eight lanes, which belong to units().
-template <class Units>
-void Rectifiers::add_to_strip(kernel::Block block, const Units& units, kernel::Strip& strip) {
+template <class T, class Units>
+void Rectifiers::add_to_strip(kernel::BlockOf<T> block, const Units& units,
+                              kernel::Strip<Compute<T>>& strip) {
+  using C = Compute<T>;
+  constexpr std::size_t kRows = kernel::StripSums<C>::kRows;
+  Strips<C>& strips = std::get<Strips<C>>(strips_);
   const auto added = [&] {
-    if (strip.exponent != bounds_exponent_) {
-      bounds_exponent_ = strip.exponent;
-      bounds_ = bounds_of(strip.exponent);
+    if (strip.exponent != strips.exponent) {
+      strips.exponent = strip.exponent;
+      strips.rule = rule_of<T>(strip.exponent);
     }
-    return kernel::best().add_rows(block, strip_factor_, bounds_, strip);
+    return kernel::best().add_rows_of<T>()(block, strips.rule, strip);
   };
   for (std::size_t rows = block.rows; rows != 0; rows -= block.rows) {
-    if (strip.rows == kernel::kStripRows) settle(strip, block.width, units());
-    block.rows = std::min({rows, kernel::kStripRows - strip.rows, kernel::kRows});
+    if (strip.rows == kRows) settle<T>(strip, block.width, units());
+    block.rows = std::min({rows, kRows - strip.rows, kTileRows});
     if (added()) {
       ++fitting_;
     } else {
       const StripUnits of = units();
-      settle(strip, block.width, of);
+      settle<T>(strip, block.width, of);
       strip.exponent = exponent_for(block);
       if (!added()) {
         ++not_fitting_;
@@ -420,44 +477,51 @@ void Rectifiers::add_to_strip(kernel::Block block, const Units& units, kernel::S
 }
 
 /// Adds what does not fit a strip.
-void Rectifiers::add_apart(kernel::Block block, const StripUnits& units) {
+template <class T>
+void Rectifiers::add_apart(kernel::BlockOf<T> block, const StripUnits& units) {
   constexpr std::size_t kLanes = kernel::kStripLanes;
-  float packed[kernel::kRows * kLanes];
+  T packed[kTileRows * kLanes];
   if (block.width < kLanes) {
     for (std::size_t r = 0; r < block.rows; ++r) {
-      float* const row = packed + r * kLanes;
-      std::fill(std::copy_n(block.first + r * block.stride, block.width, row), row + kLanes, 0.0f);
+      T* const row = packed + r * kLanes;
+      std::fill(std::copy_n(block.first + r * block.stride, block.width, row), row + kLanes, T{});
     }
     block.first = packed;
     block.stride = kLanes;
   }
   block.ahead = block.first;
   block.ahead_stride = 0;
-  add_block<float>(block, units.data(), nullptr);
+  add_block(block, units.data());
 }
 
 /// Adds values that are all of one unit, row after row without a gap.
-void Rectifiers::add_run(const kernel::Block& tile, std::size_t unit) {
+template <class T>
+void Rectifiers::add_run(const kernel::BlockOf<T>& tile, std::size_t unit) {
   constexpr std::size_t kLanes = kernel::kStripLanes;
+  auto& run = std::get<Strips<Compute<T>>>(strips_).run;
   if (unit != run_unit_) {
-    settle(run_, kLanes, all_of(run_unit_));
+    settle<T>(run, kLanes, all_of(run_unit_));
     run_unit_ = unit;
   }
   const std::size_t rows = tile.rows * tile.width / kLanes;
+  const kernel::BlockOf<T> block{tile.first, kLanes, rows, kLanes, tile.first + 16 * kLanes,
+                                 kLanes};
   add_to_strip(
-      {tile.first, kLanes, rows, kLanes, tile.first + 16 * kLanes, kLanes},
-      [&] { return all_of(unit); }, run_);
+      block, [&] { return all_of(unit); }, run);
 }
 
 /// Adds rows of which column c is of unit c / inner % units().
-void Rectifiers::add_matrix(const float* x, std::size_t rows, std::size_t columns,
-                            std::size_t inner) {
+template <class T>
+void Rectifiers::add_matrix(const T* x, std::size_t rows, std::size_t columns, std::size_t inner) {
   constexpr std::size_t kLanes = kernel::kStripLanes;
-  if (strips_.empty()) {
-    kernel::Strip strip;
-    strip.exponent = exponent_for(
-        {x, columns, std::min<std::size_t>(rows, 16), std::min<std::size_t>(columns, 64), x, 0});
-    strips_.assign((columns + kLanes - 1) / kLanes, strip);
+  using C = Compute<T>;
+  std::vector<kernel::Strip<C>>& strips = std::get<Strips<C>>(strips_).of_columns;
+  if (strips.empty()) {
+    const kernel::BlockOf<T> first{
+        x, columns, std::min<std::size_t>(rows, 16), std::min<std::size_t>(columns, 64), x, 0};
+    kernel::Strip<C> strip;
+    strip.exponent = exponent_for(first);
+    strips.assign((columns + kLanes - 1) / kLanes, strip);
     strip_columns_ = columns;
     strip_inner_ = inner;
   }
@@ -473,16 +537,17 @@ void Rectifiers::add_matrix(const float* x, std::size_t rows, std::size_t column
   // columns behind these.
   const bool next_rows = together * row_bytes <= kFarBytes;
   for (std::size_t r = 0; r < rows; r += together) {
-    const float* const block = x + r * columns;
+    const T* const block = x + r * columns;
     const std::size_t some_rows = std::min(together, rows - r);
-    for (std::size_t s = 0; s < strips_.size(); ++s) {
-      const float* const first = block + s * kLanes;
-      const float* const ahead =
+    for (std::size_t s = 0; s < strips.size(); ++s) {
+      const T* const first = block + s * kLanes;
+      const T* const ahead =
           next_rows ? block + some_rows * (columns + s * kLanes) : first + 4 * kLanes;
+      const kernel::BlockOf<T> some{first,     columns,
+                                    some_rows, std::min(kLanes, columns - s * kLanes),
+                                    ahead,     next_rows ? kLanes : columns};
       add_to_strip(
-          {first, columns, some_rows, std::min(kLanes, columns - s * kLanes), ahead,
-           next_rows ? kLanes : columns},
-          [&] { return units_of(s); }, strips_[s]);
+          some, [&] { return units_of(s); }, strips[s]);
     }
   }
 }
@@ -500,14 +565,31 @@ Rectifiers::StripUnits Rectifiers::all_of(std::size_t unit) {
   return of;
 }
 
+namespace {
+
+/// What a strip's sums have in lane l, of `count` values.
+IntegerSums sums_in(const kernel::Strip<float>& strip, const kernel::StripSums<float>& sums,
+                    std::size_t l, std::int32_t count) {
+  IntegerSums found;
+  found.sum = sums.magnitudes(l, count, strip.exponent);
+  found.lower = (IntegerSums::Integer{sums.high[l]} << 52) + sums.low[l];
+  return found;
+}
+IntegerSums sums_in(const kernel::Strip<double>&, const kernel::StripSums<double>& sums,
+                    std::size_t l, std::int32_t) {
+  return {sums, l};
+}
+
+}  // namespace
+
 /// Adds what a strip holds to its units.
-void Rectifiers::settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of) {
+template <class T>
+void Rectifiers::settle(kernel::Strip<Compute<T>>& strip, std::size_t lanes, const StripUnits& of) {
   if (strip.rows == 0) return;
-  using Wide = ExactSum::Wide;
   struct Side {
     std::uint64_t count = 0;
     Range range;
-    Wide sum = 0, squares = 0;
+    IntegerSums sums;
   };
   for (std::size_t l = 0; l < lanes;) {
     const std::size_t unit = of[l];
@@ -515,21 +597,19 @@ void Rectifiers::settle(kernel::Strip& strip, std::size_t lanes, const StripUnit
     Side down;
     std::uint64_t nan = 0;
     std::uint64_t n = 0;
-    float lowest = 0;
+    Compute<T> lowest = 0;
     for (; l < lanes && of[l] == unit; ++l) {
       n += strip.rows;
       nan += static_cast<std::uint64_t>(strip.nan[l]);
       if (const std::int32_t count = strip.positive[l]) {
         up.count += static_cast<std::uint64_t>(count);
         up.range.add({key_of(strip.least_positive[l]), key_of(strip.highest[l])});
-        up.sum += strip.magnitudes(strip.above[l], count);
-        up.squares += (Wide{strip.above_high[l]} << 52) + strip.above_low[l];
+        up.sums += sums_in(strip, strip.above, l, count);
       }
       if (const std::int32_t count = strip.negative[l]) {
         down.count += static_cast<std::uint64_t>(count);
         down.range.add({key_of(strip.lowest[l]), key_of(strip.greatest_negative[l])});
-        down.sum += strip.magnitudes(strip.below[l], count);
-        down.squares += (Wide{strip.below_high[l]} << 52) + strip.below_low[l];
+        down.sums += sums_in(strip, strip.below, l, count);
         lowest = std::min(lowest, strip.lowest[l]);
       }
     }
@@ -540,25 +620,28 @@ void Rectifiers::settle(kernel::Strip& strip, std::size_t lanes, const StripUnit
     in.negative += down.count;
     in.above.add(up.range);
     in.below.add(down.range);
-    in.sum.add_scaled(up.sum, strip.exponent, false);
-    in.squares.add_scaled(up.squares, 2 * strip.exponent, false);
+    up.sums.add_to(in.sum, in.squares, strip.exponent);
     if (down.count == 0) continue;
     if (stripped_) {
       Below& to = kept_.below[*stripped_][unit];
-      const int exponent = strip.exponent - strip_shift_;
-      to.sum.add_scaled(down.sum, exponent, modes_.plans[*stripped_].slope > 0);
-      to.squares.add_scaled(down.squares, 2 * exponent, false);
+      down.sums.add_to(to.sum, to.squares, strip.exponent - strip_shift_,
+                       modes_.plans[*stripped_].slope > 0);
     }
-    add_differences_from_zero<float>(unit, down.count, lowest);
+    add_differences_from_zero<T>(unit, down.count, lowest);
   }
   strip.clear();
 }
 
 void Rectifiers::settle() {
-  for (std::size_t s = 0; s < strips_.size(); ++s) {
-    settle(strips_[s], std::min(kernel::kStripLanes, strip_columns_ - s * kernel::kStripLanes),
-           units_of(s));
-  }
+  dispatch(modes_.dtype, [&](auto type) {
+    using T = typename decltype(type)::type;
+    if constexpr (is_floating<T>) {
+      constexpr std::size_t kLanes = kernel::kStripLanes;
+      auto& strips = std::get<Strips<Compute<T>>>(strips_).of_columns;
+      for (std::size_t s = 0; s < strips.size(); ++s)
+        settle<T>(strips[s], std::min(kLanes, strip_columns_ - s * kLanes), units_of(s));
+    }
+  });
 }
 
 // ---- outcomes -----------------------------------------------------------------------------------

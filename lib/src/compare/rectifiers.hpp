@@ -6,6 +6,7 @@
 
 #include <array>
 #include <optional>
+#include <tuple>
 #include <vector>
 
 #include "compare/unit.hpp"
@@ -30,8 +31,7 @@ class Rectifiers {
   template <class T>
   void add_value(std::size_t unit, Compute<T> x);
   template <class T>
-  void add_block(const kernel::BlockOf<Compute<T>>& block, const std::size_t* units,
-                 const T* packed);
+  void add_block(const kernel::BlockOf<T>& values, const std::size_t* units);
   template <class T>
   void add_slab(const T* x, const Layout& layout);
   template <class T>
@@ -41,13 +41,18 @@ class Rectifiers {
 
   void plan_strips();
   bool strips_serve() const { return one_pass_ && not_fitting_ < 64 + fitting_ / 4; }
-  kernel::Bounds bounds_of(int exponent) const;
-  void add_matrix(const float* x, std::size_t rows, std::size_t columns, std::size_t inner);
-  void add_run(const kernel::Block& block, std::size_t unit);
-  template <class Units>
-  void add_to_strip(kernel::Block block, const Units& units, kernel::Strip& strip);
-  void settle(kernel::Strip& strip, std::size_t lanes, const StripUnits& of);
-  void add_apart(kernel::Block block, const StripUnits& units);
+  template <class T>
+  kernel::Rule<Compute<T>> rule_of(int exponent) const;
+  template <class T>
+  void add_matrix(const T* x, std::size_t rows, std::size_t columns, std::size_t inner);
+  template <class T>
+  void add_run(const kernel::BlockOf<T>& block, std::size_t unit);
+  template <class T, class Units>
+  void add_to_strip(kernel::BlockOf<T> block, const Units& units, kernel::Strip<Compute<T>>& strip);
+  template <class T>
+  void add_apart(kernel::BlockOf<T> block, const StripUnits& units);
+  template <class T>
+  void settle(kernel::Strip<Compute<T>>& strip, std::size_t lanes, const StripUnits& of);
   StripUnits units_of(std::size_t strip) const;
   static StripUnits all_of(std::size_t unit);
 
@@ -58,14 +63,17 @@ class Rectifiers {
   // dozens of values), where the kernel has strips and the modes allow it.
   bool one_pass_ = false;
   std::optional<std::size_t> stripped_;  // the one rectifier that is not flat, if any
-  float strip_factor_ = -1;              // of values below zero: -|slope| * 2^strip_shift_
-  int strip_shift_ = 0;
-  std::vector<kernel::Strip> strips_;
-  std::size_t strip_columns_ = 0, strip_inner_ = 1;  // of the rows that they are of
-  kernel::Strip run_;                                // of values of one unit
+  int strip_shift_ = 0;                  // its sums are in units of 2^(exponent - strip_shift_)
+  template <class C>
+  struct Strips {
+    std::vector<kernel::Strip<C>> of_columns;
+    kernel::Strip<C> run;  // of values of one unit
+    kernel::Rule<C> rule;
+    std::optional<int> exponent;  // that the rule is for
+  };
+  std::tuple<Strips<float>, Strips<double>> strips_;  // by the arithmetic
+  std::size_t strip_columns_ = 0, strip_inner_ = 1;   // of the rows that they are of
   std::size_t run_unit_ = 0;
-  kernel::Bounds bounds_{};
-  std::optional<int> bounds_exponent_;
   std::uint64_t fitting_ = 0, not_fitting_ = 0;  // blocks
 };
 

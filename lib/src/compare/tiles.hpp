@@ -166,12 +166,43 @@ void add_sums(const kernel::Block& block, kernel::Part part, float slope, float 
   }
 }
 
+/// The sum of values in units of 2^exponent, and that of their squares in units of 2^(2 * exponent):
+/// upper * 2^46 + lower.
+struct IntegerSums {
+  __extension__ using Integer = __int128;
+  Integer sum = 0, upper = 0, lower = 0;
+
+  IntegerSums() = default;
+  template <std::size_t kCount>
+  IntegerSums(const kernel::Pieces<kCount>& of, std::size_t l) {
+    const auto count = [](double x) { return Integer{static_cast<std::int64_t>(x)}; };
+    sum = (count(of.a[l] * 0x1p-46) << 46) + count(of.b[l]) + count(of.c[l]);
+    upper = (count(of.aa[l] * 0x1p-92) << 46) + (count(of.ab[l] * 0x1p-69) << 24) +
+            count(of.ac[l] * 0x1p-45) + count(of.bb[l] * 0x1p-46);
+    lower = (count(of.bc[l] * 0x1p-23) << 24) + count(of.cc[l]);
+  }
+  IntegerSums& operator+=(const IntegerSums& other) {
+    sum += other.sum;
+    upper += other.upper;
+    lower += other.lower;
+    return *this;
+  }
+  /// Adds them elsewhere, or subtracts the sum.
+  void add_to(ExactSum& to, ExactSum& squares, int exponent, bool negated = false) const {
+    const auto add = [](ExactSum& any, Integer x, int unit, bool minus) {
+      any.add_scaled(static_cast<ExactSum::Wide>(x < 0 ? -x : x), unit, (x < 0) != minus);
+    };
+    add(to, sum, exponent, negated);
+    add(squares, upper, 2 * exponent + 46, false);
+    add(squares, lower, 2 * exponent, false);
+  }
+};
+
 /// As add_sums() of floats; of the counts[l] in lane l that are not zero, the magnitudes are from
 /// least[l], which is normal, to greatest[l].
 template <class To>
 void add_sums(const kernel::BlockOf<double>& block, kernel::Part part, const std::int64_t* counts,
               const double* least, const double* greatest, const To& to) {
-  __extension__ using Integer = __int128;
   static_assert(kTileRows <= kernel::kDoubleRows);
   constexpr int kBias = std::numeric_limits<double>::max_exponent - 1;
   const auto exponent = [](double size) {
@@ -194,21 +225,10 @@ void add_sums(const kernel::BlockOf<double>& block, kernel::Part part, const std
     }
     kernel::DoubleSums sums;
     kernel::best().sum_doubles(block, part, scales, layers == 1, sums);
-    const auto add = [](ExactSum& sum, Integer integer, int unit) {
-      const bool negative = integer < 0;
-      sum.add_scaled(static_cast<ExactSum::Wide>(negative ? -integer : integer), unit, negative);
-    };
-    const auto count = [](double x) { return Integer{static_cast<std::int64_t>(x)}; };
     for (std::size_t l = 0; l < block.width; ++l) {
       if (scales[l] == 0) continue;
       const auto [sum, squares] = to(l);
-      const int unit = tops[l] - kernel::kDoubleTop;
-      add(*sum, (count(sums.a[l] * 0x1p-46) << 46) + count(sums.b[l]) + count(sums.c[l]), unit);
-      add(*squares,
-          (count(sums.aa[l] * 0x1p-92) << 46) + (count(sums.ab[l] * 0x1p-69) << 24) +
-              count(sums.ac[l] * 0x1p-45) + count(sums.bb[l] * 0x1p-46),
-          2 * unit + 46);
-      add(*squares, (count(sums.bc[l] * 0x1p-23) << 24) + count(sums.cc[l]), 2 * unit);
+      IntegerSums(sums, l).add_to(*sum, *squares, tops[l] - kernel::kDoubleTop);
       tops[l] -= kernel::kDoubleBinades;
     }
   }

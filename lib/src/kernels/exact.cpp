@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "dispatch.hpp"
 #include "kernels/target.hpp"
 
 #if RECTIFY_X86_KERNELS
@@ -145,14 +146,17 @@ RECTIFY_INLINE void sum(const Block& block, std::size_t lane, Part part, float s
   }
 }
 
+// To add these to an integer and take them away again rounds it to multiples of 2^46 and 2^23.
+constexpr double kCoarse = 0x1.8p98;
+constexpr double kFine = 0x1.8p75;
+
 template <int kWide, Part kPart, bool kAll>
 RECTIFY_INLINE void sum_doubles(const BlockOf<double>& block, std::size_t lane,
                                 const double* scales, DoubleSums& sums) {
   using Doubles = typename Vectors<kWide>::Doubles;
   const Doubles zero{};
-  // To add these and take them away again rounds to multiples of 2^46 and 2^23.
-  const Doubles coarse = zero + 0x1.8p98;
-  const Doubles fine = zero + 0x1.8p75;
+  const Doubles coarse = zero + kCoarse;
+  const Doubles fine = zero + kFine;
   const Doubles least = zero + 0x1p104;
   const Doubles beyond = zero + 0x1p136;
   Doubles scale;
@@ -311,27 +315,27 @@ RECTIFY_INLINE void differ(const Block& a, const Block& b, std::size_t lane,
       kernel::sum_doubles<wide>(block, lane, part, scales, all, out);                         \
   }
 
-#define RECTIFY_KERNELS(name, scanned, wide, ...)                                            \
-  namespace name {                                                                           \
-  __VA_ARGS__ void scan(const Block& block, Scan& out) {                                     \
-    for (std::size_t lane = 0; lane < block.width; lane += scanned)                          \
-      kernel::scan<scanned>(block, lane, out);                                               \
-  }                                                                                          \
-  __VA_ARGS__ void sum(const Block& block, Part part, float slope, Layer layer, Sums& out) { \
-    for (std::size_t lane = 0; lane < block.width; lane += wide)                             \
-      kernel::sum<wide>(block, lane, part, slope, layer, out);                               \
-  }                                                                                          \
-  __VA_ARGS__ void total(const Block& block, Totals& out) {                                  \
-    for (std::size_t lane = 0; lane < block.width; lane += scanned)                          \
-      kernel::total<scanned, wide>(block, lane, out);                                        \
-  }                                                                                          \
-  __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                \
-    for (std::size_t lane = 0; lane < a.width; lane += scanned)                              \
-      kernel::differ<scanned>(a, b, lane, out);                                              \
-  }                                                                                          \
-  RECTIFY_DOUBLE_KERNELS(wide, __VA_ARGS__)                                                  \
-  constexpr Functions kFunctions = {scan,    sum,     total,        differ,                  \
-                                    nullptr, nullptr, scan_doubles, sum_doubles};            \
+#define RECTIFY_KERNELS(name, scanned, wide, ...)                                                  \
+  namespace name {                                                                                 \
+  __VA_ARGS__ void scan(const Block& block, Scan& out) {                                           \
+    for (std::size_t lane = 0; lane < block.width; lane += scanned)                                \
+      kernel::scan<scanned>(block, lane, out);                                                     \
+  }                                                                                                \
+  __VA_ARGS__ void sum(const Block& block, Part part, float slope, Layer layer, Sums& out) {       \
+    for (std::size_t lane = 0; lane < block.width; lane += wide)                                   \
+      kernel::sum<wide>(block, lane, part, slope, layer, out);                                     \
+  }                                                                                                \
+  __VA_ARGS__ void total(const Block& block, Totals& out) {                                        \
+    for (std::size_t lane = 0; lane < block.width; lane += scanned)                                \
+      kernel::total<scanned, wide>(block, lane, out);                                              \
+  }                                                                                                \
+  __VA_ARGS__ void differ(const Block& a, const Block& b, Differences& out) {                      \
+    for (std::size_t lane = 0; lane < a.width; lane += scanned)                                    \
+      kernel::differ<scanned>(a, b, lane, out);                                                    \
+  }                                                                                                \
+  RECTIFY_DOUBLE_KERNELS(wide, __VA_ARGS__)                                                        \
+  constexpr Functions kFunctions = {scan,        sum,     total,   differ,  nullptr, scan_doubles, \
+                                    sum_doubles, nullptr, nullptr, nullptr, nullptr};              \
   }
 
 RECTIFY_KERNELS(anywhere, 4, 2)
@@ -340,7 +344,7 @@ RECTIFY_KERNELS(avx2, 8, 4, __attribute__((target("avx2,fma"))))
 
 namespace ifma {
 
-#define RECTIFY_IFMA __attribute__((target("avx2,fma,avx512f,avx512vl,avx512ifma")))
+#define RECTIFY_IFMA __attribute__((target("avx2,fma,avx512f,avx512vl,avx512bw,avx512ifma")))
 
 template <Part kPart>
 RECTIFY_IFMA void sum_part(const Block& block, std::size_t lane, float slope, int exponent,
@@ -386,31 +390,61 @@ void sum_integers(const Block& block, Part part, float slope, int exponent, Inte
 
 RECTIFY_DOUBLE_KERNELS(8, RECTIFY_IFMA)
 
-RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bounds, Strip& strip) {
+/// Eight values of a row, of which those that are not `present` are not read.
+RECTIFY_IFMA inline __m256 load(const float* x, __mmask8 present) {
+  return _mm256_maskz_loadu_ps(present, x);
+}
+RECTIFY_IFMA inline __m256 load(const float16* x, __mmask8 present) {
+  return _mm256_maskz_cvtph_ps(0xFF, _mm_maskz_loadu_epi16(present, x));
+}
+RECTIFY_IFMA inline __m256 load(const bfloat16* x, __mmask8 present) {
+  const __m128i bits = _mm_maskz_loadu_epi16(present, x);
+  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(bits), 16));
+}
+
+/// Rounds numbers, not NaN, to 16 bits and back: nearest, ties to even.
+template <class T>
+RECTIFY_IFMA inline __m256 rounded(__m256 x) {
+  if constexpr (std::is_same_v<T, float16>) {
+    return _mm256_maskz_cvtph_ps(0xFF, _mm256_maskz_cvtps_ph(0xFF, x, _MM_FROUND_TO_NEAREST_INT));
+  } else {
+    const __m256i bits = _mm256_castps_si256(x);
+    const __m256i odd = _mm256_and_si256(_mm256_srli_epi32(bits, 16), _mm256_set1_epi32(1));
+    const __m256i up = _mm256_add_epi32(bits, _mm256_add_epi32(odd, _mm256_set1_epi32(0x7FFF)));
+    return _mm256_castsi256_ps(_mm256_and_si256(up, _mm256_set1_epi32(-0x10000)));
+  }
+}
+
+RECTIFY_IFMA inline __m512i load(const std::uint64_t* from) { return _mm512_loadu_si512(from); }
+RECTIFY_IFMA inline __m256i load(const std::int32_t* from) {
+  return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
+}
+RECTIFY_IFMA inline void store(std::uint64_t* to, __m512i from) { _mm512_storeu_si512(to, from); }
+RECTIFY_IFMA inline void store(std::int32_t* to, __m256i from) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), from);
+}
+
+template <class T>
+RECTIFY_IFMA bool add_rows(const BlockOf<T>& block, const Rule<float>& rule, Strip<float>& strip) {
   const auto present = static_cast<__mmask8>((1u << std::min(block.width, kStripLanes)) - 1);
   const __m256 zero = _mm256_setzero_ps();
-  const __m256 factors = _mm256_set1_ps(factor);
+  const __m256 factor = _mm256_set1_ps(rule.factor);
+  const __m256 unit = _mm256_set1_ps(rule.unit);
   const __m256i one = _mm256_set1_epi32(1);
   const __m512d bias = _mm512_set1_pd(std::ldexp(1.0, 52 + strip.exponent));
-  const auto load = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
-    return _mm512_loadu_si512(from);
-  };
-  const auto load_half = [](const auto& from) RECTIFY_IFMA __attribute__((always_inline)) {
-    return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from));
-  };
-  __m512i above = load(strip.above), below = load(strip.below);
-  __m512i above_low = load(strip.above_low), below_low = load(strip.below_low);
-  __m512i above_high = load(strip.above_high), below_high = load(strip.below_high);
-  __m256i positive = load_half(strip.positive), negative = load_half(strip.negative);
-  __m256i nan = load_half(strip.nan);
+  __m512i above = load(strip.above.sum), below = load(strip.below.sum);
+  __m512i above_low = load(strip.above.low), below_low = load(strip.below.low);
+  __m512i above_high = load(strip.above.high), below_high = load(strip.below.high);
+  __m256i positive = load(strip.positive), negative = load(strip.negative);
+  __m256i nan = load(strip.nan);
   __m256 highest = _mm256_loadu_ps(strip.highest), lowest = _mm256_loadu_ps(strip.lowest);
   __m256 least_positive = _mm256_loadu_ps(strip.least_positive);
   __m256 greatest_negative = _mm256_loadu_ps(strip.greatest_negative);
-  const float* x = block.first;
-  const float* ahead = block.ahead;
+  const T* x = block.first;
+  const T* ahead = block.ahead;
   for (std::size_t r = 0; r < block.rows; ++r, x += block.stride, ahead += block.ahead_stride) {
     __builtin_prefetch(ahead, 0, 3);
-    const __m256 all = _mm256_maskz_loadu_ps(present, x);
+    const __m256 all = load(x, present);
     const __mmask8 is_positive = _mm256_cmp_ps_mask(all, zero, _CMP_GT_OQ);
     const __mmask8 is_negative = _mm256_cmp_ps_mask(all, zero, _CMP_LT_OQ);
     const __mmask8 is_nan = _mm256_cmp_ps_mask(all, all, _CMP_UNORD_Q);
@@ -422,7 +456,12 @@ RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bound
     lowest = _mm256_min_ps(all, lowest);
     least_positive = _mm256_mask_min_ps(least_positive, is_positive, all, least_positive);
     greatest_negative = _mm256_mask_max_ps(greatest_negative, is_negative, all, greatest_negative);
-    const __m256 y = _mm256_mask_mul_ps(all, is_negative, all, factors);
+    __m256 y;
+    if constexpr (is_half<T>) {
+      y = _mm256_mask_mul_ps(all, is_negative, rounded<T>(_mm256_mul_ps(all, factor)), unit);
+    } else {
+      y = _mm256_mask_mul_ps(all, is_negative, all, factor);
+    }
     const __m512i m = _mm512_castpd_si512(_mm512_add_pd(_mm512_maskz_cvtps_pd(0xFF, y), bias));
     above = _mm512_mask_add_epi64(above, is_positive, above, m);
     below = _mm512_mask_add_epi64(below, is_negative, below, m);
@@ -432,30 +471,124 @@ RECTIFY_IFMA bool add_rows(const Block& block, float factor, const Bounds& bound
     below_high = _mm512_mask_madd52hi_epu64(below_high, is_negative, m, m);
   }
   const auto outside = static_cast<unsigned>(
-      _mm256_cmp_ps_mask(highest, _mm256_set1_ps(bounds.beyond), _CMP_GE_OQ) |
-      _mm256_cmp_ps_mask(least_positive, _mm256_set1_ps(bounds.least), _CMP_LT_OQ) |
-      _mm256_cmp_ps_mask(lowest, _mm256_set1_ps(-bounds.beyond_below), _CMP_LE_OQ) |
-      _mm256_cmp_ps_mask(greatest_negative, _mm256_set1_ps(-bounds.least_below), _CMP_GT_OQ));
+      _mm256_cmp_ps_mask(highest, _mm256_set1_ps(rule.beyond), _CMP_GE_OQ) |
+      _mm256_cmp_ps_mask(least_positive, _mm256_set1_ps(rule.least), _CMP_LT_OQ) |
+      _mm256_cmp_ps_mask(lowest, _mm256_set1_ps(-rule.beyond_below), _CMP_LE_OQ) |
+      _mm256_cmp_ps_mask(greatest_negative, _mm256_set1_ps(-rule.least_below), _CMP_GT_OQ));
   if ((outside & present) != 0) return false;
-  const auto store = [](auto& to, __m512i from) RECTIFY_IFMA __attribute__((always_inline)) {
-    _mm512_storeu_si512(to, from);
-  };
-  const auto store_half = [](auto& to, __m256i from) RECTIFY_IFMA __attribute__((always_inline)) {
-    _mm256_storeu_si256(reinterpret_cast<__m256i*>(to), from);
-  };
-  store(strip.above, above);
-  store(strip.below, below);
-  store(strip.above_low, above_low);
-  store(strip.below_low, below_low);
-  store(strip.above_high, above_high);
-  store(strip.below_high, below_high);
-  store_half(strip.positive, positive);
-  store_half(strip.negative, negative);
-  store_half(strip.nan, nan);
+  store(strip.above.sum, above);
+  store(strip.below.sum, below);
+  store(strip.above.low, above_low);
+  store(strip.below.low, below_low);
+  store(strip.above.high, above_high);
+  store(strip.below.high, below_high);
+  store(strip.positive, positive);
+  store(strip.negative, negative);
+  store(strip.nan, nan);
   _mm256_storeu_ps(strip.highest, highest);
   _mm256_storeu_ps(strip.lowest, lowest);
   _mm256_storeu_ps(strip.least_positive, least_positive);
   _mm256_storeu_ps(strip.greatest_negative, greatest_negative);
+  strip.rows += static_cast<std::uint32_t>(block.rows);
+  return true;
+}
+
+/// The sums of Pieces in registers.
+struct PieceSums {
+  __m512d a, b, c, aa, ab, ac, bb, bc, cc;
+
+  RECTIFY_IFMA RECTIFY_ALWAYS_INLINE explicit PieceSums(const Pieces<kStripLanes>& from)
+      : a(_mm512_loadu_pd(from.a)),
+        b(_mm512_loadu_pd(from.b)),
+        c(_mm512_loadu_pd(from.c)),
+        aa(_mm512_loadu_pd(from.aa)),
+        ab(_mm512_loadu_pd(from.ab)),
+        ac(_mm512_loadu_pd(from.ac)),
+        bb(_mm512_loadu_pd(from.bb)),
+        bc(_mm512_loadu_pd(from.bc)),
+        cc(_mm512_loadu_pd(from.cc)) {}
+
+  RECTIFY_IFMA RECTIFY_ALWAYS_INLINE void add(__mmask8 which, const __m512d& x, const __m512d& y,
+                                              const __m512d& z) {
+    a = _mm512_mask_add_pd(a, which, a, x);
+    b = _mm512_mask_add_pd(b, which, b, y);
+    c = _mm512_mask_add_pd(c, which, c, z);
+    aa = _mm512_mask3_fmadd_pd(x, x, aa, which);
+    ab = _mm512_mask3_fmadd_pd(x, y, ab, which);
+    ac = _mm512_mask3_fmadd_pd(x, z, ac, which);
+    bb = _mm512_mask3_fmadd_pd(y, y, bb, which);
+    bc = _mm512_mask3_fmadd_pd(y, z, bc, which);
+    cc = _mm512_mask3_fmadd_pd(z, z, cc, which);
+  }
+
+  RECTIFY_IFMA RECTIFY_ALWAYS_INLINE void store(Pieces<kStripLanes>& to) const {
+    _mm512_storeu_pd(to.a, a);
+    _mm512_storeu_pd(to.b, b);
+    _mm512_storeu_pd(to.c, c);
+    _mm512_storeu_pd(to.aa, aa);
+    _mm512_storeu_pd(to.ab, ab);
+    _mm512_storeu_pd(to.ac, ac);
+    _mm512_storeu_pd(to.bb, bb);
+    _mm512_storeu_pd(to.bc, bc);
+    _mm512_storeu_pd(to.cc, cc);
+  }
+};
+
+RECTIFY_IFMA bool add_double_rows(const BlockOf<double>& block, const Rule<double>& rule,
+                                  Strip<double>& strip) {
+  const auto present = static_cast<__mmask8>((1u << std::min(block.width, kStripLanes)) - 1);
+  const __m512d zero = _mm512_setzero_pd();
+  const __m512d factor = _mm512_set1_pd(rule.factor);
+  const __m512d unit = _mm512_set1_pd(rule.unit);
+  const __m512d scale = _mm512_set1_pd(std::ldexp(1.0, -strip.exponent));
+  const __m512d coarse = _mm512_set1_pd(kCoarse);
+  const __m512d fine = _mm512_set1_pd(kFine);
+  const __m256i one = _mm256_set1_epi32(1);
+  PieceSums above(strip.above), below(strip.below);
+  __m256i positive = load(strip.positive), negative = load(strip.negative);
+  __m256i nan = load(strip.nan);
+  __m512d highest = _mm512_loadu_pd(strip.highest), lowest = _mm512_loadu_pd(strip.lowest);
+  __m512d least_positive = _mm512_loadu_pd(strip.least_positive);
+  __m512d greatest_negative = _mm512_loadu_pd(strip.greatest_negative);
+  const double* x = block.first;
+  const double* ahead = block.ahead;
+  for (std::size_t r = 0; r < block.rows; ++r, x += block.stride, ahead += block.ahead_stride) {
+    __builtin_prefetch(ahead, 0, 3);
+    const __m512d all = _mm512_maskz_loadu_pd(present, x);
+    const __mmask8 is_positive = _mm512_cmp_pd_mask(all, zero, _CMP_GT_OQ);
+    const __mmask8 is_negative = _mm512_cmp_pd_mask(all, zero, _CMP_LT_OQ);
+    const __mmask8 is_nan = _mm512_cmp_pd_mask(all, all, _CMP_UNORD_Q);
+    positive = _mm256_mask_add_epi32(positive, is_positive, positive, one);
+    negative = _mm256_mask_add_epi32(negative, is_negative, negative, one);
+    nan = _mm256_mask_add_epi32(nan, is_nan, nan, one);
+    highest = _mm512_maskz_max_pd(0xFF, all, highest);
+    lowest = _mm512_maskz_min_pd(0xFF, all, lowest);
+    least_positive = _mm512_mask_min_pd(least_positive, is_positive, all, least_positive);
+    greatest_negative = _mm512_mask_max_pd(greatest_negative, is_negative, all, greatest_negative);
+    const __m512d y = _mm512_mask_mul_pd(all, is_negative, _mm512_mul_pd(all, factor), unit);
+    const __m512d n = _mm512_mul_pd(y, scale);
+    const __m512d a = _mm512_sub_pd(_mm512_add_pd(n, coarse), coarse);
+    const __m512d rest = _mm512_sub_pd(n, a);
+    const __m512d b = _mm512_sub_pd(_mm512_add_pd(rest, fine), fine);
+    const __m512d c = _mm512_sub_pd(rest, b);
+    above.add(is_positive, a, b, c);
+    below.add(is_negative, a, b, c);
+  }
+  const auto outside = static_cast<unsigned>(
+      _mm512_cmp_pd_mask(highest, _mm512_set1_pd(rule.beyond), _CMP_GE_OQ) |
+      _mm512_cmp_pd_mask(least_positive, _mm512_set1_pd(rule.least), _CMP_LT_OQ) |
+      _mm512_cmp_pd_mask(lowest, _mm512_set1_pd(-rule.beyond_below), _CMP_LE_OQ) |
+      _mm512_cmp_pd_mask(greatest_negative, _mm512_set1_pd(-rule.least_below), _CMP_GT_OQ));
+  if ((outside & present) != 0) return false;
+  above.store(strip.above);
+  below.store(strip.below);
+  store(strip.positive, positive);
+  store(strip.negative, negative);
+  store(strip.nan, nan);
+  _mm512_storeu_pd(strip.highest, highest);
+  _mm512_storeu_pd(strip.lowest, lowest);
+  _mm512_storeu_pd(strip.least_positive, least_positive);
+  _mm512_storeu_pd(strip.greatest_negative, greatest_negative);
   strip.rows += static_cast<std::uint32_t>(block.rows);
   return true;
 }
@@ -472,8 +605,9 @@ constexpr Functions kFunctions[] = {
     anywhere::kFunctions,
 #if RECTIFY_X86_KERNELS
     avx2::kFunctions,
-    {avx2::scan, avx2::sum, avx2::total, avx2::differ, ifma::sum_integers, ifma::add_rows,
-     ifma::scan_doubles, ifma::sum_doubles},
+    {avx2::scan, avx2::sum, avx2::total, avx2::differ, ifma::sum_integers, ifma::scan_doubles,
+     ifma::sum_doubles, ifma::add_rows<float>, ifma::add_rows<float16>, ifma::add_rows<bfloat16>,
+     ifma::add_double_rows},
 #endif
 };
 

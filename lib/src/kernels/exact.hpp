@@ -20,6 +20,8 @@
 #include <span>
 #include <type_traits>
 
+#include "half.hpp"
+
 namespace rectify::inline v1::kernel {
 
 inline constexpr std::size_t kRows = 1024;
@@ -89,10 +91,12 @@ struct Integers {
 /// n = a + b + c is below 2^68, where a is the multiple of 2^46 that is nearest to n, b the multiple
 /// of 2^23 nearest to the rest, and c what is left. Counted in these units no piece exceeds 2^22, and
 /// no product of two 2^44; a double holds the sum of 512 of these, so that no addition rounds.
-struct DoubleSums {
-  double a[kLanes], b[kLanes], c[kLanes];
-  double aa[kLanes], ab[kLanes], ac[kLanes], bb[kLanes], bc[kLanes], cc[kLanes];
+template <std::size_t kCount>
+struct Pieces {
+  double a[kCount], b[kCount], c[kCount];
+  double aa[kCount], ab[kCount], ac[kCount], bb[kCount], bc[kCount], cc[kCount];
 };
+using DoubleSums = Pieces<kLanes>;
 inline constexpr std::size_t kDoubleRows = 512;
 inline constexpr int kDoubleTop = 67;  // scale = 2^(kDoubleTop-E)
 /// The least magnitude for which there is a scale, whatever is the greatest.
@@ -114,29 +118,46 @@ struct Differences {
 };
 
 inline constexpr std::size_t kStripLanes = 8;
-inline constexpr std::size_t kStripRows = 4095;
+
+/// The sums of a strip's values above zero, or below: integers m, of which a value is
+/// m * 2^exponent. Of float and of what is as wide as it in arithmetic, m is below 2^52 as in
+/// Integers. 4095 of them, and of either half of their squares' 104 bits, fit 64 bits. The sums hold
+/// the bits of 2^(52+exponent), too, once for each value: see magnitudes(). Of double they are those
+/// of DoubleSums.
+template <class C>
+struct StripSums : Pieces<kStripLanes> {
+  static constexpr std::size_t kRows = kDoubleRows;
+  static constexpr int kBits = 68;
+};
+template <>
+struct StripSums<float> {
+  static constexpr std::size_t kRows = 4095;
+  static constexpr int kBits = 52;
+  std::uint64_t sum[kStripLanes];
+  std::uint64_t low[kStripLanes], high[kStripLanes];  // of m * m: 52 bits
+
+  /// The sum in lane l, of `count` values.
+  std::uint64_t magnitudes(std::size_t l, std::int32_t count, int exponent) const {
+    return sum[l] - static_cast<std::uint64_t>(count) *
+                        std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent));
+  }
+};
 
 /// A few columns, carried from one call of add_rows() to the next; lane by lane. Extremes of no
-/// values are infinite, as in Scan.
-///
-/// The values y, those above zero as they are and those below by a factor in (-2, -1], count
-/// m = y / 2^exponent, an integer below 2^52 as in Integers. 4095 of them, and of either half of
-/// their squares' 104 bits, fit 64 bits. The sums hold the bits of 2^(52+exponent), too, once for
-/// each value: see magnitudes().
+/// values are infinite, as in Scan. Below zero the sums are those of what a Rule makes of the values.
+template <class C>
 struct Strip {
-  std::uint64_t above[kStripLanes] = {}, below[kStripLanes] = {};
-  std::uint64_t above_low[kStripLanes] = {}, below_low[kStripLanes] = {};  // of m * m: 52 bits
-  std::uint64_t above_high[kStripLanes] = {}, below_high[kStripLanes] = {};
-  std::int32_t positive[kStripLanes] = {}, negative[kStripLanes] = {}, nan[kStripLanes] = {};
-  float highest[kStripLanes], lowest[kStripLanes];
-  float least_positive[kStripLanes], greatest_negative[kStripLanes];
+  StripSums<C> above, below;
+  std::int32_t positive[kStripLanes], negative[kStripLanes], nan[kStripLanes];
+  C highest[kStripLanes], lowest[kStripLanes];
+  C least_positive[kStripLanes], greatest_negative[kStripLanes];
   std::int32_t exponent = 0;
   std::uint32_t rows = 0;
 
   Strip() { clear(); }
   /// Empties the strip; keeps its exponent.
   void clear() {
-    constexpr float kInfinite = std::numeric_limits<float>::infinity();
+    constexpr C kInfinite = std::numeric_limits<C>::infinity();
     const std::int32_t kept = exponent;
     std::memset(static_cast<void*>(this), 0, sizeof *this);
     exponent = kept;
@@ -145,17 +166,15 @@ struct Strip {
       lowest[l] = least_positive[l] = kInfinite;
     }
   }
-  /// A sum of `count` values, in units of 2^exponent.
-  std::uint64_t magnitudes(std::uint64_t sum, std::int32_t count) const {
-    return sum - static_cast<std::uint64_t>(count) *
-                     std::bit_cast<std::uint64_t>(std::ldexp(1.0, 52 + exponent));
-  }
 };
 
-/// Which values a strip of this exponent takes: above zero [least, beyond), below zero
-/// (-beyond_below, -least_below].
-struct Bounds {
-  float least, beyond, least_below, beyond_below;
+/// What strips of an exponent take: above zero [least, beyond), below zero
+/// (-beyond_below, -least_below]. A value x below zero becomes x * factor, which is negative,
+/// rounded to the dtype, and then that times `unit`, a power of two.
+template <class C>
+struct Rule {
+  C factor, unit;
+  C least, beyond, least_below, beyond_below;
 };
 
 enum class Part { above, below };
@@ -177,17 +196,36 @@ struct Functions {
   /// As sum(), of magnitudes; null where the target has no instructions for it.
   void (*sum_integers)(const Block& block, Part part, float slope, int exponent,
                        Integers& integers);
-  /// Adds the first eight lanes of a block, or as many as it has, to a strip that has room for its
-  /// rows, if all values are within its bounds, in one pass; null as above. `factor` is in
-  /// (-2, -1]. Reads no other lanes.
-  bool (*add_rows)(const Block& block, float factor, const Bounds& bounds, Strip& strip);
-
   void (*scan_doubles)(const BlockOf<double>& block, ScanOf<double>& scan);
   /// Of the values above or below zero, in a block of up to kDoubleRows. Lane by lane, those are
   /// summed that are as near to one another as they are to be; or simply all, if it is known that
   /// there are no others. A scale of zero leaves a lane out.
   void (*sum_doubles)(const BlockOf<double>& block, Part part, const double* scales, bool all,
                       DoubleSums& sums);
+
+  /// Add the first eight lanes of a block, or as many as it has, to a strip that has room for its
+  /// rows, if all values are within the rule's bounds, in one pass; null where the target has no
+  /// instructions for it. They read no other lanes. Of float `unit` is 1 and `factor` in (-2, -1].
+  template <class T>
+  using AddRows = bool(const BlockOf<T>& block, const Rule<Compute<T>>& rule,
+                       Strip<Compute<T>>& strip);
+  AddRows<float>* add_rows;
+  AddRows<float16>* add_float16_rows;
+  AddRows<bfloat16>* add_bfloat16_rows;
+  AddRows<double>* add_double_rows;
+
+  template <class T>
+  AddRows<T>* add_rows_of() const {
+    if constexpr (std::is_same_v<T, float>) {
+      return add_rows;
+    } else if constexpr (std::is_same_v<T, float16>) {
+      return add_float16_rows;
+    } else if constexpr (std::is_same_v<T, bfloat16>) {
+      return add_bfloat16_rows;
+    } else {
+      return add_double_rows;
+    }
+  }
 };
 
 /// What target() has, and the targets before it; the last is the best.
