@@ -24,6 +24,25 @@ inline float to_float(float16 x) {
   return std::bit_cast<float>(value | ((bits & 0x8000u) << 16));
 }
 
+/// x < 0, by the bits: those of -0 come before them, those of NaN behind them.
+inline bool is_below_zero(float16 x) {
+  return static_cast<std::uint16_t>(x.bits - 0x8001u) < 0x7C00u;
+}
+inline bool is_below_zero(bfloat16 x) {
+  return static_cast<std::uint16_t>(x.bits - 0x8001u) < 0x7F80u;
+}
+template <class T>
+inline bool is_below_zero(T x) {
+  return x < 0;
+}
+
+inline bool is_nan(float16 x) { return (x.bits & 0x7FFFu) > 0x7C00u; }
+inline bool is_nan(bfloat16 x) { return (x.bits & 0x7FFFu) > 0x7F80u; }
+template <class T>
+inline bool is_nan(T x) {
+  return x != x;  // NOLINT(misc-redundant-expression): true for NaN alone
+}
+
 /// Nearest, ties to even; every NaN becomes a quiet one of the same sign.
 inline bfloat16 to_bfloat16(float x) {
   const std::uint32_t bits = std::bit_cast<std::uint32_t>(x);

@@ -4,11 +4,13 @@
 #include <array>
 #include <limits>
 #include <memory>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "compare/tiles.hpp"
 #include "dispatch.hpp"
+#include "kernels/halves.hpp"
 
 namespace rectify::inline v1::detail {
 namespace {
@@ -16,6 +18,7 @@ namespace {
 template <class T>
 class Blocks {
   using C = Compute<T>;
+  using F = std::conditional_t<is_floating<T>, C, float>;
 
  public:
   Blocks(const Modes& modes, Kept& kept, const Tensor& slab, const Layout& layout)
@@ -82,8 +85,7 @@ class Blocks {
     if constexpr (is_floating<T>) {
       if (any_keeps_positive_) {
         const T* const x = all_.x.get();
-        T* const below = below_.x.get();
-        for (std::size_t i = 0; i < n_; ++i) below[i] = widen(x[i]) < 0 ? x[i] : T{};
+        keep_below(kernel::BlockOf<T>{x, kTileWidth, tile.rows, kTileWidth, x, 0}, below_.x.get());
       }
     }
     if (all_keep_positive_) return;
@@ -93,21 +95,14 @@ class Blocks {
     for (std::size_t i = 0; i < n_; ++i) all_.nan[i % kTileWidth] += is_nan(all_.x[i]) ? 1 : 0;
   }
 
-  static bool is_nan(T x) {
-    if constexpr (is_floating<T>) return std::isnan(widen(x));
-    return false;
-  }
-
   /// Whether there is a NaN among values of the tile; asks about all of them, which vectorizes.
   template <class V>
   bool has_nan(const V* values) const {
-    std::uint32_t found = 0;
-    if constexpr (is_floating<V>) {
-      for (std::size_t i = 0; i < n_; ++i) {
-        const auto x = widen(values[i]);
-        found |= x != x ? 1u : 0u;  // NOLINT(misc-redundant-expression): true for NaN alone
-      }
-    }
+    // As wide as the values, so that lanes stay what they are.
+    using Found = std::conditional_t<sizeof(V) == 2, std::uint16_t, std::uint32_t>;
+    Found found = 0;
+    for (std::size_t i = 0; i < n_; ++i)
+      found = static_cast<Found>(found | (is_nan(values[i]) ? 1u : 0u));
     return found != 0;
   }
 
@@ -128,9 +123,7 @@ class Blocks {
     } else {
       pack(layout_, *tile_, (values ? whole_[mode].y : whole_[mode].g).get(), narrow);
     }
-    if constexpr (!std::is_same_v<T, C>) {
-      for (std::size_t i = 0; i < n_; ++i) to[i] = widen(narrow[i]);
-    }
+    if constexpr (is_half<T>) kernel::to_floats(narrow, n_, to);
     if (!of.has_nan) return;
     for (std::size_t i = 0; i < n_; ++i) to[i] = is_nan(of.x[i]) ? C{0} : to[i];
   }
@@ -146,14 +139,14 @@ class Blocks {
     }
   }
 
-  kernel::Block block_of(const C* values) const {
+  kernel::BlockOf<C> block_of(const C* values) const {
     return {values, kTileWidth, tile_->rows, tile_->width, values, 0};
   }
 
   /// Adds the tile to a mode's outcomes.
   void collect(std::size_t mode, const Arguments& of) {
     std::vector<Outcome>& outcomes = kept_.outcomes[mode];
-    if constexpr (has_kernels<T>) {
+    if constexpr (is_floating<T>) {
       if (collect_by_kernels(outcomes, of)) return;
     }
     for_each_value(
@@ -180,49 +173,99 @@ class Blocks {
     }
   }
 
-  /// False, and nothing is added, if there is a NaN or an infinity.
+  /// False, and nothing is added, if there is a NaN, an infinity, or a double that the kernels do not
+  /// take.
   bool collect_by_kernels(std::vector<Outcome>& outcomes, const Arguments& of) {
     const std::size_t lanes = tile_->width;
-    const kernel::Functions& kernel = kernel::best();
-    const kernel::Block of_y = block_of(y_.get());
-    const kernel::Block of_g = block_of(g_.get());
-    kernel::Totals gs;
-    kernel.scan(of_y, ys_);
-    kernel.total(of_g, gs);
-    const Extremes<float> y_extremes(ys_, lanes);
-    if (tile_->rows == 1 || !y_extremes.finite()) return false;
-    for (std::size_t l = 0; l < lanes; ++l) {
-      if (ys_.nan[l] != 0 || !std::isfinite(gs.sum[l])) return false;
-    }
+    const auto of_y = block_of(y_.get());
+    const auto of_g = block_of(g_.get());
+    scan(of_y, ys_);
+    Gradients gs;
+    if (tile_->rows == 1 || !summable(ys_) || !look_at(of_g, gs)) return false;
     scanned_ = true;
     const auto outcome = [&](std::size_t l) -> Outcome& { return outcomes[tile_->units[l]]; };
     const auto rows = static_cast<std::int64_t>(tile_->rows);
     for (std::size_t l = 0; l < lanes; ++l) {
       Outcome& to = outcome(l);
       to.zero += static_cast<std::uint64_t>(rows - of.nan[l] - ys_.positive[l] - ys_.negative[l]);
-      to.live += static_cast<std::uint64_t>(rows - gs.zero[l]);
       if (ys_.positive[l] != 0)
         to.range.add({key_of(ys_.least_positive[l]), key_of(ys_.highest[l])});
       if (ys_.negative[l] != 0)
         to.range.add({key_of(ys_.lowest[l]), key_of(ys_.greatest_negative[l])});
     }
-    if (y_extremes.highest > 0) {
-      add_sums(of_y, kernel::Part::above, 1, y_extremes.least_positive, y_extremes.highest,
-               ys_.positive,
-               [&](std::size_t l) { return std::pair(&outcome(l).above, &outcome(l).squares); });
-    }
-    if (y_extremes.lowest < 0) {
-      add_sums(of_y, kernel::Part::below, 1, -y_extremes.greatest_negative, -y_extremes.lowest,
-               ys_.negative,
-               [&](std::size_t l) { return std::pair(&outcome(l).below, &outcome(l).squares); });
-    }
+    add_parts(of_y, ys_, [&](std::size_t l, kernel::Part part) {
+      Outcome& to = outcome(l);
+      return std::pair(part == kernel::Part::above ? &to.above : &to.below, &to.squares);
+    });
     add_gradients(of_g, gs, outcome);
     return true;
+  }
+
+  using Gradients =
+      std::conditional_t<std::is_same_v<C, double>, kernel::ScanOf<double>, kernel::Totals>;
+
+  static void scan(const kernel::Block& block, kernel::Scan& scan) {
+    kernel::best().scan(block, scan);
+  }
+  static void scan(const kernel::BlockOf<double>& block, kernel::ScanOf<double>& scan) {
+    kernel::best().scan_doubles(block, scan);
+  }
+
+  /// Whether kernels take the sums of what has been scanned.
+  bool summable(const kernel::ScanOf<C>& scan) const {
+    const Extremes<C> of(scan, tile_->width);
+    for (std::size_t l = 0; l < tile_->width; ++l) {
+      if (scan.nan[l] != 0) return false;
+    }
+    if constexpr (std::is_same_v<C, double>) {
+      if (of.least_positive < kernel::kLeastDouble || -of.greatest_negative < kernel::kLeastDouble)
+        return false;
+    }
+    return of.finite();
+  }
+
+  /// False if the sums of gradients are not for the kernels.
+  bool look_at(const kernel::Block& block, kernel::Totals& gs) const {
+    kernel::best().total(block, gs);
+    return std::all_of(gs.sum, gs.sum + block.width, [](double sum) { return std::isfinite(sum); });
+  }
+  bool look_at(const kernel::BlockOf<double>& block, kernel::ScanOf<double>& gs) const {
+    scan(block, gs);
+    return summable(gs);
+  }
+
+  /// Adds the sums of both parts of a block to those that to(lane, part) gives.
+  template <class To>
+  static void add_parts(const kernel::Block& block, const kernel::Scan& scan, const To& to) {
+    const Extremes<float> of(scan, block.width);
+    if (of.highest > 0) {
+      add_sums(block, kernel::Part::above, 1, of.least_positive, of.highest, scan.positive,
+               [&](std::size_t l) { return to(l, kernel::Part::above); });
+    }
+    if (of.lowest < 0) {
+      add_sums(block, kernel::Part::below, 1, -of.greatest_negative, -of.lowest, scan.negative,
+               [&](std::size_t l) { return to(l, kernel::Part::below); });
+    }
+  }
+  template <class To>
+  static void add_parts(const kernel::BlockOf<double>& block, const kernel::ScanOf<double>& scan,
+                        const To& to) {
+    double least[kTileWidth], greatest[kTileWidth];
+    for (std::size_t l = 0; l < block.width; ++l) {
+      least[l] = -scan.greatest_negative[l];
+      greatest[l] = -scan.lowest[l];
+    }
+    add_sums(block, kernel::Part::above, scan.positive, scan.least_positive, scan.highest,
+             [&](std::size_t l) { return to(l, kernel::Part::above); });
+    add_sums(block, kernel::Part::below, scan.negative, least, greatest,
+             [&](std::size_t l) { return to(l, kernel::Part::below); });
   }
 
   template <class Of>
   static void add_gradients(const kernel::Block& block, const kernel::Totals& gs,
                             const Of& outcome) {
+    for (std::size_t l = 0; l < block.width; ++l)
+      outcome(l).live += block.rows - static_cast<std::uint64_t>(gs.zero[l]);
     const float least = *std::min_element(gs.least, gs.least + block.width);
     const float greatest = *std::max_element(gs.greatest, gs.greatest + block.width);
     if (greatest == 0) return;
@@ -235,6 +278,15 @@ class Blocks {
         return std::pair(&outcome(l).gradients, static_cast<ExactSum*>(nullptr));
       });
     }
+  }
+  template <class Of>
+  static void add_gradients(const kernel::BlockOf<double>& block, const kernel::ScanOf<double>& gs,
+                            const Of& outcome) {
+    for (std::size_t l = 0; l < block.width; ++l)
+      outcome(l).live += static_cast<std::uint64_t>(gs.positive[l] + gs.negative[l]);
+    add_parts(block, gs, [&](std::size_t l, kernel::Part) {
+      return std::pair(&outcome(l).gradients, static_cast<ExactSum*>(nullptr));
+    });
   }
 
   /// The values at hand are those of the baseline.
@@ -250,7 +302,7 @@ class Blocks {
     if (scanned_ && &of == &below_ && modes_.plans[0].clamps) {
       // The baseline's are zeros.
       for (std::size_t l = 0; l < tile_->width; ++l) {
-        const float greatest = std::max({0.0f, ys_.highest[l], -ys_.lowest[l]});
+        const auto greatest = std::max({F{0}, ys_.highest[l], -ys_.lowest[l]});
         differences[tile_->units[l]].add(
             {static_cast<std::uint64_t>(ys_.positive[l] + ys_.negative[l]), greatest});
       }
@@ -306,7 +358,7 @@ class Blocks {
   const Arguments* baseline_of_ =
       nullptr;  // what the baseline's values in the tile are taken of, if any
   bool baseline_has_nan_ = false;
-  kernel::Scan ys_;       // of the values,
+  kernel::ScanOf<F> ys_;  // of the values,
   bool scanned_ = false;  // if they are finite
 };
 

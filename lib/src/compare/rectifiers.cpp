@@ -9,6 +9,7 @@
 #include "compare/tiles.hpp"
 #include "dispatch.hpp"
 #include "kernels/exact_integers.hpp"
+#include "kernels/halves.hpp"
 
 namespace rectify::inline v1::detail {
 namespace {
@@ -21,28 +22,6 @@ Compute<T> value_below(const Plan& plan, Compute<T> x) {
     return widen(narrow<T>(x * static_cast<Compute<T>>(plan.slope)));
   } else {
     return 0;
-  }
-}
-
-/// How many lanes of a block are read.
-template <class T>
-std::size_t read_lanes(const kernel::BlockOf<T>& block) {
-  return (block.width + 7) / 8 * 8;
-}
-
-/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
-/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
-template <class T>
-void keep_below(const kernel::BlockOf<T>& block, T* y) {
-  using Bits = std::conditional_t<is_half<T>, std::uint16_t, std::uint64_t>;
-  const std::size_t lanes = read_lanes(block);
-  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
-    const T* const x = block.first + r * block.stride;
-    for (std::size_t l = 0; l < lanes; ++l) {
-      const auto mask = static_cast<Bits>(widen(x[l]) < 0 ? ~Bits{0} : 0);
-      y[l] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(x[l]) & mask));
-    }
-    std::fill(y + lanes, y + kTileWidth, T{});
   }
 }
 
@@ -122,10 +101,8 @@ void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* 
   if constexpr (is_half<T>) {
     block = {wide, kTileWidth, values.rows, values.width, wide, 0};
     const std::size_t read = read_lanes(values);
-    for (std::size_t r = 0; r < values.rows; ++r) {
-      for (std::size_t l = 0; l < read; ++l)
-        wide[r * kTileWidth + l] = to_float(values.first[r * values.stride + l]);
-    }
+    for (std::size_t r = 0; r < values.rows; ++r)
+      kernel::to_floats(values.first + r * values.stride, read, wide + r * kTileWidth);
   } else {
     block = values;
   }
@@ -620,11 +597,11 @@ void Rectifiers::settle(kernel::Strip<Compute<T>>& strip, std::size_t lanes, con
     in.negative += down.count;
     in.above.add(up.range);
     in.below.add(down.range);
-    up.sums.add_to(in.sum, in.squares, strip.exponent);
+    up.sums.add_to(&in.sum, &in.squares, strip.exponent);
     if (down.count == 0) continue;
     if (stripped_) {
       Below& to = kept_.below[*stripped_][unit];
-      down.sums.add_to(to.sum, to.squares, strip.exponent - strip_shift_,
+      down.sums.add_to(&to.sum, &to.squares, strip.exponent - strip_shift_,
                        modes_.plans[*stripped_].slope > 0);
     }
     add_differences_from_zero<T>(unit, down.count, lowest);

@@ -7,9 +7,11 @@
 #include <bit>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <limits>
 #include <numeric>
+#include <type_traits>
 #include <utility>
 
 #include "compare/unit.hpp"
@@ -104,6 +106,29 @@ void pack(const Layout& slab, const Tile& tile, const T* from, T* to) {
   }
 }
 
+/// How many lanes of a block are read.
+template <class T>
+std::size_t read_lanes(const kernel::BlockOf<T>& block) {
+  return (block.width + 7) / 8 * 8;
+}
+
+/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
+/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
+template <class T>
+void keep_below(const kernel::BlockOf<T>& block, T* y) {
+  using Bits = std::conditional_t<is_half<T>, std::uint16_t,
+                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+  const std::size_t lanes = read_lanes(block);
+  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
+    const T* const x = block.first + r * block.stride;
+    for (std::size_t l = 0; l < lanes; ++l) {
+      const auto mask = static_cast<Bits>(is_below_zero(x[l]) ? ~Bits{0} : 0);
+      y[l] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(x[l]) & mask));
+    }
+    std::fill(y + lanes, y + kTileWidth, T{});
+  }
+}
+
 /// Of all lanes of a block together; infinite where there are no such values.
 template <class C>
 struct Extremes {
@@ -187,12 +212,13 @@ struct IntegerSums {
     lower += other.lower;
     return *this;
   }
-  /// Adds them elsewhere, or subtracts the sum.
-  void add_to(ExactSum& to, ExactSum& squares, int exponent, bool negated = false) const {
-    const auto add = [](ExactSum& any, Integer x, int unit, bool minus) {
-      any.add_scaled(static_cast<ExactSum::Wide>(x < 0 ? -x : x), unit, (x < 0) != minus);
+  /// Adds them elsewhere, or subtracts the sum; squares may be null.
+  void add_to(ExactSum* to, ExactSum* squares, int exponent, bool negated = false) const {
+    const auto add = [](ExactSum* any, Integer x, int unit, bool minus) {
+      any->add_scaled(static_cast<ExactSum::Wide>(x < 0 ? -x : x), unit, (x < 0) != minus);
     };
     add(to, sum, exponent, negated);
+    if (squares == nullptr) return;
     add(squares, upper, 2 * exponent + 46, false);
     add(squares, lower, 2 * exponent, false);
   }
@@ -228,7 +254,7 @@ void add_sums(const kernel::BlockOf<double>& block, kernel::Part part, const std
     for (std::size_t l = 0; l < block.width; ++l) {
       if (scales[l] == 0) continue;
       const auto [sum, squares] = to(l);
-      IntegerSums(sums, l).add_to(*sum, *squares, tops[l] - kernel::kDoubleTop);
+      IntegerSums(sums, l).add_to(sum, squares, tops[l] - kernel::kDoubleTop);
       tops[l] -= kernel::kDoubleBinades;
     }
   }
