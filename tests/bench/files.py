@@ -52,9 +52,10 @@ ROWS = (
     ("npy to csv, by csv to csv", "{r} t.npy -o {o}.csv", "{r} t.csv -o {o}.csv", 1.0),
     ("csv to npy, by csv to csv", "{r} t.csv -o {o}.npy", "{r} t.csv -o {o}.csv", 1.0),
     ("npy to json, by csv to csv", "{r} t.npy -o {o}.json", "{r} t.csv -o {o}.csv", 1.0),
-    *((f"compare of {dtype}, by half the speed of float32", f"{{r}} compare --threads 1 --mode relu {dtype}.npy >/dev/null",
-       "{r} compare --threads 1 --mode relu float32.npy >/dev/null", 0.5)
-      for dtype in ("float16", "float64", "int8", "int16", "int32", "int64", "uint8")),
+    *((f"compare of {dtype}, by half the speed of float32", f"{{r}} compare --threads 1 {modes} {dtype}.npy >/dev/null",
+       f"{{r}} compare --threads 1 {modes} float32.npy >/dev/null", 0.5)
+      for dtype, modes in (*((dtype, "--mode relu,leaky") for dtype in ("float16", "float64")),
+                           *((dtype, "--mode relu") for dtype in ("int8", "int16", "int32", "int64", "uint8")))),
 )
 ITEMS = {"float16": 2, "float32": 4, "float64": 8, "int8": 1, "int16": 2, "int32": 4, "int64": 8, "uint8": 1}
 
