@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
+#include <cstdint>
 #include <limits>
 #include <memory>
 #include <type_traits>
@@ -83,16 +85,25 @@ class Blocks {
     n_ = tile.rows * kTileWidth;
     pack(layout_, tile, slab_, all_.x.get());
     if constexpr (is_floating<T>) {
-      if (any_keeps_positive_) {
-        const T* const x = all_.x.get();
-        keep_below(kernel::BlockOf<T>{x, kTileWidth, tile.rows, kTileWidth, x, 0}, below_.x.get());
-      }
+      if (any_keeps_positive_) keep_below(all_.x.get(), below_.x.get());
     }
     if (all_keep_positive_) return;
     all_.has_nan = has_nan(all_.x.get());
     all_.nan.fill(0);
     if (!all_.has_nan) return;
     for (std::size_t i = 0; i < n_; ++i) all_.nan[i % kTileWidth] += is_nan(all_.x[i]) ? 1 : 0;
+  }
+
+  /// The tile's values below zero, and zeros in place of the others: by masks, as signs are as good as
+  /// random, and a branch would be wrong half of the time.
+  void keep_below(const T* x, T* below) const {
+    using Bits =
+        std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                           std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
+    for (std::size_t i = 0; i < n_; ++i) {
+      const auto mask = static_cast<Bits>(is_below_zero(x[i]) ? ~Bits{0} : Bits{0});
+      below[i] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(x[i]) & mask));
+    }
   }
 
   /// Whether there is a NaN among values of the tile; asks about all of them, which vectorizes.

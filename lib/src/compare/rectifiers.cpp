@@ -100,7 +100,7 @@ void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* 
   kernel::BlockOf<C> block;
   if constexpr (is_half<T>) {
     block = {wide, kTileWidth, values.rows, values.width, wide, 0};
-    const std::size_t read = read_lanes(values);
+    const std::size_t read = (values.width + 7) / 8 * 8;
     for (std::size_t r = 0; r < values.rows; ++r)
       kernel::to_floats(values.first + r * values.stride, read, wide + r * kTileWidth);
   } else {
@@ -173,13 +173,10 @@ void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* 
       add_sums(block, kernel::Part::below, static_cast<float>(plan.slope),
                size(of.greatest_negative), size(of.lowest), scan.negative, to);
     } else {
-      T y[kTileValues];
-      keep_below(values, y);
-      const std::size_t n = block.rows * kTileWidth;
-      const Module& mode = modes_.modules[c];
-      auto* const in_place = reinterpret_cast<std::byte*>(y);
-      mode.activation().forward(modes_.dtype, in_place, in_place, {.outer = n}, mode.values());
+      C products[kTileValues];
+      kernel::multiply_below<T>(block, static_cast<C>(plan.slope), products);
       kernel::BlockOf<C> of_mode = block;
+      of_mode.first = products;
       of_mode.stride = kTileWidth;
       const auto part = plan.slope < 0 ? kernel::Part::above : kernel::Part::below;
       if constexpr (std::is_same_v<T, double>) {
@@ -188,12 +185,8 @@ void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* 
           least[l] = size(scan.greatest_negative[l]);
           greatest[l] = size(scan.lowest[l]);
         }
-        of_mode.first = y;
         add_sums(of_mode, part, scan.negative, least, greatest, to);
       } else {
-        float products[kTileValues];
-        for (std::size_t i = 0; i < n; ++i) products[i] = to_float(y[i]);
-        of_mode.first = products;
         add_sums(of_mode, part, 1, size(of.greatest_negative), size(of.lowest), scan.negative, to);
       }
     }

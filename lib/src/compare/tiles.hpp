@@ -106,29 +106,6 @@ void pack(const Layout& slab, const Tile& tile, const T* from, T* to) {
   }
 }
 
-/// How many lanes of a block are read.
-template <class T>
-std::size_t read_lanes(const kernel::BlockOf<T>& block) {
-  return (block.width + 7) / 8 * 8;
-}
-
-/// The values of a block that are below zero, rows of kTileWidth, and zeros in place of the others:
-/// by masks, as signs are as good as random, and a branch would be wrong half of the time.
-template <class T>
-void keep_below(const kernel::BlockOf<T>& block, T* y) {
-  using Bits = std::conditional_t<is_half<T>, std::uint16_t,
-                                  std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>;
-  const std::size_t lanes = read_lanes(block);
-  for (std::size_t r = 0; r < block.rows; ++r, y += kTileWidth) {
-    const T* const x = block.first + r * block.stride;
-    for (std::size_t l = 0; l < lanes; ++l) {
-      const auto mask = static_cast<Bits>(is_below_zero(x[l]) ? ~Bits{0} : 0);
-      y[l] = std::bit_cast<T>(static_cast<Bits>(std::bit_cast<Bits>(x[l]) & mask));
-    }
-    std::fill(y + lanes, y + kTileWidth, T{});
-  }
-}
-
 /// Of all lanes of a block together; infinite where there are no such values.
 template <class C>
 struct Extremes {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <type_traits>
+#include <utility>
 
 #include "dispatch.hpp"
 #include "kernels/target.hpp"
@@ -601,6 +602,36 @@ RECTIFY_IFMA bool add_double_rows(const BlockOf<double>& block, const Rule<doubl
 #undef RECTIFY_KERNELS
 #undef RECTIFY_DOUBLE_KERNELS
 
+template <class T>
+struct MultiplyBelow {
+  using C = Compute<T>;
+
+  RECTIFY_INLINE static void run(const BlockOf<C>* block, C slope, C* to) {
+    std::size_t rows = block->rows;
+    std::size_t lanes = (block->width + 7) / 8 * 8;
+    if (block->stride == kLanes && lanes == kLanes) lanes *= std::exchange(rows, 1);
+    for (std::size_t r = 0; r < rows; ++r, to += kLanes) {
+      const C* const row = block->first + r * block->stride;
+      if constexpr (is_half<T>) {
+        // Back and forth in a loop each: both in one GCC 12 does not vectorize.
+        constexpr std::size_t kTogether = 256;
+        for (std::size_t l = 0; l < lanes; l += kTogether) {
+          const std::size_t n = std::min(kTogether, lanes - l);
+          T y[kTogether];
+          RECTIFY_INDEPENDENT
+          for (std::size_t i = 0; i < n; ++i)
+            y[i] = narrow<T>((row[l + i] < 0 ? row[l + i] : C{0}) * slope);
+          RECTIFY_INDEPENDENT
+          for (std::size_t i = 0; i < n; ++i) to[l + i] = widen(y[i]);
+        }
+      } else {
+        RECTIFY_INDEPENDENT
+        for (std::size_t l = 0; l < lanes; ++l) to[l] = (row[l] < 0 ? row[l] : C{0}) * slope;
+      }
+    }
+  }
+};
+
 constexpr Functions kFunctions[] = {
     anywhere::kFunctions,
 #if RECTIFY_X86_KERNELS
@@ -612,6 +643,14 @@ constexpr Functions kFunctions[] = {
 };
 
 }  // namespace
+
+template <class T>
+void multiply_below(const BlockOf<Compute<T>>& block, Compute<T> slope, Compute<T>* to) {
+  run_on_target<MultiplyBelow<T>>(&block, slope, to);
+}
+template void multiply_below<float16>(const Block&, float, float*);
+template void multiply_below<bfloat16>(const Block&, float, float*);
+template void multiply_below<double>(const BlockOf<double>&, double, double*);
 
 std::span<const Functions> available() {
   return std::span(kFunctions).first(static_cast<std::size_t>(target()) + 1);

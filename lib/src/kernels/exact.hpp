@@ -228,6 +228,11 @@ struct Functions {
   }
 };
 
+/// What a rectifier makes of the values below zero, and zeros in place of the others:
+/// to[r * kLanes + l] = x * slope, rounded to T, as far as the block is read.
+template <class T>
+void multiply_below(const BlockOf<Compute<T>>& block, Compute<T> slope, Compute<T>* to);
+
 /// What target() has, and the targets before it; the last is the best.
 std::span<const Functions> available();
 const Functions& best();
