@@ -307,7 +307,8 @@ std::string_view without_gz(std::string_view path) {
 bool is_mistaken(std::string_view head) { return mistake_in(head) != nullptr; }
 
 bool is_compressed(Source& source) {
-  const std::string_view head = source.peek(kGzip.size());
+  // As much as is looked at next: a small file is read at once.
+  const std::string_view head = source.peek(kGzip.size(), kFirstLookBytes);
   return head.starts_with(kGzip) || head.starts_with(kZip);
 }
 
