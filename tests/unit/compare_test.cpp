@@ -1074,6 +1074,40 @@ TEST_CASE("columns of any number and size are summed from slab to slab") {
   }
 }
 
+TEST_CASE("products at the ends of what a strip takes are summed exactly") {
+  struct Row {
+    DType dtype;
+    double slope, first, fill, late;
+    const char* why;
+  };
+  const Row rows_of_tests[] = {
+      {DType::float16, 2.37e-07, 1, -1, -7.99609375, "rounded up to twice as great"},
+      {DType::bfloat16, 0.9985 * 0x1p-126, 0x1p-4, -0x1p-4, -0.498046875, "likewise"},
+      {DType::float64, 1.9 * 0x1p-1000, 0x1p-37, -1.75 * 0x1p-23, -1.9 * 0x1p-23,
+       "the least units"},
+      {DType::float64, 0x1p-1022, 1, -1.3, -7.9, "subnormal products"},
+      {DType::float64, 5e-310, 1, -1.3, -7.9, "a subnormal slope"},
+  };
+  for (const Row& row : rows_of_tests) {
+    CAPTURE(row.why);
+    Tensor tensor = Tensor::empty({64, 8}, row.dtype);
+    dispatch(row.dtype, [&](auto type) {
+      using T = typename decltype(type)::type;
+      if constexpr (is_floating<T>) {
+        const std::span<T> values = tensor.data<T>();
+        for (std::size_t i = 0; i < values.size(); ++i) {
+          const std::size_t r = i / 8;
+          double x = r == 0 ? row.first : r == 40 ? row.late : row.fill * (r % 2 == 0 ? 1 : 1.25);
+          if (row.dtype != DType::float64 && r != 0 && r != 40) x = row.fill;
+          if (row.dtype == DType::float64 && r % 2 == 1) x = row.first;
+          values[i] = narrow<T>(static_cast<Compute<T>>(x));
+        }
+      }
+    });
+    check(tensor, relu_and_leaky(row.slope));
+  }
+}
+
 TEST_CASE("with rows as units, slabs and merged tallies follow one another") {
   std::mt19937_64 random(8);
   for (const std::int64_t columns : {33, 4, 5}) {

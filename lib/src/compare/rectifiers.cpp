@@ -307,9 +307,9 @@ void Rectifiers::add(const Tensor& slab, const Layout& layout) {
 
 namespace {
 
-/// What a dtype's numbers are: integers of so many bits times a power of two, from the least that is
-/// not zero to below 2^kBeyond. Products of the others with a float's factor are rounded to their
-/// own dtype, so that those which are subnormal are right, too.
+/// What a dtype's numbers are: integers of so many bits times a power of two, below 2^kBeyond. Products
+/// from kLeast on are right in a strip: the least normal number, and of 16 bits, to which the kernel
+/// rounds by itself, the least subnormal one.
 template <class T>
 struct Numbers;
 template <>
@@ -385,8 +385,8 @@ void Rectifiers::plan_strips() {
   strip_shift_ = 1 - exponent;
 }
 
-/// A product with the slope times 2^strip_shift_ is at least as great as the value, and less than
-/// twice as great.
+/// A product with the slope times 2^strip_shift_ is about as great as the value or up to twice as
+/// great; where it is subnormal in 16 bits, it may be rounded to exactly twice as great.
 template <class T>
 kernel::Rule<Compute<T>> Rectifiers::rule_of(int exponent) const {
   using C = Compute<T>;
@@ -408,8 +408,13 @@ kernel::Rule<Compute<T>> Rectifiers::rule_of(int exponent) const {
     rule.factor = static_cast<float>(-std::ldexp(slope, strip_shift_));
     rule.unit = 1;
   }
-  // No value is less than that: what cannot be scaled is left to others.
-  if (std::isinf(rule.unit)) rule.least_below = rule.unit;
+  // Such products are to stay below StripSums' limit, too.
+  if constexpr (is_half<T>) rule.beyond_below = std::min(rule.beyond_below, beyond / 2);
+  // No value below zero fits where 2^strip_shift_ is beyond the dtype, or where the sums of squares
+  // would be of units that ExactSum does not have.
+  constexpr int kLeastUnit = -1074;
+  if (std::isinf(rule.unit) || exponent - strip_shift_ < kLeastUnit)
+    rule.least_below = std::numeric_limits<C>::infinity();
   return rule;
 }
 

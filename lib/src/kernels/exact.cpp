@@ -1,7 +1,8 @@
 // The kernels of exact.hpp, written once in the compilers' vectors and compiled for four lanes at a
 // time anywhere and for eight with AVX2; with AVX-512's IFMA sums are of integers. Every product
-// here is exact in a double, so that fusing it with the next addition (-ffp-contract) changes
-// nothing and is welcome.
+// that is added to is exact in a double (of pieces, of float32, with a power of two), so that fusing
+// it with the addition (-ffp-contract) changes nothing and is welcome; a product with a slope, which
+// is rounded, is added to nothing.
 
 #include "kernels/exact.hpp"
 

@@ -169,7 +169,7 @@ struct Strip {
 };
 
 /// What strips of an exponent take: above zero [least, beyond), below zero
-/// (-beyond_below, -least_below]. A value x below zero becomes x * factor (factor is negative),
+/// (-beyond_below, -least_below]. A value x below zero becomes x * factor (positive, as factor is negative),
 /// rounded to the dtype, and then that times `unit`, a power of two.
 template <class C>
 struct Rule {
