@@ -21,6 +21,7 @@
 #include "dyadic.hpp"
 #include "half.hpp"
 #include "kernels/exact.hpp"
+#include "kernels/target.hpp"
 #include "number/exact_sum.hpp"
 #include "rectify/error.hpp"
 
@@ -609,15 +610,128 @@ TEST_CASE("every kernel that this processor can run sums exactly") {
   }
 }
 
+namespace {
+
+/// Adds the sums in lane l of pieces in units of 2^exponent.
+template <std::size_t kCount>
+void add_pieces(const kernel::Pieces<kCount>& of, std::size_t l, int exponent, ExactSum& sum,
+                ExactSum& squares) {
+  const auto add = [](ExactSum& to, double x, int unit) {
+    int own = 0;
+    const double fraction = std::frexp(x, &own);
+    to.add_scaled(static_cast<std::uint64_t>(std::ldexp(std::abs(fraction), 53)), own - 53 + unit,
+                  x < 0);
+  };
+  for (const double* const x : {of.a, of.b, of.c}) add(sum, x[l], exponent);
+  for (const double* const x : {of.aa, of.bb, of.cc}) add(squares, x[l], 2 * exponent);
+  for (const double* const x : {of.ab, of.ac, of.bc}) add(squares, x[l], 2 * exponent + 1);
+}
+
+/// Adds the sums in lane l of a strip's values on one side, of which there are `count`.
+void add_side(const kernel::StripSums<double>& of, std::size_t l, std::int32_t, int exponent,
+              ExactSum& sum, ExactSum& squares) {
+  add_pieces(of, l, exponent, sum, squares);
+}
+void add_side(const kernel::StripSums<float>& of, std::size_t l, std::int32_t count, int exponent,
+              ExactSum& sum, ExactSum& squares) {
+  sum.add_scaled(of.magnitudes(l, count, exponent), exponent, false);
+  squares.add_scaled((ExactSum::Wide{of.high[l]} << 52) + of.low[l], 2 * exponent, false);
+}
+
+/// Strips of values with magnitudes in [2^bottom, 2^top), of rows without anything behind them.
+template <class T>
+void check_strips(const kernel::Functions& functions, int exponent, int digits, int bottom, int top,
+                  Compute<T> factor, Compute<T> unit) {
+  using C = Compute<T>;
+  std::mt19937_64 random(13);
+  std::uniform_real_distribution<C> fractions(1, static_cast<C>(1.99));
+  const C least = std::ldexp(C{1}, bottom);
+  const C beyond = std::ldexp(C{1}, top);
+  const C greatest = beyond - std::ldexp(C{1}, top - digits);
+  const kernel::Rule<C> rule{factor, unit, least, beyond, least, beyond};
+  for (std::size_t width = 1; width <= kernel::kStripLanes; ++width) {
+    CAPTURE(width);
+    const std::size_t rows = 37;
+    std::vector<T> values(rows * width);
+    for (std::size_t i = 0; i < values.size(); ++i) {
+      const auto above = static_cast<int>(random() % static_cast<unsigned>(top - bottom));
+      C x = i % 5 == 0   ? greatest
+            : i % 7 == 0 ? least
+                         : std::ldexp(fractions(random), bottom + above);
+      if (i % 11 == 0) x = C{0};
+      if (i % 13 == 0) x = C{NAN};
+      values[i] = narrow<T>(random() % 2 == 0 ? x : -x);
+    }
+    const kernel::BlockOf<T> block{values.data(), width, rows, width, values.data(), 0};
+    kernel::Strip<C> strip;
+    strip.exponent = exponent;
+    for (std::uint32_t times = 1; times <= 3; ++times) {
+      REQUIRE(functions.add_rows_of<T>()(block, rule, strip));
+      CHECK(strip.rows == times * rows);
+    }
+    for (std::size_t l = 0; l < width; ++l) {
+      std::int32_t positive = 0, negative = 0, nan = 0;
+      C highest = -INFINITY, lowest = INFINITY, near_above = INFINITY, near_below = -INFINITY;
+      ExactSum sums[2], squares[2], found[2], found_squares[2];
+      for (std::size_t r = 0; r < rows; ++r) {
+        const C x = widen(values[r * width + l]);
+        nan += std::isnan(x) ? 3 : 0;
+        if (std::isnan(x)) continue;
+        highest = std::max(highest, x);
+        lowest = std::min(lowest, x);
+        if (x == 0) continue;
+        const C y = x > 0 ? x : widen(narrow<T>(x * factor)) * unit;
+        (x > 0 ? positive : negative) += 3;
+        (x > 0 ? near_above : near_below) =
+            x > 0 ? std::min(near_above, x) : std::max(near_below, x);
+        for (int times = 0; times < 3; ++times) {
+          sums[x > 0].add(static_cast<double>(y));
+          squares[x > 0].add_square(static_cast<double>(y));
+        }
+      }
+      CHECK(strip.positive[l] == positive);
+      CHECK(strip.negative[l] == negative);
+      CHECK(strip.nan[l] == nan);
+      CHECK(strip.highest[l] == highest);
+      CHECK(strip.lowest[l] == lowest);
+      CHECK(strip.least_positive[l] == near_above);
+      CHECK(strip.greatest_negative[l] == near_below);
+      add_side(strip.below, l, negative, exponent, found[0], found_squares[0]);
+      add_side(strip.above, l, positive, exponent, found[1], found_squares[1]);
+      for (const std::size_t side : {0u, 1u}) {
+        CHECK(found[side].text() == sums[side].text());
+        CHECK(found_squares[side].text() == squares[side].text());
+      }
+    }
+    for (const C outside : {beyond, -beyond, least / 2, -least / 2, C{INFINITY}, -C{INFINITY}}) {
+      CAPTURE(outside);
+      const kernel::Strip<C> before = strip;
+      const T kept = std::exchange(values[values.size() / 2], narrow<T>(outside));
+      CHECK_FALSE(functions.add_rows_of<T>()(block, rule, strip));
+      CHECK(std::memcmp(&before, &strip, sizeof strip) == 0);
+      values[values.size() / 2] = kept;
+    }
+  }
+}
+
+}  // namespace
+
+TEST_CASE("strips take what is within their bounds, exactly, and nothing else") {
+  bool any = false;
+  for (const kernel::Functions& functions : kernel::available()) {
+    if (functions.add_rows == nullptr) continue;
+    any = true;
+    check_strips<float>(functions, -30, 24, -7, 21, -1.28f, 1);
+    check_strips<float16>(functions, -24, 11, -12, 14, -0.01f, 128);
+    check_strips<bfloat16>(functions, -30, 8, -23, 21, -0.01f, 128);
+    check_strips<double>(functions, -60, 53, -8, 7, -0.01, 128);
+  }
+  CHECK(any == (target() == Target::avx512));
+}
+
 TEST_CASE("every kernel that this processor can run sums doubles exactly") {
   std::mt19937_64 random(11);
   std::uniform_real_distribution<double> fractions(1, 0x1.ffffffffffffep0);
-  const auto add = [](ExactSum& sum, double x, int exponent) {
-    int own = 0;
-    const double fraction = std::frexp(x, &own);
-    sum.add_scaled(static_cast<std::uint64_t>(std::ldexp(std::abs(fraction), 53)),
-                   own - 53 + exponent, x < 0);
-  };
   constexpr int kApart = kernel::kDoubleBinades - 1;
   struct Row {
     int top, apart;
@@ -639,14 +753,28 @@ TEST_CASE("every kernel that this processor can run sums doubles exactly") {
       for (const std::size_t rows :
            {std::size_t{1}, std::size_t{2}, std::size_t{77}, kernel::kDoubleRows}) {
         CAPTURE(rows);
-        for (const bool greatest_only : {false, true}) {
+        // Numbers at random; or all of a lane the same: the greatest, and those of which pieces are
+        // the greatest that they can be, at the top and at the bottom of a layer.
+        for (const double same : {0.0, 0x1.fffffffffffffp0, 1 + 0x1p-22 - 0x1p-52,
+                                  0x1p-15 * (1 + 0x1p-7 - 0x1p-29 + 0x1p-30 - 0x1p-52)}) {
+          CAPTURE(same);
+          if (row.apart < kApart && same != 0 && same < 1) continue;
           const std::size_t lanes = rows == 77 ? 9 : kernel::kLanes;
           const std::size_t stride = kernel::kLanes + rows % 3;
+          const auto lower = [&](std::size_t lane) {  // lanes have layers of their own
+            return row.top > 0 ? static_cast<int>(lane % kernel::kLanes)
+                               : -static_cast<int>(lane % kernel::kLanes);
+          };
           std::vector<double> values(rows * stride);
-          for (double& x : values) {
+          for (std::size_t i = 0; i < values.size(); ++i) {
+            const std::size_t lane = i % stride;
             const auto down = static_cast<int>(random() % static_cast<unsigned>(row.apart + 1));
-            x = greatest_only ? std::ldexp(0x1.fffffffffffffp0, row.top)
-                              : std::ldexp(fractions(random), row.top - down);
+            double& x = values[i];
+            if (same != 0) {
+              x = std::ldexp(lane % 2 == 0 ? same : -same, row.top - lower(lane));
+              continue;
+            }
+            x = std::ldexp(fractions(random), row.top - down - lower(lane));
             if (random() % 2 == 0) x = -x;
             if (random() % 20 == 0) x = random() % 2 == 0 ? NAN : 0.0 * x;
           }
@@ -658,19 +786,16 @@ TEST_CASE("every kernel that this processor can run sums doubles exactly") {
             const bool all = row.apart <= kApart;
             for (int top = row.top; top >= row.top - row.apart; top -= kernel::kDoubleBinades) {
               double scales[kernel::kLanes];
-              const int exponent = top - kernel::kDoubleTop;
-              std::fill(std::begin(scales), std::end(scales), std::ldexp(1.0, -exponent));
-              scales[1] = 0;
+              const auto exponent = [&](std::size_t lane) {
+                return top - lower(lane) - kernel::kDoubleTop;
+              };
+              for (std::size_t l = 0; l < kernel::kLanes; ++l)
+                scales[l] = l == 1 ? 0 : std::ldexp(1.0, -exponent(l));
               kernel::DoubleSums found;
               functions.sum_doubles(block, part, scales, all, found);
               for (std::size_t l = 0; l < lanes; ++l) {
                 const std::size_t i = 2 * l + (part == kernel::Part::above ? 0 : 1);
-                for (const double* const sum : {found.a, found.b, found.c})
-                  add(sums[i], sum[l], exponent);
-                for (const double* const sum : {found.aa, found.bb, found.cc})
-                  add(squares[i], sum[l], 2 * exponent);
-                for (const double* const sum : {found.ab, found.ac, found.bc})
-                  add(squares[i], sum[l], 2 * exponent + 1);
+                add_pieces(found, l, exponent(l), sums[i], squares[i]);
               }
             }
           }
@@ -1035,7 +1160,7 @@ TEST_CASE("columns of any number and size are summed from slab to slab") {
         CAPTURE(name(dtype));
         if (slope > 1e200 && dtype != DType::float64) continue;  // which is refused
         // More rows than a strip takes at once; columns of sizes of their own, which may change.
-        const std::int64_t rows = columns == 3 ? 9000 : 1 + 3000 / columns;
+        const std::int64_t rows = columns == 3 || columns == 8 ? 9000 : 1 + 3000 / columns;
         Tensor tensor = Tensor::empty({rows, columns}, dtype);
         const int kind = static_cast<int>(random() % 4);
         CAPTURE(kind);

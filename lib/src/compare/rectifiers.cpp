@@ -106,15 +106,10 @@ void Rectifiers::add_block(const kernel::BlockOf<T>& values, const std::size_t* 
   } else {
     block = values;
   }
-  const kernel::Functions& kernel = kernel::best();
   const std::vector<Plan>& plans = modes_.plans;
   const std::size_t lanes = block.width;
   kernel::ScanOf<C> scan;
-  if constexpr (std::is_same_v<C, double>) {
-    kernel.scan_doubles(block, scan);
-  } else {
-    kernel.scan(block, scan);
-  }
+  detail::scan(block, scan);
   const Extremes<C> of(scan, lanes);
   // Values below zero that become zero or infinite are counted one by one, as are infinities; and
   // doubles so small that the kernels do not take them.
@@ -404,7 +399,8 @@ kernel::Rule<Compute<T>> Rectifiers::rule_of(int exponent) const {
                        std::max(least, static_cast<C>(least_below)),
                        std::min(beyond, static_cast<C>(std::min(greatest, greatest / slope)))};
   if constexpr (std::is_same_v<T, float>) {
-    // As long as neither is subnormal or infinite, products with this are those with the slope.
+    // Products with this are those with the slope, times 2^strip_shift_, as long as neither product
+    // is subnormal or infinite.
     rule.factor = static_cast<float>(-std::ldexp(slope, strip_shift_));
     rule.unit = 1;
   }
@@ -423,7 +419,7 @@ template <class T, class Units>
 void Rectifiers::add_to_strip(kernel::BlockOf<T> block, const Units& units,
                               kernel::Strip<Compute<T>>& strip) {
   using C = Compute<T>;
-  constexpr std::size_t kRows = kernel::StripSums<C>::kRows;
+  constexpr std::size_t kMostRows = kernel::StripSums<C>::kMostRows;
   Strips<C>& strips = std::get<Strips<C>>(strips_);
   const auto added = [&] {
     if (strip.exponent != strips.exponent) {
@@ -433,8 +429,8 @@ void Rectifiers::add_to_strip(kernel::BlockOf<T> block, const Units& units,
     return kernel::best().add_rows_of<T>()(block, strips.rule, strip);
   };
   for (std::size_t rows = block.rows; rows != 0; rows -= block.rows) {
-    if (strip.rows == kRows) settle<T>(strip, block.width, units());
-    block.rows = std::min({rows, kRows - strip.rows, kTileRows});
+    if (strip.rows == kMostRows) settle<T>(strip, block.width, units());
+    block.rows = std::min({rows, kMostRows - strip.rows, kTileRows});
     if (added()) {
       ++fitting_;
     } else {
@@ -507,7 +503,7 @@ void Rectifiers::add_matrix(const T* x, std::size_t rows, std::size_t columns, s
   const std::size_t row_bytes = columns * sizeof *x;
   const std::size_t least = row_bytes <= 2 * kNearBytes ? 16 : 64;
   // NOLINTNEXTLINE(clang-analyzer-core.DivideZero): what has no columns does not come here
-  const std::size_t together = std::clamp(kNearBytes / row_bytes, least, kernel::kRows);
+  const std::size_t together = std::clamp(kNearBytes / row_bytes, least, kTileRows);
   // What comes next is fetched meanwhile: the rows behind these, or, if that is too far away, the
   // columns behind these.
   const bool next_rows = together * row_bytes <= kFarBytes;

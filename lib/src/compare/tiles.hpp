@@ -106,6 +106,13 @@ void pack(const Layout& slab, const Tile& tile, const T* from, T* to) {
   }
 }
 
+inline void scan(const kernel::Block& block, kernel::Scan& found) {
+  kernel::best().scan(block, found);
+}
+inline void scan(const kernel::BlockOf<double>& block, kernel::ScanOf<double>& found) {
+  kernel::best().scan_doubles(block, found);
+}
+
 /// Of all lanes of a block together; infinite where there are no such values.
 template <class C>
 struct Extremes {
@@ -236,9 +243,5 @@ void add_sums(const kernel::BlockOf<double>& block, kernel::Part part, const std
     }
   }
 }
-
-/// The memory of dtypes whose arithmetic is float32's, for which there are kernels.
-template <class T>
-inline constexpr bool has_kernels = is_half<T> || std::is_same_v<T, float>;
 
 }  // namespace rectify::inline v1::detail

@@ -30,13 +30,14 @@ inline constexpr int kBinades = 20;         // of the values that sum() takes in
 inline constexpr int kIntegerBinades = 29;  // and sum_integers() at all
 inline constexpr int kDoubleBinades = 16;   // and sum_doubles() in one layer
 
-/// The values of a block: lane l of row r is first[r * stride + l]. Lanes from `width` up to the
-/// next multiple of eight are read, too, and what is found of them means nothing.
+/// The values of a block: lane l of row r is first[r * stride + l]. Where a function does not say
+/// otherwise, lanes from `width` up to the next multiple of eight are read, too, and what is found of
+/// them means nothing.
 template <class T>
 struct BlockOf {
   const T* first;
   std::size_t stride;
-  std::size_t rows;   // at most kRows
+  std::size_t rows;   // at most kRows; of doubles, kDoubleRows
   std::size_t width;  // at most kLanes
   // Memory that is wanted soon, a line for every row; need not exist.
   const T* ahead;
@@ -126,12 +127,12 @@ inline constexpr std::size_t kStripLanes = 8;
 /// of DoubleSums.
 template <class C>
 struct StripSums : Pieces<kStripLanes> {
-  static constexpr std::size_t kRows = kDoubleRows;
+  static constexpr std::size_t kMostRows = kDoubleRows;
   static constexpr int kBits = 68;
 };
 template <>
 struct StripSums<float> {
-  static constexpr std::size_t kRows = 4095;
+  static constexpr std::size_t kMostRows = 4095;
   static constexpr int kBits = 52;
   std::uint64_t sum[kStripLanes];
   std::uint64_t low[kStripLanes], high[kStripLanes];  // of m * m: 52 bits
@@ -144,7 +145,8 @@ struct StripSums<float> {
 };
 
 /// A few columns, carried from one call of add_rows() to the next; lane by lane. Extremes of no
-/// values are infinite, as in Scan. Below zero the sums are those of what a Rule makes of the values.
+/// values are infinite, as in Scan. Below zero the sums are those of the magnitudes that a Rule makes
+/// of the values; the sign is settled with them.
 template <class C>
 struct Strip {
   StripSums<C> above, below;
@@ -169,8 +171,9 @@ struct Strip {
 };
 
 /// What strips of an exponent take: above zero [least, beyond), below zero
-/// (-beyond_below, -least_below]. A value x below zero becomes x * factor (positive, as factor is negative),
-/// rounded to the dtype, and then that times `unit`, a power of two.
+/// (-beyond_below, -least_below]. `factor` is minus the magnitude of the slope: below zero x * factor,
+/// rounded to the dtype, is the magnitude of what the rectifier makes of x. That is multiplied by
+/// `unit`, a power of two.
 template <class C>
 struct Rule {
   C factor, unit;

@@ -84,8 +84,8 @@ __attribute__((target("avx2,fma,avx512f,avx512vl,avx512dq,avx512bw"))) void run_
 
 }  // namespace detail
 
-/// Calls Kernel::run(arguments...), which is RECTIFY_INLINE as all that it calls, compiled for the
-/// target.
+/// Calls Kernel::run(arguments...), which is RECTIFY_INLINE as all that it calls should be, compiled
+/// for the target: what is not inlined is compiled for the baseline.
 template <class Kernel, class... Arguments>
 void run_on_target(Arguments... arguments) {
 #if RECTIFY_X86_KERNELS
