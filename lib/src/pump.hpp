@@ -121,6 +121,15 @@ class Pump {
   static constexpr std::size_t kMostTogether = 128;
   static constexpr std::uint64_t kTogetherBytes = std::uint64_t{512} << 10;
 
+  struct Item {
+    Chunk chunk;
+    std::size_t tensor = 0;  // the number of the one that begins in the chunk, or goes on
+    std::vector<Result> results;
+    std::vector<bool> gathered;  // of each result, whether it is not worked on but gathered
+    typename Sink::Work work;
+    std::exception_ptr error;  // of what stands behind the results
+  };
+
   /// An input and its decoder, and how an error of theirs is told.
   struct Input {
     Source& source;
@@ -149,10 +158,16 @@ class Pump {
       return true;
     }
 
+    /// Told of what came of each chunk, in order.
+    void decoded(const Item& item) {
+      for (const Result& result : item.results) add(result.inexact);
+      if (!item.error) decoder->decoded(item.chunk);
+    }
+
     void add(const Inexact& found) {
       if (found.count == 0) return;
       if (inexact.count == 0) {
-        inexact.first = found.first;
+        inexact.first = of_file(found.first);
         inexact.value = found.value;
       }
       inexact.count += found.count;
@@ -165,8 +180,7 @@ class Pump {
       std::vector<Error> notes;
       if (const auto note = decoder->note()) notes.push_back(*note);
       if (inexact.count == 0) return notes;
-      Place first = inexact.first;
-      if (read.part) first.line += decoder->lines_before();
+      const Place& first = inexact.first;
       const DType dtype = read.dtype.value_or(DType::float32);
       std::string hint;
       if (dtype != DType::float64 && inexact.in_float64)
@@ -188,24 +202,20 @@ class Pump {
       return notes;
     }
 
+    /// A place in the chunk at hand, with the file's own line.
+    Place of_file(Place place) const {
+      if (place.line != 0) place.line += decoder->lines_before();
+      return place;
+    }
+
     /// An error about the output names it itself; all others are about the input, and get the
-    /// file's own line in a part of it.
+    /// file's own line.
     Error in_its_place(const Error& error) const {
       if (error.kind() == ErrorKind::io) return error;
-      Place place = error.place();
-      if (read.part && place.line != 0) place.line += decoder->lines_before();
+      Place place = of_file(error.place());
       if (place.source.empty()) place.source = source.name();
       return error.moved_to(std::move(place));
     }
-  };
-
-  struct Item {
-    Chunk chunk;
-    std::size_t tensor = 0;  // the number of the one that begins in the chunk, or goes on
-    std::vector<Result> results;
-    std::vector<bool> gathered;  // of each result, whether it is not worked on but gathered
-    typename Sink::Work work;
-    std::exception_ptr error;  // of what stands behind the results
   };
 
   bool gathers(const Result& result) const {
@@ -290,9 +300,6 @@ class Pump {
       try {
         Input input(*source, i, read_, sink_.wanted());
         work_on_all(input, small.items);
-        for (const Item& item : small.items) {
-          for (const Result& result : item.results) input.add(result.inexact);
-        }
         small.notes = input.notes();
       } catch (...) {
         small.error = std::current_exception();
@@ -344,7 +351,7 @@ class Pump {
         }
         item.tensor = input.tensor;
         work_on(input, item);
-        if (!item.error) input.decoder->decoded(item.chunk);
+        input.decoded(item);
         if (item.error) item.error = placed(input, item.error);
         more = !item.error && !item.chunk.last;
         item.chunk = {};  // the results are enough
@@ -423,8 +430,7 @@ class Pump {
           [](const Item& item) { return item.chunk.last; },
           [&](Item& item) { work_on(input, item); },
           [&](Item& item) {
-            for (const Result& result : item.results) input.add(result.inexact);
-            if (!item.error) input.decoder->decoded(item.chunk);
+            input.decoded(item);
             deliver(item, input.source.name());
             if (options_.progress) options_.progress(input.source);
           });

@@ -26,10 +26,9 @@ Documents documents(std::string_view text) {
   found.open = text.find(kByteOrderMark) != std::string_view::npos;
   if (found.open) return found;
   Parsed whole = parse(text);
-  if (whole.good) {
-    found.values.push_back(std::move(whole.value));
-    return found;
-  }
+  found.open = whole.open;
+  if (whole.good) found.values.push_back(std::move(whole.value));
+  if (whole.good || whole.open) return found;
   while (!text.empty()) {
     const std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(text.size(), line.size() + 1));

@@ -19,7 +19,8 @@ namespace rectify::fuzz {
 using Json = nlohmann::json;
 
 /// A document, or why there is none. `open`: nlohmann_json cannot tell, as it has no numbers beyond
-/// a double, no half of a surrogate pair, and stops at a NUL.
+/// a double, no half of a surrogate pair, stops at a NUL, and does not say whether a "NaN" was written
+/// with escapes, which rectify refuses.
 struct Parsed {
   Json value;
   bool good = false;
@@ -29,6 +30,8 @@ struct Parsed {
 inline Parsed parse(std::string_view text) {
   Parsed parsed;
   parsed.open = text.find('\0') != std::string_view::npos;
+  for (const char* const escaped : {"\\u002", "\\u004", "\\u006", "\\u007"})
+    parsed.open = parsed.open || text.find(escaped) != std::string_view::npos;
   if (parsed.open) return parsed;
   try {
     parsed.value = Json::parse(text);
@@ -39,6 +42,16 @@ inline Parsed parse(std::string_view text) {
     parsed.open = std::string_view(error.what()).find("surrogate") != std::string_view::npos;
   }
   return parsed;
+}
+
+/// The number that the value is where floating-point numbers are read: null is NaN, and so is "NaN".
+inline std::optional<double> number_of(const Json& json) {
+  constexpr double kInfinity = std::numeric_limits<double>::infinity();
+  if (json.is_number()) return json.get<double>();
+  if (json.is_null() || json == "NaN") return std::numeric_limits<double>::quiet_NaN();
+  if (json == "Infinity") return kInfinity;
+  if (json == "-Infinity") return -kInfinity;
+  return std::nullopt;
 }
 
 /// Appends the numbers of nested lists of one shape; false if they are something else.
@@ -61,10 +74,9 @@ bool append(const Json& json, std::size_t depth, std::vector<T>& values, Shape& 
   }
   shape = {};
   if constexpr (is_floating<T>) {
-    if (!json.is_number() && !json.is_null()) return false;
-    const double value =
-        json.is_null() ? std::numeric_limits<double>::quiet_NaN() : json.get<double>();
-    values.push_back(narrow<T>(static_cast<Compute<T>>(value)));
+    const std::optional<double> value = number_of(json);
+    if (!value) return false;
+    values.push_back(narrow<T>(static_cast<Compute<T>>(*value)));
   } else {
     constexpr auto kLow = static_cast<double>(std::numeric_limits<T>::min());
     constexpr auto kHigh = static_cast<double>(std::numeric_limits<T>::max());

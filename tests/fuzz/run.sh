@@ -22,7 +22,7 @@ clang=$(clang_that_fuzzes) || {
 cd "$top"
 afresh "$top/build/fuzz"
 cmake --preset fuzz -DCMAKE_CXX_COMPILER="$clang" >/dev/null
-cmake --build --preset fuzz >&2
+cmake --build --preset fuzz -- --quiet >&2
 work=$top/build/fuzz
 
 one() {
@@ -42,6 +42,9 @@ one() {
   else
     echo "$target: failed; the input is in $work/failed/$target, the log is $work/$target.log"
     grep -E '^(fuzz:|other:|SUMMARY:|.*(ERROR|runtime error):)' "$work/$target.log" | head -n 5
+    sed -n 's/.*Test unit written to //p' "$work/$target.log" | while IFS= read -r input; do
+      echo "$target: in base64: $(base64 <"$input" | tr -d '\n')"
+    done
     return 1
   fi
 }

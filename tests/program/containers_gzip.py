@@ -57,6 +57,16 @@ def an_error_has_the_place_in_what_is_held(s):
 
 
 @row
+def what_a_user_should_know_is_told_of_what_is_held(s):
+    s.write("a.csv", b"1,16777217,\n2,3,\n")
+    s.write("a.csv.gz", gzip.compress(s.read("a.csv")))
+    plain = s.run("--to", "json", "a.csv").stderr
+    need(plain.count(b"rectify: note: ") == 2, plain)
+    told = s.run("--to", "json", "a.csv.gz").stderr
+    need(told.replace(b"a.csv.gz", b"a.csv") == plain, told)
+
+
+@row
 def gzip_in_gzip_and_parts_of_it_are_refused(s):
     s.write("a.csv.gz", gzip.compress(CSV))
     s.write("b.gz", gzip.compress(gzip.compress(CSV)))

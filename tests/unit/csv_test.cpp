@@ -2,7 +2,9 @@
 
 #include <array>
 #include <cstdio>
+#include <fstream>
 #include <iterator>
+#include <map>
 #include <random>
 #include <string>
 #include <vector>
@@ -660,6 +662,91 @@ TEST_CASE("neither blocks nor threads change what a CSV becomes") {
     check_blocks(text, filled, both);
     check_blocks(text, tall, relu());
   }
+}
+
+// ---- lines that are read where they are decoded ------------------------------------------------
+
+/// Lines of numbers, with `odd` in place of each that has its number, counted from 1.
+std::string lines_with(std::size_t count, const std::map<std::size_t, std::string>& odd,
+                       std::string_view usual) {
+  std::string text;
+  for (std::size_t i = 1; i <= count; ++i)
+    text += (odd.contains(i) ? odd.at(i) : std::string(usual)) + "\n";
+  return text;
+}
+
+TEST_CASE("lines are counted alike, however much is read at a time and wherever") {
+  Folder folder;
+  const auto check = [&](const std::string& text, const ReadOptions& read,
+                         const std::string& what) {
+    CAPTURE(what);
+    put_content(folder / "in", text);
+    for (const std::size_t block_bytes : {10u, 57u, 100u, 1000u, 5000u, 1u << 20}) {
+      for (const unsigned threads : {1u, 3u}) {
+        for (const bool is_file : {false, true}) {
+          CAPTURE(block_bytes);
+          CAPTURE(threads);
+          CAPTURE(is_file);
+          ReadOptions options = read;
+          options.block_bytes = block_bytes;
+          Source source = is_file ? Source::file(folder / "in") : Source::memory(text, "in");
+          const std::string name = source.name();
+          std::string bytes, told;
+          Output output = Output::memory(bytes);
+          Writer writer(output, writing("npy"));
+          RunOptions run_options;
+          run_options.threads = threads;
+          run_options.note = [&](const Error& note) { told = note.what(); };
+          try {
+            run(source, options, relu(), writer, run_options);
+          } catch (const Error& error) {
+            told = error.what();
+          }
+          CHECK(told.starts_with(name + what));
+        }
+      }
+    }
+  };
+  const auto of_part = [](std::uint64_t index) {
+    ReadOptions options = reading("csv");
+    options.part = Part{index, 3};
+    return options;
+  };
+  const std::string inexact = ": 2 integers are not exact in float32, the first at ";
+  check(lines_with(3000, {{1999, "1,x"}, {2500, "y,2"}}, "1,2"), reading("csv"), ":1999:3: 'x'");
+  check(lines_with(3000, {{700, ""}, {900, "1,2,3"}}, "1,2"), reading("csv"), ":900:5: ");
+  check(lines_with(3000, {{1, "a"}, {1999, "x"}}, "1"), reading("csv"), ":1999:1: 'x'");
+  check(lines_with(3000, {{500, "16777217,1"}, {2900, "16777217,1"}}, "1,2"), reading("csv"),
+        inexact + "500:1");
+  check(lines_with(3000, {{2000, "1,16777217"}, {2001, "16777217,1"}}, "1,2"), of_part(2),
+        inexact + "2000:3");
+  check(lines_with(3000, {{2800, "1,x"}}, "1,2"), of_part(3), ":2800:3: 'x'");
+  // Blank lines of a single column, in front of a row and behind the last.
+  std::map<std::size_t, std::string> blank;
+  for (std::size_t i = 1500; i < 1600; ++i) blank[i] = "";
+  check(lines_with(3000, blank, "1"), reading("csv"), ":1500:1: ");
+  blank.clear();
+  for (std::size_t i = 2000; i <= 3000; ++i) blank[i] = "";
+  blank[1900] = "x";
+  check(lines_with(3000, blank, "1"), reading("csv"), ":1900:1: 'x'");
+  // A line longer than any block but the last.
+  check(lines_with(300, {{150, std::string(4500, '1') + ",2"}, {280, "1,x"}}, "1,2"),
+        reading("csv"), ":280:3: 'x'");
+}
+
+TEST_CASE("a file that is changed where its lines are still to be read is an error") {
+  Folder folder;
+  put_content(folder / "in", lines_with(1000, {}, "1,2"));
+  Source source = Source::file(folder / "in");
+  const auto decoder = make_decoder(source, reading("csv", 100), {});
+  Chunk chunk;
+  std::vector<Result> results;
+  for (int i = 0; i < 3; ++i) REQUIRE(decoder->cut(chunk));
+  CHECK(chunk.unread);
+  std::fstream(folder / "in", std::ios::in | std::ios::out) << std::string(4000, '1');
+  CHECK_THROWS_WITH_AS(
+      decoder->decode(chunk, results),
+      ((folder / "in") + ": cannot read: the file was changed while it was read").c_str(), Error);
 }
 
 // ---- text that is changed where it stands ------------------------------------------------------

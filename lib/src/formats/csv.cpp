@@ -95,6 +95,7 @@ class CsvDecoder final : public Decoder {
 
   bool cut(Chunk& chunk) override {
     if (begun_ && cutter_.ended() && owed_ == 0) return false;
+    if (begun_ && cut_unread(chunk)) return true;
     cutter_.fill(chunk);
     chunk.begins = !begun_;
     if (!begun_) {
@@ -122,6 +123,7 @@ class CsvDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    cutter_.load(chunk);
     if (rewrites_.load(std::memory_order_relaxed)) {
       if (auto text = rewritten(chunk)) {
         const auto fields = static_cast<std::int64_t>(columns_.width);
@@ -164,7 +166,9 @@ class CsvDecoder final : public Decoder {
     result.inexact = std::move(inexact);
   }
 
-  std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
+  void decoded(const Chunk& chunk) override { cutter_.loaded(chunk); }
+
+  std::uint64_t lines_before() const override { return cutter_.lines_before(); }
 
   bool has_columns() const override { return fields_ > 1; }
 
@@ -206,6 +210,25 @@ class CsvDecoder final : public Decoder {
     const void* newline = chunk.size == 0 ? nullptr : ::memrchr(begin, '\n', chunk.size);
     if (newline == nullptr) return false;
     drop(chunk, static_cast<std::size_t>(static_cast<const char*>(newline) - begin) + 1);
+    return true;
+  }
+
+  /// Leaves the next lines to decode() to read, if it needs nothing but them.
+  bool cut_unread(Chunk& chunk) {
+    if (owed_ != 0 || waiting_ != 0) return false;
+    const std::string_view end = cutter_.last_lines_ahead();
+    if (end.empty()) return false;
+    // Of a single column the last line has to be a row: of blank lines it counts what stands behind.
+    if (fields_ == 1) {
+      const std::size_t newline = end.substr(0, end.size() - 1).rfind('\n');
+      if (newline == std::string_view::npos) return false;
+      const char* const row = end.data() + newline + 1;
+      const char* const row_end = end.data() + end.size();
+      if (dialect_.skip_blank_lines(row, row_end, true) == row_end) return false;
+    }
+    cutter_.leave_unread(chunk);
+    chunk.begins = chunk.ends = false;
+    chunk.blank_rows = 0;
     return true;
   }
 

@@ -45,6 +45,10 @@ struct Chunk {
   std::uint64_t line = 1;    // of its first byte
   std::uint64_t column = 1;  // of its first byte
   bool last = false;         // nothing follows
+  // Of text that is read where it is decoded:
+  bool unread = false;
+  std::uint64_t begin = 0;       // where it stands in the input
+  std::uint64_t line_feeds = 0;  // in it, once it has been read
   // What the format needs to know besides:
   bool begins = true;            // a tensor begins here
   bool ends = true;              // and ends here
@@ -90,7 +94,8 @@ class Decoder {
   /// The tensors there are, if that is known before they are read.
   virtual std::optional<std::vector<Entry>> entries() const { return std::nullopt; }
 
-  /// Lines of the file in front of the part at hand, which errors' lines do not count.
+  /// Lines of the file which lines in Errors and Results do not count: those in front of the part at
+  /// hand, and of chunks that were decoded() before the one at hand.
   virtual std::uint64_t lines_before() const { return 0; }
 
   /// Whether it reads a table, of which single columns may be left as they are.
@@ -181,6 +186,16 @@ class TextCutter {
   void grow(Chunk& chunk);
   /// Keeps the first `size` bytes in the chunk and leaves the rest for the next; sets chunk.last.
   void split(Chunk& chunk, std::size_t size);
+  /// Instead of reading the next block: the last of its whole lines, or as much of their end as had
+  /// to be looked at, up to the line feed. Empty if the input cannot be read anywhere, or ends in
+  /// the block, or has very long lines there: then fill() is to be called.
+  std::string_view last_lines_ahead();
+  /// Behind that: makes a chunk of these lines, which load() reads. The next begins behind them.
+  void leave_unread(Chunk& chunk);
+  /// Reads what leave_unread() has left. Any thread. Throws Error{io} if that is no longer there.
+  void load(Chunk& chunk) const;
+  /// Told of each chunk that has been read, in order: counts its lines if they were left unread.
+  void loaded(const Chunk& chunk);
   /// Whether nothing is left behind the chunk at hand.
   bool ended() const { return ended_ && rest_size_ == 0; }
   /// Where the chunk at hand begins: bytes from the start of the input.
@@ -199,8 +214,9 @@ class TextCutter {
   }
   /// Goes to those lines; drops what is at hand. The input ends with them from here on.
   void go_to_part(std::uint64_t body);
-  /// Line breaks in front of them. Reads them.
-  std::uint64_t lines_before_part() const;
+  /// Line breaks in front of them, which it reads, and of all loaded() chunks: what chunks' lines do
+  /// not count.
+  std::uint64_t lines_before() const;
 
  private:
   void read(Chunk& chunk);
@@ -214,8 +230,11 @@ class TextCutter {
   std::size_t rest_begin_ = 0;
   std::size_t rest_size_ = 0;
   std::size_t wanted_ = 0;  // bytes of the chunk at hand
-  std::uint64_t line_ = 1;
+  std::uint64_t line_ = 1;  // from the end of the last chunk on that was left unread
   std::uint64_t column_ = 1;
+  std::vector<char> ahead_;      // of the next block, its end
+  std::size_t lines_ahead_ = 0;  // bytes of its whole lines
+  std::uint64_t lines_loaded_ = 0;
   std::optional<Part> part_;
   std::uint64_t part_begin_ = 0;
   bool begun_ = false;

@@ -26,6 +26,8 @@ class GzipDecoder final : public Decoder {
   void decoded(const Chunk& chunk) override { decoder_->decoded(chunk); }
   std::optional<std::vector<Entry>> entries() const override { return decoder_->entries(); }
   std::uint64_t lines_before() const override { return decoder_->lines_before(); }
+  bool has_columns() const override { return decoder_->has_columns(); }
+  std::optional<Error> note() const override { return decoder_->note(); }
 
  private:
   Source inflated_;

@@ -161,7 +161,7 @@ class JsonDecoder final : public Decoder {
     });
   }
 
-  std::uint64_t lines_before() const override { return cutter_.lines_before_part(); }
+  std::uint64_t lines_before() const override { return cutter_.lines_before(); }
 
  private:
   /// The next chunk: whole values, or elements of a long array.

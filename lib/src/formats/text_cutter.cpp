@@ -14,6 +14,10 @@ namespace {
 // megabyte.
 constexpr std::size_t kFirstBytes = std::size_t{64} << 10;
 
+// So much of the end of a block is looked at for the end of a line: at first, and at most.
+constexpr std::size_t kFirstWindow = std::size_t{4} << 10;
+constexpr std::size_t kLastWindow = std::size_t{64} << 10;
+
 }  // namespace
 
 void Buffer::reserve(std::size_t size, std::size_t keep) {
@@ -47,6 +51,7 @@ bool TextCutter::take_rest(Chunk& chunk) {
 }
 
 void TextCutter::fill(Chunk& chunk) {
+  chunk.unread = false;
   chunk.size = 0;
   wanted_ = block_bytes_;
   if (rest_size_ > block_bytes_) {
@@ -110,6 +115,55 @@ void TextCutter::split(Chunk& chunk, std::size_t size) {
   }
 }
 
+std::string_view TextCutter::last_lines_ahead() {
+  const auto size = source_.size();
+  const std::uint64_t begin = source_.position() - rest_size_;
+  if (!begun_ || !size || *size <= begin || *size - begin <= block_bytes_) return {};
+  for (std::size_t window = kFirstWindow; window <= kLastWindow; window *= 4) {
+    const std::size_t count = std::min(window, block_bytes_);
+    ahead_.resize(count);
+    if (source_.read_at(begin + block_bytes_ - count, ahead_.data(), count) != count) return {};
+    const void* newline = ::memrchr(ahead_.data(), '\n', count);
+    if (newline != nullptr) {
+      const auto end =
+          static_cast<std::size_t>(static_cast<const char*>(newline) - ahead_.data()) + 1;
+      lines_ahead_ = block_bytes_ - count + end;
+      if (lines_ahead_ < rest_size_) return {};
+      return {ahead_.data(), end};
+    }
+    if (count == block_bytes_) break;
+  }
+  return {};
+}
+
+void TextCutter::leave_unread(Chunk& chunk) {
+  chunk.unread = true;
+  chunk.begin = source_.position() - rest_size_;
+  chunk.size = lines_ahead_;
+  chunk.line = line_;
+  chunk.column = column_;
+  chunk.last = false;
+  source_.skip(lines_ahead_ - rest_size_);
+  rest_begin_ = rest_size_ = 0;
+  line_ = 1;
+  column_ = 1;
+}
+
+void TextCutter::load(Chunk& chunk) const {
+  if (!chunk.unread) return;
+  chunk.bytes.reserve(chunk.size, 0);
+  char* const begin = chunk.bytes.data();
+  char* const end = begin + chunk.size;
+  if (source_.read_at(chunk.begin, begin, chunk.size) != chunk.size || end[-1] != '\n')
+    throw Error(ErrorKind::io, "cannot read: the file was changed while it was read", {},
+                {source_.name()});
+  chunk.line_feeds = count_line_feeds(begin, end);
+}
+
+void TextCutter::loaded(const Chunk& chunk) {
+  if (chunk.unread) lines_loaded_ += chunk.line - 1 + chunk.line_feeds;
+}
+
 std::uint64_t TextCutter::offset(const Chunk& chunk) const {
   return source_.position() - rest_size_ - chunk.size;
 }
@@ -158,9 +212,9 @@ void TextCutter::go_to_part(std::uint64_t body) {
   ended_ = false;
 }
 
-std::uint64_t TextCutter::lines_before_part() const {
-  std::vector<char> block(kFirstBytes);
-  std::uint64_t lines = 0;
+std::uint64_t TextCutter::lines_before() const {
+  std::vector<char> block(part_begin_ == 0 ? 0 : kFirstBytes);
+  std::uint64_t lines = lines_loaded_;
   for (std::uint64_t position = 0; position < part_begin_;) {
     const auto want =
         static_cast<std::size_t>(std::min<std::uint64_t>(block.size(), part_begin_ - position));
