@@ -1,7 +1,9 @@
 #include "commands.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +86,30 @@ Sources sources_of(const Options& options) {
 
 Output open_output(const Options& options) {
   return options.output ? Output::file(*options.output) : Output::standard_output();
+}
+
+/// Refuses a file that would be written over while it is read (`< a.csv 1<> a.csv`), as cat does; one that a
+/// shell has emptied (`a.csv > a.csv`) is told of by the same words. What is appended to a file comes behind
+/// all that is read of it.
+void check_output_is_no_input(const Options& options) {
+  struct stat output {};
+  if (options.output || options.tensor || options.randn || ::fstat(STDOUT_FILENO, &output) != 0 ||
+      !S_ISREG(output.st_mode) || (::fcntl(STDOUT_FILENO, F_GETFL) & O_APPEND) != 0)
+    return;
+  const auto check = [&](const std::string& input) {
+    struct stat status {};
+    const bool is_there =
+        input == "-" ? ::fstat(STDIN_FILENO, &status) == 0 : ::stat(input.c_str(), &status) == 0;
+    if (!is_there || status.st_dev != output.st_dev || status.st_ino != output.st_ino) return;
+    const std::string name = input == "-" ? "<stdin>" : input;
+    throw Error(ErrorKind::usage,
+                "standard output is this file, which would be written over while it is read",
+                input == "-" ? "-o FILE puts the output in its place when it is whole"
+                             : "-o in place of > puts the output there when it is whole",
+                {name});
+  };
+  if (options.inputs.empty()) check("-");
+  std::for_each(options.inputs.begin(), options.inputs.end(), check);
 }
 
 bool is_binary(const std::string& format) {
@@ -300,6 +326,7 @@ void apply(Options options) {
                 options.write.format + " is binary, and standard output is a terminal",
                 "-o FILE, or > FILE");
   }
+  check_output_is_no_input(options);
   Output output = open_output(options);
   if (options.write.format == "npy" && options.inputs.size() > 1 && output.is_file()) {
     throw Error(ErrorKind::usage,

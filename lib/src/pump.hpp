@@ -158,7 +158,8 @@ class Pump {
       return true;
     }
 
-    /// Told of what came of each chunk, in order.
+    /// Told of what came of each chunk, in order. The decoder last: lines of the chunk's places count
+    /// from where it began.
     void decoded(const Item& item) {
       for (const Result& result : item.results) add(result.inexact);
       if (!item.error) decoder->decoded(item.chunk);

@@ -424,3 +424,25 @@ def one_end_of_input_at_a_terminal_is_enough(s):
         outcome = Outcome(stdout, stderr, process.returncode, f"{arguments}")
         outcome.succeeds()
         need(stdout == wanted if wanted else stdout.startswith(b"source,"), outcome)
+
+
+@row
+def a_file_that_would_be_written_over_while_it_is_read_is_refused(s):
+    for name, data in (("a.csv", b"-1,2\n" * 9), ("a.npy", npy((2,), [1, -2]))):
+        s.write(name, data)
+        for arguments, after in (([], f"<{name} 1<>{name}"), (["-"], f"<{name} 1<>{name}"), ([name], f"1<>{name}"),
+                                 (["b.csv", f"./{name}"], f"1<>{name}")):
+            s.write("b.csv", b"1\n")
+            outcome = s.run("--to", "jsonl", *arguments, after=after)
+            outcome.says("standard output is this file, which would be written over while it is read", 2)
+            need(s.read(name) == data, name, after)
+        # What is appended comes behind all that is read.
+        s.run("--to", "jsonl", name, after=f">>{name}").gives(b"")
+        need(s.read(name) == data + s.result("--to", "jsonl", data=data), name)
+        # As the hint says.
+        s.write(name, data)
+        s.run(name, "-o", name).gives(b"")
+    s.write("a.csv", b"1,2\n")
+    s.run("a.csv", after=">a.csv").refuses("standard output is this file", 2)
+    # Noise and literals are not read.
+    s.run("--tensor", "[1]", after="<a.csv 1<>a.csv").gives(b"")

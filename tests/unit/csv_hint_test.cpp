@@ -101,6 +101,8 @@ const std::vector<Row>& rows() {
       // comments
       {"x,y\n# made by hand\n1,2\n", kNone, "2:1", "a comment: .comment = '#'", "a comment"},
       {"x,y\n1,2\n% end\n", kNone, "3:1", "a comment: .comment = '%'", "MATLAB's"},
+      {"x,y\n#1,2\n3,m\n", kComment, "3:3", ".keep = y leaves the column as it is",
+       "numbers in a comment"},
       {"x,y\n1,2\n// end\n", kNone, "3:1", "a comment: .comment = //", "another"},
       {"x,y\n1,2\n# end\n", kComment, "", "", "one that is skipped"},
       {"x,y\n1,2\n% end\n", kComment, "3:1", kForm, "another than was given"},

@@ -742,7 +742,7 @@ TEST_CASE("a file that is changed where its lines are still to be read is an err
   Chunk chunk;
   std::vector<Result> results;
   for (int i = 0; i < 3; ++i) REQUIRE(decoder->cut(chunk));
-  CHECK(chunk.unread);
+  CHECK(chunk.left_unread);
   std::fstream(folder / "in", std::ios::in | std::ios::out) << std::string(4000, '1');
   CHECK_THROWS_WITH_AS(
       decoder->decode(chunk, results),

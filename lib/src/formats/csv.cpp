@@ -221,7 +221,7 @@ class CsvDecoder final : public Decoder {
     // Of a single column the last line has to be a row: of blank lines it counts what stands behind.
     if (fields_ == 1) {
       const std::size_t newline = end.substr(0, end.size() - 1).rfind('\n');
-      if (newline == std::string_view::npos) return false;
+      if (newline == std::string_view::npos) return false;  // longer than what has been looked at
       const char* const row = end.data() + newline + 1;
       const char* const row_end = end.data() + end.size();
       if (dialect_.skip_blank_lines(row, row_end, true) == row_end) return false;

@@ -591,6 +591,8 @@ class Hints {
                                       std::size_t columns) {
     std::vector<bool> found(columns, false);
     for (const std::string_view line : lines) {
+      const char* const end = line.data() + line.size();
+      if (dialect.is_comment(dialect.skip_blanks(line.data(), end), end)) continue;
       const std::vector<CsvField> fields = split(dialect, line);
       for (std::size_t i = 0; i < columns && fields.size() >= columns; ++i)
         found[i] = found[i] || dialect.is_number(fields[i]);

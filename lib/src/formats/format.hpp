@@ -46,8 +46,8 @@ struct Chunk {
   std::uint64_t column = 1;  // of its first byte
   bool last = false;         // nothing follows
   // Of text that is read where it is decoded:
-  bool unread = false;
-  std::uint64_t begin = 0;       // where it stands in the input
+  bool left_unread = false;
+  std::uint64_t offset = 0;      // where it stands in the input
   std::uint64_t line_feeds = 0;  // in it, once it has been read
   // What the format needs to know besides:
   bool begins = true;            // a tensor begins here
@@ -88,7 +88,8 @@ class Decoder {
   virtual void decode(Chunk& chunk, std::vector<Result>& results) const = 0;
 
   /// Told of each chunk that decode() has been called with, in order. Throws Error for what is wrong
-  /// with all that has been decoded so far.
+  /// with all that has been decoded so far. Lines of what decode() has thrown or given count from
+  /// lines_before() as it was before.
   virtual void decoded(const Chunk&) {}
 
   /// The tensors there are, if that is known before they are read.
@@ -230,7 +231,7 @@ class TextCutter {
   std::size_t rest_begin_ = 0;
   std::size_t rest_size_ = 0;
   std::size_t wanted_ = 0;  // bytes of the chunk at hand
-  std::uint64_t line_ = 1;  // from the end of the last chunk on that was left unread
+  std::uint64_t line_ = 1;  // counted from the end of the last chunk that was left unread
   std::uint64_t column_ = 1;
   std::vector<char> ahead_;      // of the next block, its end
   std::size_t lines_ahead_ = 0;  // bytes of its whole lines

@@ -51,7 +51,7 @@ bool TextCutter::take_rest(Chunk& chunk) {
 }
 
 void TextCutter::fill(Chunk& chunk) {
-  chunk.unread = false;
+  chunk.left_unread = false;
   chunk.size = 0;
   wanted_ = block_bytes_;
   if (rest_size_ > block_bytes_) {
@@ -137,8 +137,8 @@ std::string_view TextCutter::last_lines_ahead() {
 }
 
 void TextCutter::leave_unread(Chunk& chunk) {
-  chunk.unread = true;
-  chunk.begin = source_.position() - rest_size_;
+  chunk.left_unread = true;
+  chunk.offset = source_.position() - rest_size_;
   chunk.size = lines_ahead_;
   chunk.line = line_;
   chunk.column = column_;
@@ -150,18 +150,19 @@ void TextCutter::leave_unread(Chunk& chunk) {
 }
 
 void TextCutter::load(Chunk& chunk) const {
-  if (!chunk.unread) return;
+  if (!chunk.left_unread) return;
   chunk.bytes.reserve(chunk.size, 0);
   char* const begin = chunk.bytes.data();
   char* const end = begin + chunk.size;
-  if (source_.read_at(chunk.begin, begin, chunk.size) != chunk.size || end[-1] != '\n')
+  // That the lines end where they did is a sign alone, and all that who decodes them relies on.
+  if (source_.read_at(chunk.offset, begin, chunk.size) != chunk.size || end[-1] != '\n')
     throw Error(ErrorKind::io, "cannot read: the file was changed while it was read", {},
                 {source_.name()});
   chunk.line_feeds = count_line_feeds(begin, end);
 }
 
 void TextCutter::loaded(const Chunk& chunk) {
-  if (chunk.unread) lines_loaded_ += chunk.line - 1 + chunk.line_feeds;
+  if (chunk.left_unread) lines_loaded_ += chunk.line - 1 + chunk.line_feeds;
 }
 
 std::uint64_t TextCutter::offset(const Chunk& chunk) const {
@@ -213,7 +214,8 @@ void TextCutter::go_to_part(std::uint64_t body) {
 }
 
 std::uint64_t TextCutter::lines_before() const {
-  std::vector<char> block(part_begin_ == 0 ? 0 : kFirstBytes);
+  if (part_begin_ == 0) return lines_loaded_;
+  std::vector<char> block(kFirstBytes);
   std::uint64_t lines = lines_loaded_;
   for (std::uint64_t position = 0; position < part_begin_;) {
     const auto want =
