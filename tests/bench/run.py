@@ -14,6 +14,7 @@ At the end stands a table for people, in Markdown; --plot FILE.svg draws it by g
 """
 import argparse
 import datetime
+import hashlib
 import json as json_module
 import math
 import os
@@ -28,6 +29,7 @@ import sys
 import tempfile
 import time
 
+MOST_TEXT = 500_000_000  # bytes; only rectify is tried with more, and its answers are the same to the byte
 PATIENCE = 1.5  # seconds of a warm-up beyond which there are no rounds
 TOLERANCE = 2e-5  # of an answer, relative: most peers write six digits
 RESULTS = []  # what --json FILE gets
@@ -85,10 +87,14 @@ class Contestant:
         self.runs, self.peak, self.wrong, self.times = [], "", "", 0.0
 
     def answer(self, folder):
-        """The numbers that it has written; None if it writes none to a file."""
+        """The numbers that it has written, or a digest of more text than a list of them has memory for; None if it writes none
+        to a file."""
         file = self.new or self.stdout
         if not file or not self.answers:
             return None
+        if (folder / file).stat().st_size > MOST_TEXT:
+            with open(folder / file, "rb") as opened:
+                return hashlib.file_digest(opened, "sha256").digest()
         data = (folder / file).read_bytes()
         if data.startswith(b"\x93NUMPY"):
             return data[128:]
