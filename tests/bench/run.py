@@ -92,12 +92,11 @@ class Contestant:
         file = self.new or self.stdout
         if not file or not self.answers:
             return None
-        if (folder / file).stat().st_size > MOST_TEXT:
-            with open(folder / file, "rb") as opened:
-                return hashlib.file_digest(opened, "sha256").digest()
         data = (folder / file).read_bytes()
         if data.startswith(b"\x93NUMPY"):
             return data[128:]
+        if len(data) > MOST_TEXT:
+            return hashlib.sha256(data).digest()
         return [float(number) for number in re.findall(rb"(?<![\w.])[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?", data)]
 
     def run(self, folder, prefix=()):

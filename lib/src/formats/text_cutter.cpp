@@ -154,7 +154,7 @@ void TextCutter::load(Chunk& chunk) const {
   chunk.bytes.reserve(chunk.size, 0);
   char* const begin = chunk.bytes.data();
   char* const end = begin + chunk.size;
-  // That the lines end where they did is a sign alone, and all that who decodes them relies on.
+  // Decoding relies on a line feed at the end; no other change can be told.
   if (source_.read_at(chunk.offset, begin, chunk.size) != chunk.size || end[-1] != '\n')
     throw Error(ErrorKind::io, "cannot read: the file was changed while it was read", {},
                 {source_.name()});
