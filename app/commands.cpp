@@ -78,9 +78,10 @@ Sources sources_of(const Options& options) {
   return {std::max<std::size_t>(1, options.inputs.size()),
           [=, &options](std::size_t i) { return open(options, name(i)); },
           [=](std::size_t i) {
-            std::error_code none;
+            const std::string input = name(i);
+            struct stat status {};
             // Standard input is read from where it stands, by one after the other.
-            return name(i) == "-" || std::filesystem::is_fifo(name(i), none);
+            return input == "-" || (::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
           }};
 }
 

@@ -8,6 +8,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 #include <string_view>
 
@@ -53,10 +54,9 @@ std::string field_of(const Flag& flag) {
   refuse(escaped(text), "rectify -h lists the options");
 }
 
-/// Whether a word may name the flag, also behind others: -v-list is -v --list to CLI11. Compares so
+/// Whether a word that begins with a dash may name the flag, also behind others: -v-list is -v --list to CLI11. Compares so
 /// many more words than it need that no rule of CLI11 has to be repeated here.
-bool may_name(const std::string& word, const Flag& flag) {
-  if (!word.starts_with('-')) return false;
+bool may_name(std::string_view word, const Flag& flag) {
   const bool has_letter = flag.letter != '\0' && word.find(flag.letter, 1) != std::string::npos;
   return has_letter || word.find(flag.name.substr(1)) != std::string::npos;
 }
@@ -276,14 +276,14 @@ Options parse_options(int argc, const char* const* argv) {
   }
 
   // CLI11 takes "[a,b]" for a list of inputs, which may be a file's name: a byte in front hides the
-  // bracket from it.
-  std::vector<std::string> words(argv, argv + argc);
-  for (std::string& word : words) {
-    if (word.starts_with('[')) word.insert(word.begin(), kShield);
+  // bracket from it. There may be thousands of files, whose names are not copied for it.
+  std::vector<const char*> words(argv, argv + argc);
+  std::deque<std::string> shielded;
+  std::vector<std::string_view> dashed;
+  for (auto word = words.begin() + 1; word < words.end(); ++word) {
+    if (**word == '[') *word = shielded.emplace_back(kShield + std::string(*word)).c_str();
+    if (**word == '-') dashed.emplace_back(*word);
   }
-  std::vector<const char*> shielded;
-  shielded.reserve(words.size());
-  for (const std::string& word : words) shielded.push_back(word.c_str());
 
   CLI::App app;
   app.set_help_flag();
@@ -298,8 +298,8 @@ Options parse_options(int argc, const char* const* argv) {
     // Every option that is added is compared with all before it, which for all of them takes longer
     // than anything else in a short run. One that is not named is not missed: CLI11 leaves over what
     // it does not know, and nearest() looks for it in flags().
-    const auto names_it = [&](const std::string& word) { return may_name(word, flag); };
-    if (std::none_of(words.begin() + 1, words.end(), names_it)) continue;
+    const auto names_it = [&](std::string_view word) { return may_name(word, flag); };
+    if (std::none_of(dashed.begin(), dashed.end(), names_it)) continue;
     std::string name(flag.name);
     if (flag.letter != '\0' && flag.name.size() > 2) name += fmt::format(",-{}", flag.letter);
     given[i] = flag.value == Flag::none ? app.add_flag(name)->disable_flag_override()
@@ -308,9 +308,9 @@ Options parse_options(int argc, const char* const* argv) {
   }
   app.add_option("INPUT", options.inputs);
   try {
-    app.parse(argc, shielded.data());
+    app.parse(argc, words.data());
   } catch (const CLI::ParseError& error) {
-    translate(error, app, words, options.command);
+    translate(error, app, {words.begin(), words.end()}, options.command);
   }
 
   const auto restored = [](std::string& word) {

@@ -92,25 +92,22 @@ class Pump {
         [&](Batch& batch) { work_on_small(sources, batch); },
         [&](Batch& batch) {
           std::size_t index = batch.begin;
-          for (Small& small : batch.small) one_of_several(index++, [&] { deliver(small); });
-          const std::size_t delivered = batch.small.size();
-          // What is here is freed by who fills the batch again: freeing is work, too.
-          if (delivered != 0) {
-            const std::uint64_t mean = batch.bytes / delivered + 1;
+          for (std::size_t i = 0; i < batch.count; ++i)
+            one_of_several(index++, [&] { deliver(batch.small[i]); });
+          if (batch.count != 0) {
+            const std::uint64_t mean = batch.bytes / batch.count + 1;
             together = std::clamp<std::size_t>(kTogetherBytes / mean, 1, most);
           }
           if (batch.error) one_of_several(index++, [&] { std::rethrow_exception(batch.error); });
           for (; index < batch.end; ++index) {
             one_of_several(index, [&] {
-              std::unique_ptr<Source> source = std::exchange(batch.next, nullptr);
-              if (source == nullptr) {
-                sink_.before_waiting();
-                source = std::make_unique<Source>(sources.open(index));
-              }
-              run(*source, index);
+              sink_.before_waiting();
+              Source source = sources.open(index);
+              run(source, index);
             });
           }
-        });
+        },
+        own_descriptors);
   }
 
  private:
@@ -121,13 +118,16 @@ class Pump {
   static constexpr std::size_t kMostTogether = 128;
   static constexpr std::uint64_t kTogetherBytes = std::uint64_t{512} << 10;
 
-  struct Item {
-    Chunk chunk;
+  /// What came of a chunk.
+  struct Worked {
     std::size_t tensor = 0;  // the number of the one that begins in the chunk, or goes on
     std::vector<Result> results;
     std::vector<bool> gathered;  // of each result, whether it is not worked on but gathered
     typename Sink::Work work;
     std::exception_ptr error;  // of what stands behind the results
+  };
+  struct Item : Worked {
+    Chunk chunk;
   };
 
   /// An input and its decoder, and how an error of theirs is told.
@@ -160,9 +160,9 @@ class Pump {
 
     /// Told of what came of each chunk, in order. The decoder last: lines of the chunk's places count
     /// from where it began.
-    void decoded(const Item& item) {
-      for (const Result& result : item.results) add(result.inexact);
-      if (!item.error) decoder->decoded(item.chunk);
+    void decoded(const Chunk& chunk, const Worked& worked) {
+      for (const Result& result : worked.results) add(result.inexact);
+      if (!worked.error) decoder->decoded(chunk);
     }
 
     void add(const Inexact& found) {
@@ -223,32 +223,32 @@ class Pump {
     return !(result.begins && result.ends) && sink_.needs_whole(result);
   }
 
-  /// Decodes the chunk of an item and works on what need not be gathered. Any thread.
-  void work_on(const Input& input, Item& item) const {
-    item.results.clear();
-    item.gathered.clear();
-    item.work.clear();
-    item.error = nullptr;
+  /// Decodes a chunk and works on what need not be gathered. Any thread.
+  void work_on(const Input& input, Chunk& chunk, Worked& to) const {
+    to.results.clear();
+    to.gathered.clear();
+    to.work.clear();
+    to.error = nullptr;
     try {
-      input.decoder->decode(item.chunk, item.results);
+      input.decoder->decode(chunk, to.results);
     } catch (const Error&) {
-      item.error = std::current_exception();  // the tensors before it come first
+      to.error = std::current_exception();  // the tensors before it come first
     } catch (...) {
-      item.error = std::current_exception();
-      item.results.clear();  // a Result may have been in the making
+      to.error = std::current_exception();
+      to.results.clear();  // a Result may have been in the making
     }
-    for (std::size_t i = 0; i < item.results.size(); ++i) {
-      Result& result = item.results[i];
+    for (std::size_t i = 0; i < to.results.size(); ++i) {
+      Result& result = to.results[i];
       try {
         if (result.begins) sink_.check(result);
-        item.gathered.push_back(gathers(result));
-        if (!item.gathered.back()) sink_.work(result, item.tensor, item.work);
+        to.gathered.push_back(gathers(result));
+        if (!to.gathered.back()) sink_.work(result, to.tensor, to.work);
       } catch (const Error& error) {
-        item.error = std::make_exception_ptr(of_tensor(error, input.source.name(), result));
-        item.results.resize(i);
+        to.error = std::make_exception_ptr(of_tensor(error, input.source.name(), result));
+        to.results.resize(i);
       } catch (...) {
-        item.error = std::current_exception();  // likewise
-        item.results.resize(i);
+        to.error = std::current_exception();  // likewise
+        to.results.resize(i);
       }
     }
   }
@@ -259,10 +259,12 @@ class Pump {
     return error.at({source + ":" + result.name});
   }
 
-  /// A small file, worked on and closed.
+  /// A small file, worked on and closed. One after the other is put in the same place, so that what holds
+  /// their results is not made for each.
   struct Small {
     std::string name;
-    std::vector<Item> items;
+    std::vector<Worked> chunks;
+    std::size_t count = 0;     // of them
     std::exception_ptr error;  // of what stands behind them
     std::vector<Error> notes;
   };
@@ -271,36 +273,37 @@ class Pump {
   struct Batch {
     std::size_t begin = 0, end = 0;
     std::vector<Small> small;
-    std::uint64_t bytes = 0;       // of the small files
-    std::unique_ptr<Source> next;  // the first that is not, opened
-    std::exception_ptr error;      // of opening it
+    std::size_t count = 0;    // of them
+    std::uint64_t bytes = 0;  // of the small files
+    std::exception_ptr error;  // of opening the first behind them
   };
 
   /// Works on the inputs of a batch up to the first that is not a small file. Any thread.
   void work_on_small(const Sources& sources, Batch& batch) const {
-    batch.small.clear();
+    batch.count = 0;
     batch.bytes = 0;
     batch.error = nullptr;
     for (std::size_t i = batch.begin; i < batch.end; ++i) {
       if (sources.waits && sources.waits(i)) return;
-      std::unique_ptr<Source> source;
+      std::optional<Source> source;
       try {
-        source = std::make_unique<Source>(sources.open(i));
+        source.emplace(sources.open(i));
       } catch (...) {
         batch.error = std::current_exception();  // the inputs before it come first
         return;
       }
       const auto size = source->size();
-      if (!size || *size > kSmallBytes || is_compressed(*source)) {
-        batch.next = std::move(source);
-        return;
-      }
+      if (!size || *size > kSmallBytes || is_compressed(*source)) return;
       batch.bytes += *size;
-      Small& small = batch.small.emplace_back();
+      if (batch.count == batch.small.size()) batch.small.emplace_back();
+      Small& small = batch.small[batch.count++];
       small.name = source->name();
+      small.count = 0;
+      small.error = nullptr;
+      small.notes.clear();
       try {
         Input input(*source, i, read_, sink_.wanted());
-        work_on_all(input, small.items);
+        work_on_all(input, small);
         small.notes = input.notes();
       } catch (...) {
         small.error = std::current_exception();
@@ -328,7 +331,7 @@ class Pump {
   void deliver(Small& small) {
     sink_.begin(small.name);
     try {
-      for (Item& item : small.items) deliver(item, small.name);
+      for (std::size_t i = 0; i < small.count; ++i) deliver(small.chunks[i], small.name);
     } catch (const Error& error) {
       throw error.kind() == ErrorKind::io ? error : error.at({small.name});
     }
@@ -342,23 +345,20 @@ class Pump {
   }
 
   /// All chunks of an input, one after the other.
-  void work_on_all(Input& input, std::vector<Item>& items) const {
+  void work_on_all(Input& input, Small& small) const {
+    Chunk chunk;
     try {
-      for (bool more = true; more;) {
-        Item& item = items.emplace_back();
-        if (!input.cut(item.chunk)) {
-          items.pop_back();
-          return;
-        }
-        item.tensor = input.tensor;
-        work_on(input, item);
-        input.decoded(item);
-        if (item.error) item.error = placed(input, item.error);
-        more = !item.error && !item.chunk.last;
-        item.chunk = {};  // the results are enough
+      while (!chunk.last && input.cut(chunk)) {
+        if (small.count == small.chunks.size()) small.chunks.emplace_back();
+        Worked& worked = small.chunks[small.count++];
+        worked.tensor = input.tensor;
+        work_on(input, chunk, worked);
+        input.decoded(chunk, worked);
+        if (!worked.error) continue;
+        worked.error = placed(input, worked.error);
+        return;
       }
     } catch (const Error& error) {
-      if (!items.empty()) items.pop_back();  // the one that could not be cut
       throw input.in_its_place(error);
     }
   }
@@ -373,13 +373,13 @@ class Pump {
     }
   }
 
-  /// Hands on the results of an item, in order.
-  void deliver(Item& item, const std::string& source) {
-    std::size_t worked = 0;
-    for (std::size_t i = 0; i < item.results.size(); ++i) {
-      Result& result = item.results[i];
-      if (!item.gathered[i]) {
-        sink_.put(result, item.tensor, item.work, worked++);
+  /// Hands on the results of a chunk, in order.
+  void deliver(Worked& worked, const std::string& source) {
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < worked.results.size(); ++i) {
+      Result& result = worked.results[i];
+      if (!worked.gathered[i]) {
+        sink_.put(result, worked.tensor, worked.work, next++);
         continue;
       }
       const bool ends = result.ends;
@@ -392,10 +392,10 @@ class Pump {
       } catch (const Error& error) {
         throw of_tensor(error, source, whole);
       }
-      sink_.work(whole, item.tensor, work);
-      sink_.put(whole, item.tensor, work, 0);
+      sink_.work(whole, worked.tensor, work);
+      sink_.put(whole, worked.tensor, work, 0);
     }
-    if (item.error) std::rethrow_exception(item.error);
+    if (worked.error) std::rethrow_exception(worked.error);
   }
 
   /// What is to be done before reading waits, for as long as this lives.
@@ -429,9 +429,9 @@ class Pump {
             return true;
           },
           [](const Item& item) { return item.chunk.last; },
-          [&](Item& item) { work_on(input, item); },
+          [&](Item& item) { work_on(input, item.chunk, item); },
           [&](Item& item) {
-            input.decoded(item);
+            input.decoded(item.chunk, item);
             deliver(item, input.source.name());
             if (options_.progress) options_.progress(input.source);
           });

@@ -1,10 +1,11 @@
 #include "rectify/tensor.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <new>
+#include <memory>
 #include <utility>
 
 #include "dispatch.hpp"
@@ -14,7 +15,7 @@
 namespace rectify::inline v1 {
 namespace {
 
-constexpr std::align_val_t kAlignment{64};  // a cache line, and the widest vector register
+constexpr std::size_t kAlignment = 64;  // a cache line, and the widest vector register
 
 struct Row {
   DType dtype;
@@ -124,17 +125,23 @@ std::string to_string(const Shape& shape) {
   return text + (shape.size() > kMost ? ", ...]" : "]");
 }
 
-Tensor::Tensor() : Tensor(empty({0}, DType::float32)) {}
+Tensor::Tensor() : shape_{0} {
+  // It is not null, and nobody's: many are made to be assigned to, and none has an element.
+  alignas(kAlignment) static std::byte nothing[kAlignment];
+  memory_ = std::shared_ptr<void>(std::shared_ptr<void>(), nothing);
+}
 
 Tensor Tensor::empty(Shape shape, DType dtype) {
   Tensor tensor(dtype);
   tensor.numel_ = rectify::numel(shape, dtype);
   tensor.shape_ = std::move(shape);
-  const std::size_t bytes = tensor.nbytes();
-  // A whole cache line at least, so that data() is never null.
-  tensor.memory_ =
-      std::shared_ptr<void>(::operator new(bytes < 64 ? 64 : bytes, kAlignment),
-                            [](void* memory) { ::operator delete(memory, kAlignment); });
+  // A whole cache line at least, so that data() is never null. It is aligned here: malloc takes several
+  // times as long for that, while other threads wait.
+  std::size_t room = std::max(tensor.nbytes(), kAlignment) + kAlignment;
+  auto memory = std::make_shared_for_overwrite<std::byte[]>(room);
+  void* first = memory.get();
+  std::align(kAlignment, room - kAlignment, first, room);
+  tensor.memory_ = std::shared_ptr<void>(std::move(memory), first);
   return tensor;
 }
 

@@ -11,4 +11,9 @@ unsigned processors() {
   return count == 0 ? 1 : count;
 }
 
+void own_descriptors() {
+  // Where it may not be, as in some containers, they are shared as before.
+  ::unshare(CLONE_FILES);
+}
+
 }  // namespace rectify::inline v1

@@ -18,6 +18,11 @@ namespace rectify::inline v1 {
 /// The processors this process may run on.
 unsigned processors();
 
+/// Gives the calling thread descriptors of its own, where the system has it so: those that are open now,
+/// and what it opens from then on, which no other thread has. Threads that share theirs take turns in
+/// opening and closing files.
+void own_descriptors();
+
 /// Waits for `ready()` without sleeping, for no longer than sleeping and being woken take: to be
 /// told of what is next to be there costs more than to look.
 template <class Ready>
@@ -39,8 +44,9 @@ void wait_awake(Ready ready) {
 /// tells, after cut, that no other follows: then no thread is started.
 /// Before cut() waits for its input it is to call land(), which puts the oldest item under way as
 /// soon as it is finished, until that says that there is none. What it throws is to pass through.
-template <class Item, class Cut, class Only, class Work, class Put>
-void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
+/// `begin()` is the first that a thread does which is started.
+template <class Item, class Cut, class Only, class Work, class Put, class Begin>
+void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin begin) {
   struct Slot {
     Item item;
     std::exception_ptr error;
@@ -78,6 +84,7 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     slot.done = true;
   };
   const auto worker = [&] {
+    begin();
     for (;;) {
       if (awake) wait_awake([&] { return queued != 0 || stop; });
       std::unique_lock lock(mutex);
@@ -178,6 +185,11 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
     throw;
   }
   join();
+}
+
+template <class Item, class Cut, class Only, class Work, class Put>
+void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
+  ordered<Item>(threads, cut, only, work, put, [] {});
 }
 
 }  // namespace rectify::inline v1

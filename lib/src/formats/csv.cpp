@@ -66,9 +66,7 @@ class CsvDecoder final : public Decoder {
         rewriting_(wanted.rewriting),
         gives_hints_(gives_hints),
         holds_skipped_(wanted.skipped_of == (delimiter == '\t' ? "tsv" : "csv")),
-        options_behind_skipped_(options),
         lines_to_skip_(options.skip) {
-    options_behind_skipped_.skip = 0;
     dialect_.delimiter = options.delimiter == '\0' ? delimiter : options.delimiter;
     dialect_.blanks = dialect_.delimiter == ReadOptions::kBlanks;
     if (dialect_.blanks) dialect_.delimiter = ' ';
@@ -562,7 +560,7 @@ class CsvDecoder final : public Decoder {
     if (gives_hints_) {
       const std::string_view line(first, static_cast<std::size_t>(end - first));
       const CsvFault fault{CsvFault::first_row,
-                           options_behind_skipped_,
+                           options_behind_skipped(),
                            dialect_,
                            delimiter_,
                            before_ +
@@ -633,6 +631,13 @@ class CsvDecoder final : public Decoder {
     }
   }
 
+  /// Those that hold for the text without what was skipped, which hints are tried on.
+  ReadOptions options_behind_skipped() const {
+    ReadOptions options = options_;
+    options.skip = 0;
+    return options;
+  }
+
   /// Whether lines in front of the table are no part of it.
   bool skips() const { return options_.skip != 0 || names_delimiter_; }
 
@@ -646,7 +651,7 @@ class CsvDecoder final : public Decoder {
       const std::size_t size = behind.find('\n') + 1;
       const std::string row = behind.substr(0, size - 1);
       found = csv_hint({CsvFault::quote,
-                        options_behind_skipped_,
+                        options_behind_skipped(),
                         dialect_,
                         delimiter_,
                         before_ + std::string(first, line_end) + row + "\n",
@@ -836,7 +841,7 @@ class CsvDecoder final : public Decoder {
         hint = option("read.header", "no") + " reads the first row as numbers";
     } else if (gives_hints_) {
       const CsvFault fault{CsvFault::only_header,
-                           options_behind_skipped_,
+                           options_behind_skipped(),
                            dialect_,
                            delimiter_,
                            before_ + std::string(chunk.bytes.data(), end),
@@ -1451,7 +1456,7 @@ class CsvDecoder final : public Decoder {
     const bool is_first = is_in_first_row(chunk, at);
     const std::string before =
         is_first ? std::string(chunk.bytes.data() + data_offset_, begin) : first_row_;
-    return csv_hint({kind, options_behind_skipped_, dialect_, delimiter_,
+    return csv_hint({kind, options_behind_skipped(), dialect_, delimiter_,
                      before_ + before + std::string(row) + "\n", row, field, fields_, *has_header_,
                      is_first, names_, is_first ? behind_first_ : "", skips()});
   }
@@ -1460,7 +1465,7 @@ class CsvDecoder final : public Decoder {
   std::string hint_for_waiting() const {
     if (!gives_hints_) return "";
     return csv_hint({CsvFault::missing,
-                     options_behind_skipped_,
+                     options_behind_skipped(),
                      dialect_,
                      delimiter_,
                      before_ + (waiting_is_first_ ? "" : first_row_) + "\n",
@@ -1519,7 +1524,7 @@ class CsvDecoder final : public Decoder {
   }
 
   Source& source_;
-  ReadOptions options_;
+  const ReadOptions& options_;
   std::string name_;
   std::size_t block_bytes_;
   TextCutter cutter_;
@@ -1534,8 +1539,6 @@ class CsvDecoder final : public Decoder {
   bool gives_hints_;
   bool has_number_words_ = false;  // that stand for missing values
   bool holds_skipped_;             // to be written again
-  /// Those that hold for the text without what was skipped, which hints are tried on.
-  ReadOptions options_behind_skipped_;
   std::size_t lines_to_skip_;
 
   // The head:

@@ -30,7 +30,7 @@ struct CsvFault {
     quote,
   };
   Kind kind;
-  const ReadOptions& options;
+  ReadOptions options;
   /// The dialect as it turned out, and the format's delimiter.
   const CsvDialect& dialect;
   char delimiter;

@@ -43,7 +43,7 @@ class CsvEncoder final : public detail::Encoder {
            !float_format_.is_set();
   }
 
-  void encode(const Result& result, std::string& text) const override {
+  void encode(Result& result, std::string& text) const override {
     check_alone(result, "CSV");
     const TableStyle style = style_of(result.style.get());
     Lines lines(text, style, float_format_);

@@ -149,8 +149,9 @@ class Encoder {
   /// are as format_number() writes them.
   virtual bool keeps(const TableStyle&) const { return false; }
 
-  /// Appends the bytes of a Result to `text`. Any thread.
-  virtual void encode(const Result& result, std::string& text) const = 0;
+  /// Appends the bytes of a Result to `text`, and may drop of the Result what put() takes from the
+  /// text alone: memory is given back soonest by the thread that has it. Any thread.
+  virtual void encode(Result& result, std::string& text) const = 0;
 
   /// Writes the Result that `text` is of. In order.
   virtual void put(const Result& result, std::string_view text) = 0;
@@ -336,8 +337,8 @@ struct Format {
 
 /// The decoder of the format that the options name or, where they name none, that the input has by
 /// its extension or its content. Throws Error{data} for what people pass by mistake, Error{usage}
-/// for options that the format does not take. `inflated`: what gzip data hold, which may not be such
-/// data again.
+/// for options that the format does not take. The source and the options must outlive it. `inflated`:
+/// what gzip data hold, which may not be such data again.
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted, bool inflated = false);
 

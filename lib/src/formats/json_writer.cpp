@@ -28,13 +28,15 @@ class JsonEncoder final : public detail::Encoder {
     return columns == 1 || by_lines(result);
   }
 
-  void encode(const Result& result, std::string& text) const override {
+  void encode(Result& result, std::string& text) const override {
     for (const Column& column : result.columns) check_text(column.tensor);
     if (by_lines(result)) {
       encode_lines(result, text);
     } else {
       encode_tensor(result, text);
     }
+    result.columns.clear();
+    result.style = nullptr;
   }
 
   bool keeps(const TableStyle& style) const override {

@@ -696,7 +696,7 @@ class NpyEncoder final : public detail::Encoder {
     return result.length.has_value() || output_.can_overwrite();
   }
 
-  void encode(const Result& result, std::string&) const override {
+  void encode(Result& result, std::string&) const override {
     const Tensor& tensor = result.columns[0].tensor;
     check_alone(result, "npy");
     if (result.columns.size() > 1) {

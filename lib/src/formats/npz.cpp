@@ -93,7 +93,7 @@ class NpzEncoder final : public detail::Encoder {
   }
 
   /// What is appended is the checksum of each column.
-  void encode(const Result& result, std::string& text) const override {
+  void encode(Result& result, std::string& text) const override {
     for (const Column& column : result.columns) {
       check_npy(column.tensor);
       const std::uint32_t crc = crc32_of(0, column.tensor.bytes(), column.tensor.nbytes());

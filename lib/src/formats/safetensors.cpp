@@ -309,7 +309,7 @@ class SafetensorsEncoder final : public detail::Encoder {
     return output_.can_overwrite() && (columns == 1 || result.length.has_value());
   }
 
-  void encode(const Result&, std::string&) const override {}
+  void encode(Result&, std::string&) const override {}
 
   void put(const Result& result, std::string_view) override {
     if (result.begins) {

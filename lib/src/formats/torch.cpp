@@ -22,7 +22,7 @@ class TorchEncoder final : public detail::Encoder {
   void use_threads(unsigned threads) override { threads_ = threads; }
 
   // A long text is made as it is written: it is never held.
-  void encode(const Result& result, std::string& text) const override {
+  void encode(Result& result, std::string& text) const override {
     if (is_long(result)) return;
     for (const Column& column : result.columns) {
       text += heading(result, column);
@@ -30,6 +30,9 @@ class TorchEncoder final : public detail::Encoder {
                            : to_string(column.tensor, options_);
       text += '\n';
     }
+    if (!result.whole) result.whole = result.columns[0].tensor.shape();
+    result.columns.clear();
+    result.style = nullptr;
   }
 
   void put(const Result& result, std::string_view text) override {
