@@ -128,8 +128,8 @@ class Count {
   std::vector<Compared> compared;
 
  private:
-  /// A slab of many rows is added faster than the same rows in small slabs.
-  static constexpr std::int64_t kRows = 16;
+  /// A slab of many rows is added faster than the same rows in small slabs: each has sums of its own.
+  static constexpr std::int64_t kRows = 128;
 
   /// Whether the units are the columns of a table, which have its names.
   bool are_columns(const Tensor& slab) const {
