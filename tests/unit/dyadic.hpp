@@ -194,9 +194,12 @@ bool rounds_to(double value, const Order& order) {
   return true;
 }
 
-/// Whether `value` is sum / count, correctly rounded.
+/// Whether `value` is sum / divisor, correctly rounded.
+inline bool is_quotient(double value, const Dyadic& sum, const Dyadic& divisor) {
+  return rounds_to(value, [&](const Dyadic& x) { return x * divisor <=> sum; });
+}
 inline bool is_quotient(double value, const Dyadic& sum, std::uint64_t count) {
-  return rounds_to(value, [&](const Dyadic& x) { return x * Dyadic(count) <=> sum; });
+  return is_quotient(value, sum, Dyadic(count));
 }
 
 /// Whether `value` is sqrt((k * squares - sum^2) / (k * (k - 1))), correctly rounded.

@@ -106,8 +106,8 @@ void set_figures(Figures& figures, DType dtype, const Inputs& in, const Outcome&
 }
 
 /// mean_abs of each unit by the mean of mean_abs over the units that have values. `means` are the
-/// same before they were rounded to doubles, so that the quotient is right to the last place, give or
-/// take one.
+/// same before they were rounded to doubles, so that the quotient is rounded once, but for one of
+/// 2^60.
 void set_dormancy(std::vector<UnitFigures>& units, const std::vector<ExactSum>& means) {
   std::uint64_t count = 0;  // of units with values
   bool any_nan = false;

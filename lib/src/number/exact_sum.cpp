@@ -249,21 +249,39 @@ double ExactSum::mean(std::uint64_t count) const {
 
 void ExactSum::add_mean(const ExactSum& sum, std::uint64_t count) {
   const Parts parts = sum.parts();
+  // 127 bits by at most 64, and once more what is left, with the next 64. What is left then makes the
+  // last bit one, so that a tie stays none.
   const int lowest = bits_of(parts.magnitude) - 127;
-  add_scaled(bits_from(parts.magnitude, lowest, 127) / count, parts.exponent + lowest,
-             parts.negative);
+  const Wide dividend = bits_from(parts.magnitude, lowest, 127);
+  const Wide rest = (dividend % count) << 64 | bits_from(parts.magnitude, lowest - 64, 64);
+  add_scaled(dividend / count, parts.exponent + lowest, parts.negative);
+  const bool more = rest % count != 0 || any_below(parts.magnitude, lowest - 64);
+  add_scaled(rest / count | static_cast<Wide>(more), parts.exponent + lowest - 64, parts.negative);
 }
 
 double ExactSum::quotient(const ExactSum& a, std::uint64_t times, const ExactSum& b) {
   const Parts divisor = b.parts();
   Parts dividend = a.parts();
   dividend.magnitude = product(dividend.magnitude, natural(times));
-  const int above = bits_of(dividend.magnitude) - 127;
-  const int below = bits_of(divisor.magnitude) - 64;
-  const Wide quotient =
-      bits_from(dividend.magnitude, above, 127) / bits_from(divisor.magnitude, below, 64);
+  // Long division, a bit at a time: the first may be zero, so that there are 63 or 64.
+  constexpr int kBits = 126;
+  int next = bits_of(dividend.magnitude) - kBits;
+  const int below = bits_of(divisor.magnitude) - kBits;
+  const Wide by = bits_from(divisor.magnitude, below, kBits);
+  Wide rest = bits_from(dividend.magnitude, next, kBits);
+  Wide quotient = 0;
+  for (int i = 0;; ++i) {
+    quotient <<= 1;
+    if (rest >= by) {
+      rest -= by;
+      quotient |= 1;
+    }
+    if (i == 63) break;
+    rest = rest << 1 | static_cast<Wide>(bit_at(dividend.magnitude, --next));
+  }
   if (quotient == 0) return 0;
-  return rounded(quotient, dividend.exponent + above - divisor.exponent - below, true);
+  const bool more = rest != 0 || any_below(dividend.magnitude, next);
+  return rounded(quotient, dividend.exponent + next - divisor.exponent - below, more);
 }
 
 std::optional<double> ExactSum::standard_deviation(const ExactSum& sum, const ExactSum& squares,

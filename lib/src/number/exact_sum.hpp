@@ -107,10 +107,11 @@ class ExactSum {
   /// +0. The sum itself may lie outside the range of a double.
   double mean(std::uint64_t count) const;
 
-  /// Adds sum / count (not 0), of which 63 bits or more are kept.
+  /// Adds sum / count (not 0), of which 127 bits or more are kept.
   void add_mean(const ExactSum& sum, std::uint64_t count);
 
-  /// |a| * times / |b|, where b is not zero, rounded to nearest from 62 bits or more.
+  /// |a| * times / |b|, where b is not zero, rounded to nearest as if b had 126 bits and no more, of
+  /// which it differs from the exact quotient in one of 2^70 cases.
   static double quotient(const ExactSum& a, std::uint64_t times, const ExactSum& b);
 
   /// sqrt((k * squares - sum^2) / (k * (k - 1))), correctly rounded: the standard deviation of
