@@ -9,10 +9,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <nlohmann/json.hpp>
 #include <random>
+#include <set>
 #include <utility>
 
 #include "first_words.hpp"
@@ -70,13 +72,26 @@ Source open(const Options& options, const std::string& input) {
 }
 
 /// The inputs there are; standard input if none is named, and the literal, which has no name.
-/// `options` must outlive them.
+/// `options` must outlive them. To be called before anything is opened: /dev/fd/3 is what the program was
+/// started with, not what it has opened since.
 Sources sources_of(const Options& options) {
+  std::set<std::string, std::less<>> absent;
+  for (const std::string& input : options.inputs) {
+    const bool may_be_descriptor = input.starts_with("/dev/") || input.starts_with("/proc/");
+    if (may_be_descriptor && ::access(input.c_str(), F_OK) != 0) absent.insert(input);
+  }
   const auto name = [&options](std::size_t i) -> std::string {
     return options.inputs.empty() ? "-" : options.inputs[i];
   };
   return {std::max<std::size_t>(1, options.inputs.size()),
-          [=, &options](std::size_t i) { return open(options, name(i)); },
+          [=, &options, absent = std::move(absent)](std::size_t i) {
+            const std::string input = name(i);
+            if (absent.contains(input)) {
+              throw Error(ErrorKind::io, std::string("cannot open: ") + std::strerror(ENOENT),
+                          hint_for_input(input, options), {input});
+            }
+            return open(options, input);
+          },
           [=](std::size_t i) {
             const std::string input = name(i);
             struct stat status {};
@@ -120,8 +135,9 @@ bool is_binary(const std::string& format) {
 /// Says what is not an error.
 void note(const Error& error) { say("note: " + error.line(option_text)); }
 
-/// The options of a run that shows its progress and its notes.
+/// The options of a run that shows its progress and its notes, and in which open() opens files alone.
 RunOptions shown(RunOptions options, Progress& progress) {
+  options.own_descriptors = true;
   options.progress = [&progress](const Source& source) { progress.show(source); };
   options.note = [&progress](const Error& error) {
     progress.hide();
@@ -328,6 +344,7 @@ void apply(Options options) {
                 "-o FILE, or > FILE");
   }
   check_output_is_no_input(options);
+  const Sources sources = sources_of(options);
   Output output = open_output(options);
   if (options.write.format == "npy" && options.inputs.size() > 1 && output.is_file()) {
     throw Error(ErrorKind::usage,
@@ -339,7 +356,7 @@ void apply(Options options) {
   Progress progress(!options.output);
   const RunOptions run_options = shown(options.run, progress);
   try {
-    run(sources_of(options), options.read, operation_of(options), writer, run_options);
+    run(sources, options.read, operation_of(options), writer, run_options);
   } catch (const ReaderGone&) {
     throw;
   } catch (...) {

@@ -101,13 +101,18 @@ class Pump {
           if (batch.error) one_of_several(index++, [&] { std::rethrow_exception(batch.error); });
           for (; index < batch.end; ++index) {
             one_of_several(index, [&] {
-              sink_.before_waiting();
-              Source source = sources.open(index);
-              run(source, index);
+              std::optional<Source> source = std::exchange(batch.next, std::nullopt);
+              if (!source) {
+                sink_.before_waiting();
+                source.emplace(sources.open(index));
+              }
+              run(*source, index);
             });
           }
         },
-        own_descriptors);
+        [&] {
+          if (options_.own_descriptors) own_descriptors();
+        });
   }
 
  private:
@@ -259,48 +264,67 @@ class Pump {
     return error.at({source + ":" + result.name});
   }
 
-  /// A small file, worked on and closed. One after the other is put in the same place, so that what holds
-  /// their results is not made for each.
+  /// A small file, worked on and closed.
   struct Small {
     std::string name;
-    std::vector<Worked> chunks;
-    std::size_t count = 0;     // of them
+    std::uint64_t bytes = 0;
+    std::vector<Worked> chunks;  // of which the first `count` are the file's
+    std::size_t count = 0;
     std::exception_ptr error;  // of what stands behind them
     std::vector<Error> notes;
+
+    /// Whether it holds so little that the next may as well be put in its place: what is made for each
+    /// of thousands of files is a good part of the time.
+    bool is_tiny() const {
+      constexpr std::uint64_t kTinyBytes = 1024;
+      return bytes <= kTinyBytes && count <= 1 && (count == 0 || chunks[0].results.size() <= 1);
+    }
+    void clear() {
+      if (!is_tiny()) chunks = std::vector<Worked>();
+      count = 0;
+      error = nullptr;
+      notes.clear();
+    }
   };
 
   /// Inputs [begin, end), of which the first are small files.
   struct Batch {
     std::size_t begin = 0, end = 0;
-    std::vector<Small> small;
-    std::size_t count = 0;    // of them
-    std::uint64_t bytes = 0;  // of the small files
-    std::exception_ptr error;  // of opening the first behind them
+    std::vector<Small> small;  // of which the first `count` are of the batch
+    std::size_t count = 0;
+    std::uint64_t bytes = 0;     // of the small files
+    std::optional<Source> next;  // the first that is not, opened, if all threads can read it
+    std::exception_ptr error;    // of opening it
   };
 
   /// Works on the inputs of a batch up to the first that is not a small file. Any thread.
   void work_on_small(const Sources& sources, Batch& batch) const {
+    // What came of the last batch is freed here and not where it was delivered: freeing is work, too.
+    for (Small& small : batch.small) small.clear();
     batch.count = 0;
     batch.bytes = 0;
     batch.error = nullptr;
     for (std::size_t i = batch.begin; i < batch.end; ++i) {
       if (sources.waits && sources.waits(i)) return;
       std::optional<Source> source;
+      bool is_small = false;
       try {
         source.emplace(sources.open(i));
+        const auto size = source->size();
+        is_small = size && *size <= kSmallBytes && !is_compressed(*source);
       } catch (...) {
         batch.error = std::current_exception();  // the inputs before it come first
         return;
       }
-      const auto size = source->size();
-      if (!size || *size > kSmallBytes || is_compressed(*source)) return;
-      batch.bytes += *size;
+      if (!is_small) {
+        if (!options_.own_descriptors) batch.next = std::move(source);
+        return;
+      }
       if (batch.count == batch.small.size()) batch.small.emplace_back();
       Small& small = batch.small[batch.count++];
       small.name = source->name();
-      small.count = 0;
-      small.error = nullptr;
-      small.notes.clear();
+      small.bytes = *source->size();
+      batch.bytes += small.bytes;
       try {
         Input input(*source, i, read_, sink_.wanted());
         work_on_all(input, small);
@@ -350,10 +374,11 @@ class Pump {
     try {
       while (!chunk.last && input.cut(chunk)) {
         if (small.count == small.chunks.size()) small.chunks.emplace_back();
-        Worked& worked = small.chunks[small.count++];
+        Worked& worked = small.chunks[small.count];
         worked.tensor = input.tensor;
         work_on(input, chunk, worked);
         input.decoded(chunk, worked);
+        ++small.count;
         if (!worked.error) continue;
         worked.error = placed(input, worked.error);
         return;

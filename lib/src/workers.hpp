@@ -11,6 +11,7 @@
 #include <mutex>
 #include <system_error>
 #include <thread>
+#include <type_traits>
 #include <vector>
 
 namespace rectify::inline v1 {
@@ -19,8 +20,8 @@ namespace rectify::inline v1 {
 unsigned processors();
 
 /// Gives the calling thread descriptors of its own, where the system has it so: those that are open now,
-/// and what it opens from then on, which no other thread has. Threads that share theirs take turns in
-/// opening and closing files.
+/// which stay open until it ends, and what it opens from then on, which no other thread has. Threads that
+/// share theirs take turns in opening and closing files.
 void own_descriptors();
 
 /// Waits for `ready()` without sleeping, for no longer than sleeping and being woken take: to be
@@ -44,9 +45,10 @@ void wait_awake(Ready ready) {
 /// tells, after cut, that no other follows: then no thread is started.
 /// Before cut() waits for its input it is to call land(), which puts the oldest item under way as
 /// soon as it is finished, until that says that there is none. What it throws is to pass through.
-/// `begin()` is the first that a thread does which is started.
-template <class Item, class Cut, class Only, class Work, class Put, class Begin>
-void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin begin) {
+/// If there is `begin()`, every thread that is started calls it before anything is worked on; the calling
+/// thread does not.
+template <class Item, class Cut, class Only, class Work, class Put, class Begin = std::nullptr_t>
+void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin begin = nullptr) {
   struct Slot {
     Item item;
     std::exception_ptr error;
@@ -83,8 +85,14 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin beg
     lock.lock();
     slot.done = true;
   };
+  constexpr bool kBegins = !std::is_same_v<Begin, std::nullptr_t>;
+  std::atomic<std::size_t> begun = 0;
   const auto worker = [&] {
-    begin();
+    if constexpr (kBegins) {
+      begin();
+      ++begun;
+      begun.notify_one();
+    }
     for (;;) {
       if (awake) wait_awake([&] { return queued != 0 || stop; });
       std::unique_lock lock(mutex);
@@ -150,6 +158,9 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin beg
         break;  // no more threads to be had: go on with those that run, or with none
       }
     }
+    if constexpr (kBegins) {
+      for (std::size_t n = 0; (n = begun) != pool.size();) begun.wait(n);
+    }
     auto slot_of_first = std::make_unique<Slot>();
     slot_of_first->item = std::move(first);
     launch(std::move(slot_of_first));
@@ -185,11 +196,6 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin beg
     throw;
   }
   join();
-}
-
-template <class Item, class Cut, class Only, class Work, class Put>
-void ordered(unsigned threads, Cut cut, Only only, Work work, Put put) {
-  ordered<Item>(threads, cut, only, work, put, [] {});
 }
 
 }  // namespace rectify::inline v1

@@ -47,6 +47,46 @@ def devices_and_process_substitution_are_read(s):
 
 
 @row
+def a_descriptor_that_is_not_open_is_no_other_input(s):
+    for i in range(40):
+        s.write(f"{i}.csv", b"1,-2\n")
+    files = [f"{i}.csv" for i in range(40)]
+    for threads in ("1", "2", "4", "16"):
+        for name in ("/dev/fd/3", "/proc/self/fd/4"):
+            for _ in range(3):
+                # Descriptors that the program opens itself have these numbers.
+                said = s.run(*files, name, *files, "--to", "csv", "--threads", threads, before="exec 3<&- 4<&-")
+                said.refuses(f"{name}: cannot open: No such file", quiet=False)
+                need(said.stdout == 40 * b"1.0,-0.02\n", said)
+            s.run(*files, name, "-o", "out.csv", "--threads", threads, before="exec 3<&- 4<&-").refuses("No such file")
+            need(not (s.path / "out.csv").exists(), "out.csv")
+
+
+@row
+def many_files_take_one_descriptor_at_a_time(s):
+    for i in range(300):
+        s.write(f"{i}.csv", b"1,-2\n")
+    files = [f"{i}.csv" for i in range(300)]
+    for threads in ("1", "2", "16"):
+        for _ in range(3):
+            s.run(*files, "-o", "out.csv", "--threads", threads, before="ulimit -n 5; exec 3<&- 4<&-").succeeds()
+            need(s.read("out.csv") == 300 * b"1.0,-0.02\n", "rows")
+
+
+@row
+def a_fifo_that_is_given_up_is_closed(s):
+    s.write("a.csv", b"1,-2\n")
+    os.mkfifo(s.path / "f1")
+    os.mkfifo(s.path / "f2")
+    for threads in ("1", "2", "4"):
+        for _ in range(4):
+            # The writer of the second comes once the first has no reader any more.
+            said = s.shell("(yes foo,1 > f1; echo 1,2 > f2) 2> /dev/null & "
+                           f"rectify compare f1 a.csv f2 --from csv --to csv --threads {threads}; echo $? >&2; wait")
+            need(b"\nf2,relu," in said.stdout and said.stderr.endswith(b"1\n"), said)
+
+
+@row
 def endless_zeros_are_refused(s):
     for form in ("json", "jsonl", "npy", "csv", "tsv"):
         s.run("/dev/zero", "--from", form, before=s.limited_memory()).refuses("/dev/zero:1:1: |/dev/zero: .*npy")

@@ -738,7 +738,8 @@ TEST_CASE("a file that is changed where its lines are still to be read is an err
   Folder folder;
   put_content(folder / "in", lines_with(1000, {}, "1,2"));
   Source source = Source::file(folder / "in");
-  const auto decoder = make_decoder(source, reading("csv", 100), {});
+  const ReadOptions options = reading("csv", 100);
+  const auto decoder = make_decoder(source, options, {});
   Chunk chunk;
   std::vector<Result> results;
   for (int i = 0; i < 3; ++i) REQUIRE(decoder->cut(chunk));

@@ -3,7 +3,10 @@
 #include <doctest/doctest.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
+#include <memory>
 #include <random>
 #include <string>
 #include <vector>
@@ -259,6 +262,107 @@ TEST_CASE("several inputs go into one output, one after the other") {
   }
   writer.finish();
   CHECK(bytes == "a,b\n1.0,2.0\n3.0,4.0\n5.0,6.0\n7.0,8.0\n");
+}
+
+TEST_CASE("many inputs give the same, whoever opens them and however large they are") {
+  // Small ones, some of many tensors; a large one now and then, one that is not exact, one that is gone.
+  std::vector<std::string> texts;
+  std::mt19937 random(7);
+  for (int i = 0; i < 700; ++i) {
+    std::string text;
+    const bool large = i % 151 == 70;
+    const auto lines = large ? 20'000 : i % 40 == 13 ? 500 : random() % 3 + 1;
+    for (std::size_t line = 0; line < lines; ++line) {
+      const std::string row = std::to_string(random() % 9) + ",-" + std::to_string(random() % 9);
+      text += i % 2 == 0 ? row + "\n" : "[" + row + "]\n";
+    }
+    texts.push_back(std::move(text));
+  }
+  texts[332] = "16777217,-1\n";
+  Folder folder;
+  const auto name_of = [](std::size_t i) {
+    return std::to_string(i) + (i % 2 == 0 ? ".csv" : ".jsonl");
+  };
+  for (std::size_t i = 0; i < texts.size(); i += 3) put_content(folder / name_of(i), texts[i]);
+
+  const auto story = [&](unsigned threads, bool own_descriptors, std::size_t bad,
+                         const std::string& format) {
+    std::string bytes;
+    std::string said;
+    std::vector<std::atomic<int>> opened(texts.size());
+    {
+      Output output = Output::memory(bytes);
+      Writer writer(output, writing(format));
+      RunOptions options;
+      options.threads = threads;
+      options.own_descriptors = own_descriptors;
+      options.note = [&](const Error& error) { said += std::string(error.what()) + "\n"; };
+      Sources sources;
+      sources.count = texts.size();
+      sources.open = [&](std::size_t i) {
+        ++opened[i];
+        if (i == bad) throw Error(ErrorKind::io, "gone", {}, {"in"});
+        return i % 3 == 0 ? Source::file(folder / name_of(i))
+                          : Source::memory(texts[i], name_of(i));
+      };
+      try {
+        run(sources, {}, relu(), writer, options);
+        writer.finish();
+      } catch (const Error& error) {
+        said += error.what();
+      }
+    }
+    for (std::size_t i = 0; i < texts.size(); ++i) {
+      CAPTURE(i);
+      // Files are opened again only where the descriptor may be another thread's.
+      CHECK(opened[i] <= (own_descriptors && texts[i].size() > 65536 ? 2 : 1));
+    }
+    return bytes + said;
+  };
+  for (const std::size_t bad : {texts.size(), std::size_t{600}}) {
+    for (const std::string format : {"torch", "jsonl", "csv"}) {
+      const std::string expected = story(1, false, bad, format);
+      CHECK((bad == texts.size() || expected.ends_with("gone")));
+      CHECK(expected.find("not exact") != std::string::npos);
+      for (const unsigned threads : {1u, 2u, 5u}) {
+        for (const bool own_descriptors : {false, true}) {
+          CAPTURE(threads);
+          CAPTURE(own_descriptors);
+          CHECK((story(threads, own_descriptors, bad, format) == expected));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("inputs in front of one that cannot be read are written") {
+  /// A file whose first bytes cannot be had.
+  class Broken final : public Reader {
+   public:
+    std::size_t read(char*, std::size_t, std::size_t, const std::function<bool()>&) override {
+      throw Error(ErrorKind::io, "broken", {}, {"in"});
+    }
+    std::optional<std::uint64_t> size() const override { return 4096; }
+    std::size_t read_at(std::uint64_t, char*, std::size_t) const override {
+      throw Error(ErrorKind::io, "broken", {}, {"in"});
+    }
+    void seek(std::uint64_t) override {}
+  };
+  for (const unsigned threads : {1u, 2u, 5u}) {
+    CAPTURE(threads);
+    std::string bytes;
+    Output output = Output::memory(bytes);
+    Writer writer(output, writing("csv"));
+    RunOptions options;
+    options.threads = threads;
+    Sources sources;
+    sources.count = 200;
+    sources.open = [](std::size_t i) {
+      return i == 150 ? Source(std::make_shared<Broken>(), "in") : Source::memory("1,-2\n", "in");
+    };
+    CHECK_THROWS_WITH_AS(run(sources, {}, relu(), writer, options), "in: broken", Error);
+    CHECK(std::count(bytes.begin(), bytes.end(), '\n') == 150);
+  }
 }
 
 TEST_CASE("a long print is what to_string() gives, on any number of threads") {

@@ -54,6 +54,27 @@ TEST_CASE("a tensor that was moved from can be assigned to, and has no elements"
   CHECK(to.data<float>()[0] == 1.0f);
 }
 
+TEST_CASE("elements begin at a cache line, however many there are") {
+  for (const std::int64_t size : {0, 1, 63, 64, 65, 1000, 100'000}) {
+    CAPTURE(size);
+    std::vector<Tensor> tensors;
+    for (int i = 0; i < 20; ++i) {
+      const Tensor& tensor = tensors.emplace_back(Tensor::empty({size}, DType::uint8));
+      CHECK(reinterpret_cast<std::uintptr_t>(tensor.bytes()) % 64 == 0);
+      CHECK((i == 0 || tensor.bytes() != tensors[0].bytes()));
+    }
+  }
+  const Tensor tensor;
+  CHECK(tensor.shape() == Shape{0});
+  CHECK(tensor.bytes() != nullptr);
+  CHECK(tensor.data<float>().empty());
+  CHECK(tensor.clone().shape() == Shape{0});
+  CHECK(tensor.reshape({3, 0}).numel() == 0);
+  Tensor other = tensor;
+  const Tensor moved = std::move(other);
+  CHECK(moved.bytes() == tensor.bytes());
+}
+
 TEST_CASE("a shape whose elements cannot be counted is refused before anything is allocated") {
   struct Row {
     Shape shape;

@@ -215,6 +215,23 @@ TEST_CASE("cutting and putting stay in the calling thread, and few items are und
   CHECK(workers.size() <= kThreads);
 }
 
+TEST_CASE("every thread that is started begins before anything is worked on") {
+  const std::thread::id caller = std::this_thread::get_id();
+  for (const unsigned threads : {1u, 2u, 7u}) {
+    CAPTURE(threads);
+    std::atomic<unsigned> begun = 0;
+    int next = 0;
+    ordered<Item>(
+        threads, [&](Item&, const auto&) { return next++ < 50; },
+        [](const Item&) { return false; }, [&](Item&) { CHECK(begun == threads - 1); }, [](Item&) {},
+        [&] {
+          CHECK(std::this_thread::get_id() != caller);
+          dawdle(static_cast<int>(begun) + 1);
+          ++begun;
+        });
+  }
+}
+
 TEST_CASE("there is a processor to work on") { CHECK(processors() >= 1); }
 
 }  // namespace

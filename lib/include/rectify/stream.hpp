@@ -265,6 +265,11 @@ struct RunOptions {
   std::function<void(const Source&)> progress;
   /// Called in the calling thread with what the user should know, although it is not an error.
   std::function<void(const Error&)> note = nullptr;
+  /// Of several inputs: whether threads that open them get descriptors of their own (unshare(2)), so that
+  /// they need not take turns. What one of them opens, no other can read; what was open stays so until
+  /// they end. For Sources::open that opens a file and does nothing else; it is called once more, in the
+  /// calling thread, for a file that is not small.
+  bool own_descriptors = false;
 };
 
 /// Sources that are read one after the other. open(i) opens the i-th, on any thread and maybe before

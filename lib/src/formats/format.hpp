@@ -149,8 +149,8 @@ class Encoder {
   /// are as format_number() writes them.
   virtual bool keeps(const TableStyle&) const { return false; }
 
-  /// Appends the bytes of a Result to `text`, and may drop of the Result what put() takes from the
-  /// text alone: memory is given back soonest by the thread that has it. Any thread.
+  /// Appends the bytes of a Result to `text`, and may drop the columns and the style of one that has not
+  /// passed, if put() does without: memory is given back soonest by the thread that has it. Any thread.
   virtual void encode(Result& result, std::string& text) const = 0;
 
   /// Writes the Result that `text` is of. In order.
@@ -341,6 +341,8 @@ struct Format {
 /// what gzip data hold, which may not be such data again.
 std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions& options,
                                       const Wanted& wanted, bool inflated = false);
+std::unique_ptr<Decoder> make_decoder(Source& source, const ReadOptions&& options,
+                                      const Wanted& wanted, bool inflated = false) = delete;
 
 /// Whether a source's content is compressed, so that its size says little. Looks at its first bytes.
 bool is_compressed(Source& source);

@@ -30,6 +30,7 @@ class TorchEncoder final : public detail::Encoder {
                            : to_string(column.tensor, options_);
       text += '\n';
     }
+    // The shape is all that put() asks for.
     if (!result.whole) result.whole = result.columns[0].tensor.shape();
     result.columns.clear();
     result.style = nullptr;
