@@ -152,6 +152,13 @@ def a_first_value_longer_than_a_block_is_of_one_part(s):
 def a_part_may_be_blank_though_the_file_begins_so(s):
     blank = b"\n" * 300000  # longer than a block
     s.adds_up("a.jsonl", blank + b"[1, -2]\n" + blank + b"[3, -4]\n" + blank, to=("jsonl",), counts=(1, 2, 5))
+    # The header is the first part's, whether or not a value is in it.
+    for value in (b"-4", b"[1, -2]", b"[[1, -2], [3, 4]]", b"[[1], [-2]]", b"[]", b"[[]]"):
+        for options in (("--mode", "relu,leaky"), ("--echo",), ()):
+            s.adds_up("a.jsonl", blank[:40] + value + b"\n" + blank[:9] + value + b"\n", *options, counts=(1, 2, 9, 60))
+            s.adds_up("a.jsonl", value, *options, counts=(2, 3, 60))
+    s.adds_up("a.jsonl", blank[:40] + b'{"a": [1, -2]}\n', "--pointer", "/a", "--mode", "relu,leaky", counts=(2, 60))
+    s.adds_up("a.jsonl", blank[:40] + b'{"a": [1, -2]}\n', "--pointer", "/a/*", "--mode", "relu,leaky", counts=(2, 60))
     s.write("b.jsonl", blank)
     for part in ("1/1", "1/3", "3/3"):
         s.run("b.jsonl", "--part", part, "--to", "jsonl").says("no tensor in it", 1)

@@ -58,6 +58,7 @@ struct Chunk {
   std::uint64_t blank_line = 0;  // csv: the line of the first of them
   std::string blank_hint;        // csv: what to do about it, if none may be missing
   Shape element;         // json: shape of an array's elements, where only some of them are here
+  std::optional<Shape> ahead;  // json: no rows of the first value, which stands behind the part
   bool swapped = false;  // npy: in the other byte order
   Result result;         // npy: the values themselves
   StoredRows stored;     // npy: or where they are, if not in_order

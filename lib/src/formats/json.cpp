@@ -136,10 +136,12 @@ class JsonDecoder final : public Decoder {
                   place_in(chunk, name_, chunk.bytes.data() + chunk.size));
     }
     if (first && cutter_.is_restricted()) {
+      std::optional<Shape> ahead = shape_ahead(chunk, body);
       cutter_.go_to_part(body);
       inside_ = false;  // of the array that the whole begins with
       vain_ = false;
       take(chunk);
+      chunk.ahead = std::move(ahead);
       chunk.glued = glued_ = false;
     }
     if (rows_of_one_) {
@@ -151,6 +153,12 @@ class JsonDecoder final : public Decoder {
   }
 
   void decode(Chunk& chunk, std::vector<Result>& results) const override {
+    if (chunk.ahead) {
+      Result& result = results.emplace_back();
+      result.columns.push_back({"", Tensor::empty(*chunk.ahead, dtype_)});
+      result.lines = Lines::slices;
+      return;
+    }
     if (rewrites_.load(std::memory_order_relaxed) && rewritten(chunk, results)) return;
     if (python_) make_json_of_python(chunk, name_);
     dispatch_text(dtype_, [&](auto type) {
@@ -170,6 +178,7 @@ class JsonDecoder final : public Decoder {
     cutter_.fill(chunk);
     chunk.begins = !inside_;
     chunk.ends = true;
+    chunk.ahead.reset();
     chunk.glued = glued_;
     if (python_) {  // a literal is short
       while (!cutter_.ended()) cutter_.grow(chunk);
@@ -376,6 +385,27 @@ class JsonDecoder final : public Decoder {
     if (pointer_) pointer_->find(chunk, name_, p, found);
     reader.read(found[0], 0, false, false, sizes, values, rows);
     return sizes.shape();
+  }
+
+  /// Of a first part that ends in front of the first value, which is in the chunk: the shape of no rows
+  /// such as that has, of which a table writes its header. Nothing else.
+  std::optional<Shape> shape_ahead(const Chunk& chunk, std::uint64_t body) const {
+    const char* const begin = chunk.bytes.data();
+    const char* const value = skip_between(begin, begin + chunk.size);
+    const std::uint64_t at = cutter_.offset(chunk) + static_cast<std::uint64_t>(value - begin);
+    if (!stacks_ || !cutter_.has_start() || value == begin + chunk.size ||
+        at < cutter_.part_end(body))
+      return std::nullopt;
+    try {
+      Shape shape = shape_of_value(chunk, begin);
+      if (shape.size() > 2) return std::nullopt;  // no table
+      if (shape == Shape{0}) return shape;        // a column
+      if (shape.size() == 2) shape.erase(shape.begin());
+      shape.insert(shape.begin(), 0);
+      return shape;
+    } catch (const Error&) {
+      return std::nullopt;  // the part that it is in tells of it
+    }
   }
 
   /// That of the first element of the array that the chunk begins with.
