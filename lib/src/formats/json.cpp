@@ -375,7 +375,7 @@ class JsonDecoder final : public Decoder {
   }
 
   /// The shape of the value at `p`, of the first one if a pointer names several.
-  Shape shape_of_value(const Chunk& chunk, const char* p) const {
+  Shape shape_of_value(const Chunk& chunk, const char* p, std::size_t* values_found = nullptr) const {
     ArrayReader<double> reader(chunk, name_, Spelling::json, path_);
     Sizes sizes;
     std::vector<double> values;
@@ -384,6 +384,7 @@ class JsonDecoder final : public Decoder {
     std::vector<const char*> found{p};
     if (pointer_) pointer_->find(chunk, name_, p, found);
     reader.read(found[0], 0, false, false, sizes, values, rows);
+    if (values_found != nullptr) *values_found = found.size();
     return sizes.shape();
   }
 
@@ -397,7 +398,10 @@ class JsonDecoder final : public Decoder {
         at < cutter_.part_end(body))
       return std::nullopt;
     try {
-      Shape shape = shape_of_value(chunk, begin);
+      std::size_t found = 0;
+      Shape shape = shape_of_value(chunk, begin, &found);
+      if (pointer_ && pointer_->names_several())
+        shape.insert(shape.begin(), static_cast<std::int64_t>(found));
       if (shape.size() > 2) return std::nullopt;  // no table
       if (shape == Shape{0}) return shape;        // a column
       if (shape.size() == 2) shape.erase(shape.begin());
