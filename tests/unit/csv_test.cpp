@@ -887,7 +887,8 @@ TEST_CASE("the slabs of a CSV are no larger than its blocks warrant") {
   for (const std::size_t block_bytes : {std::size_t{100}, std::size_t{5000}}) {
     CAPTURE(block_bytes);
     Source source = Source::memory(text, "in");
-    const auto decoder = find_format("csv")->decoder(source, reading("csv", block_bytes), {});
+    const ReadOptions options = reading("csv", block_bytes);
+    const auto decoder = find_format("csv")->decoder(source, options, {});
     Chunk chunk;
     std::vector<Result> results;
     std::size_t largest = 0;

@@ -806,7 +806,8 @@ TEST_CASE("the slabs of a JSON document are no larger than its blocks warrant") 
   for (const std::size_t block_bytes : {std::size_t{100}, std::size_t{5000}}) {
     CAPTURE(block_bytes);
     Source source = Source::memory(text, "in");
-    const auto decoder = find_format("json")->decoder(source, reading("json", block_bytes), {});
+    const ReadOptions options = reading("json", block_bytes);
+    const auto decoder = find_format("json")->decoder(source, options, {});
     Chunk chunk;
     std::vector<Result> results;
     std::size_t largest = 0;

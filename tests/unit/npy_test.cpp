@@ -434,7 +434,8 @@ TEST_CASE("a summary does not hide a value that the dtype cannot hold") {
 TEST_CASE("the slabs of a .npy are no larger than its blocks") {
   const std::string text = npy("<i2", false, "(1000, 10)", counting_bytes(10000));
   Source source = Source::memory(text, "in");
-  const auto decoder = find_format("npy")->decoder(source, reading("npy", 100), {});
+  const ReadOptions options = reading("npy", 100);
+  const auto decoder = find_format("npy")->decoder(source, options, {});
   Chunk chunk;
   std::vector<Result> results;
   std::int64_t rows = 0;

@@ -332,6 +332,7 @@ struct Format {
   std::vector<std::string_view> extensions;
   /// Of those for some formats alone (kFormatOptions).
   std::vector<std::string_view> options;
+  /// The source and the options must outlive what it makes.
   std::unique_ptr<Decoder> (*decoder)(Source&, const ReadOptions&, const Wanted& wanted);
   std::unique_ptr<detail::Encoder> (*encoder)(Output&, const WriteOptions&);
 };
