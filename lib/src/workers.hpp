@@ -86,12 +86,15 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin beg
     slot.done = true;
   };
   constexpr bool kBegins = !std::is_same_v<Begin, std::nullptr_t>;
-  std::atomic<std::size_t> begun = 0;
+  std::size_t begun = 0;
   const auto worker = [&] {
     if constexpr (kBegins) {
       begin();
-      ++begun;
-      begun.notify_one();
+      {
+        const std::lock_guard lock(mutex);
+        ++begun;
+      }
+      finished.notify_one();
     }
     for (;;) {
       if (awake) wait_awake([&] { return queued != 0 || stop; });
@@ -159,7 +162,8 @@ void ordered(unsigned threads, Cut cut, Only only, Work work, Put put, Begin beg
       }
     }
     if constexpr (kBegins) {
-      for (std::size_t n = 0; (n = begun) != pool.size();) begun.wait(n);
+      std::unique_lock lock(mutex);
+      finished.wait(lock, [&] { return begun == pool.size(); });
     }
     auto slot_of_first = std::make_unique<Slot>();
     slot_of_first->item = std::move(first);

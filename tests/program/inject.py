@@ -317,6 +317,7 @@ HARMLESS = re.compile(r"""
     posix_spawn_file_actions_\w+ | pthread_mutex_\w+ | fwrite | fflush |
     f?getxattr | f(set|remove)xattr |        # without its list of rights a file gives the group none
     fnmatch | newlocale | uselocale | mbrtowc | wcwidth |  # without the locale a character takes one column
+    unshare |                                # without descriptors of its own a thread shares them
     malloc | free                                # zlib's own allocator, which has ours instead
     """, re.VERBOSE)
 
