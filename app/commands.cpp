@@ -96,7 +96,8 @@ Sources sources_of(const Options& options) {
             const std::string input = name(i);
             struct stat status {};
             // Standard input is read from where it stands, by one after the other.
-            return input == "-" || (::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
+            return input == "-" ||
+                   (::stat(input.c_str(), &status) == 0 && S_ISFIFO(status.st_mode));
           }};
 }
 

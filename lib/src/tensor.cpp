@@ -141,9 +141,8 @@ Tensor Tensor::empty(Shape shape, DType dtype) {
   const std::size_t bytes = std::max(tensor.nbytes(), kAlignment);
 #if RECTIFY_ASAN  // which sees a step beyond what was asked for
   constexpr std::align_val_t kAligned{kAlignment};
-  tensor.memory_ = std::shared_ptr<void>(::operator new(bytes, kAligned), [](void* memory) {
-    ::operator delete(memory, kAligned);
-  });
+  tensor.memory_ = std::shared_ptr<void>(::operator new(bytes, kAligned),
+                                         [](void* memory) { ::operator delete(memory, kAligned); });
 #else
   // It is aligned here: malloc takes several times as long for that, while other threads wait.
   std::size_t room = bytes + kAlignment;

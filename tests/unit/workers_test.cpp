@@ -222,8 +222,8 @@ TEST_CASE("every thread that is started begins before anything is worked on") {
     std::atomic<unsigned> begun = 0;
     int next = 0;
     ordered<Item>(
-        threads, [&](Item&, const auto&) { return next++ < 50; },
-        [](const Item&) { return false; }, [&](Item&) { CHECK(begun == threads - 1); }, [](Item&) {},
+        threads, [&](Item&, const auto&) { return next++ < 50; }, [](const Item&) { return false; },
+        [&](Item&) { CHECK(begun == threads - 1); }, [](Item&) {},
         [&] {
           CHECK(std::this_thread::get_id() != caller);
           dawdle(static_cast<int>(begun) + 1);

@@ -374,8 +374,9 @@ class JsonDecoder final : public Decoder {
     return false;
   }
 
-  /// The shape of the value at `p`, of the first one if a pointer names several.
-  Shape shape_of_value(const Chunk& chunk, const char* p, std::size_t* values_found = nullptr) const {
+  /// The shape of the value at `p`, of the first one if a pointer names several, and how many it finds.
+  Shape shape_of_value(const Chunk& chunk, const char* p,
+                       std::size_t* values_found = nullptr) const {
     ArrayReader<double> reader(chunk, name_, Spelling::json, path_);
     Sizes sizes;
     std::vector<double> values;
