@@ -54,8 +54,8 @@ std::string field_of(const Flag& flag) {
   refuse(escaped(text), "rectify -h lists the options");
 }
 
-/// Whether a word that begins with a dash may name the flag, also behind others: -v-list is -v --list to CLI11. Compares so
-/// many more words than it need that no rule of CLI11 has to be repeated here.
+/// Whether a word that begins with a dash may name the flag, also behind others: -v-list is -v --list
+/// to CLI11. Compares so many more words than it need that no rule of CLI11 has to be repeated here.
 bool may_name(std::string_view word, const Flag& flag) {
   const bool has_letter = flag.letter != '\0' && word.find(flag.letter, 1) != std::string::npos;
   return has_letter || word.find(flag.name.substr(1)) != std::string::npos;

@@ -187,8 +187,6 @@ def random_tensor(source, dtype):
 
 # ---------------------------------------------------------------- figures
 
-
-
 def same_figure(got, wanted):
     if type(got) is not type(wanted):
         return False

@@ -30,6 +30,7 @@ struct CsvFault {
     quote,
   };
   Kind kind;
+  /// Those that hold for the text below.
   ReadOptions options;
   /// The dialect as it turned out, and the format's delimiter.
   const CsvDialect& dialect;
